@@ -1,0 +1,1 @@
+"""Sound in and out: the cards, the buffers, the short sounds."""

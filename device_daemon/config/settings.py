@@ -1,0 +1,260 @@
+"""The shape of the YAML file: every key, its type, its default and its limits, and nothing else.
+
+The structs are frozen and refuse unknown keys. `reader` turns a file into a `Config` or a list of problems;
+`checks` holds the rules that span several keys; `schema` writes config/schema.json from these types, and from the
+sentence below each key.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, get_args
+
+from msgspec import Meta, Struct, field
+
+from device_daemon.state import State
+
+NO_GREETING = "none"
+"""What a trigger names to have the speaker listen at once; no greeting may be called so."""
+
+Text = Annotated[str, Meta(pattern=r"\S")]
+Pin = Annotated[int, Meta(ge=0, le=53, description="GPIO number (BCM numbering, not the header position)")]
+Percent = Annotated[int, Meta(ge=0, le=100)]
+Seconds = Annotated[float, Meta(ge=0.1, le=86_400)]
+PeriodMs = Annotated[int, Meta(ge=2, le=100)]
+Periods = Annotated[int, Meta(ge=2, le=32)]
+
+TurnDetection = Annotated[
+    dict[str, Any],
+    Meta(extra={"allowed": "a mapping such as {type: azure_semantic_vad} (push-to-talk is not known in this version)"}),
+]
+
+PatternName = Literal["off", "on", "blink", "slow-blink", "double-blink", "pulse", "breathe", "flicker"]
+PATTERN_NAMES: tuple[str, ...] = get_args(PatternName)
+
+
+class Agent(Struct, frozen=True, forbid_unknown_fields=True):
+    """A Foundry agent that answers instead of a model; needs `auth: entra`."""
+
+    name: Text
+    """The agent's name."""
+    project: Text
+    """The Foundry project the agent lives in."""
+    version: Text | None = None
+    """The agent's version; the newest if left out."""
+
+
+class Service(Struct, frozen=True, forbid_unknown_fields=True):
+    """Which voice service, how to sign in, and what its session is like."""
+
+    endpoint: Text | None = None
+    """Address of the Azure resource; https:// or wss://, and ws:// or http:// only to this machine."""
+    local: bool = False
+    """Use the voice service on this machine instead of an endpoint: no account, no network."""
+    model: Text = "gpt-realtime"
+    """The model that answers."""
+    agent: Agent | None = None
+    """A Foundry agent that answers instead of a model."""
+    auth: Literal["api-key", "entra"] = "api-key"
+    """How to sign in: with an API key, or as a Microsoft Entra identity."""
+    api_key_file: Text | None = None
+    """A file that holds the API key, and that only the speaker can read."""
+    voice: Text = "en-US-Ava:DragonHDLatestNeural"
+    """The voice that speaks."""
+    instructions: str = ""
+    """Who the speaker is and how it answers."""
+    turn_detection: TurnDetection = field(default_factory=lambda: {"type": "azure_semantic_vad"})
+    """How the service notices that somebody speaks; handed over as it is, after its names are checked."""
+    noise_reduction: Literal["azure_deep_noise_suppression", "near_field", "far_field", "off"] = (
+        "azure_deep_noise_suppression"
+    )
+    """How the service cleans the sound of the microphone."""
+    transcription: bool = False
+    """Have the service write down what people say."""
+    proxy: Text | None = None
+    """An HTTP proxy on the way to the service, http://host:port."""
+
+
+class ConversationLimits(Struct, frozen=True, forbid_unknown_fields=True):
+    """When a conversation ends by itself, and whether people may talk over the speaker."""
+
+    idle_timeout_s: Seconds = 30.0
+    """End the conversation after neither side spoke for so many seconds."""
+    max_duration_s: Seconds = 900.0
+    """End the conversation after so many seconds in any case."""
+    interruptible: bool = True
+    """Whether people may talk over the speaker."""
+
+
+class Greeting(Struct, frozen=True, forbid_unknown_fields=True):
+    """What the speaker says first: exactly one of `say`, `say_one_of`, `ask_model`."""
+
+    say: Text | None = None
+    """Say this, word for word; placeholders such as {daypart} are filled in."""
+    say_one_of: Annotated[list[Text], Meta(min_length=1)] | None = None
+    """Say one of these, never the same twice in a row."""
+    ask_model: Text | None = None
+    """Have the model make up the greeting from this instruction."""
+    interruptible: bool = True
+    """Whether people may talk over this greeting."""
+    voice: Text | None = None
+    """The voice of this greeting, if not that of the service."""
+    cache: bool = True
+    """Keep the spoken greeting for the next time; false has the service speak it each time."""
+
+
+class ButtonTrigger(Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="button"):
+    """A push button between a pin and ground."""
+
+    pin: Pin
+    """The button's pin."""
+    greeting: Text = NO_GREETING
+    """The greeting a press begins with, or none."""
+    active_high: bool = False
+    """True for a button between the pin and 3.3 V."""
+    debounce_ms: Annotated[int, Meta(ge=0, le=200)] = 5
+    """A press counts if it lasts so many milliseconds."""
+    hold_s: Annotated[float, Meta(ge=0.3, le=10)] = 1.0
+    """Holding the button for so many seconds mutes."""
+
+
+Trigger = ButtonTrigger
+"""Further kinds join with `|`; their tag is what the file's `type` says."""
+
+
+class MicrophoneSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """Capture: an ALSA device and how finely it is read."""
+
+    device: Text = "default"
+    """An ALSA name, such as plughw:CARD=seeed2micvoicec; `voicelive-speaker devices` lists them."""
+    period_ms: PeriodMs = 10
+    """Milliseconds of sound per period."""
+    periods: Periods = 4
+    """Periods the card keeps; more forgives a slower machine."""
+    gain_db: Annotated[float, Meta(ge=-40, le=40)] = 0.0
+    """Make the microphone louder or quieter, in decibels."""
+
+
+class SpeakerSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """Playback: an ALSA device, how finely it is written, how loud."""
+
+    device: Text = "default"
+    """An ALSA name, such as plughw:CARD=seeed2micvoicec; `voicelive-speaker devices` lists them."""
+    period_ms: PeriodMs = 10
+    """Milliseconds of sound per period."""
+    periods: Periods = 4
+    """Periods the card keeps; more forgives a slower machine."""
+    volume: Percent = 80
+    """How loud, in per cent."""
+
+
+class Audio(Struct, frozen=True, forbid_unknown_fields=True):
+    """Sound in, sound out, and who takes the echo away."""
+
+    microphone: MicrophoneSettings = MicrophoneSettings()
+    """Sound in."""
+    speaker: SpeakerSettings = SpeakerSettings()
+    """Sound out."""
+    echo: Literal["service", "hardware", "half-duplex"] = "service"
+    """Who keeps the speaker from hearing itself."""
+
+
+class Led(Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="led"):
+    """One LED, on or off."""
+
+    pin: Pin
+    """The LED's pin."""
+    active_high: bool = True
+    """False for an LED that lights when its pin is low."""
+    patterns: dict[State, PatternName] = field(default_factory=dict)
+    """What a state looks like, where it should not look as usual."""
+
+
+class PwmLed(Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="pwm-led"):
+    """One LED that can be dimmed."""
+
+    pin: Pin
+    """The LED's pin."""
+    active_high: bool = True
+    """False for an LED that lights when its pin is low."""
+    patterns: dict[State, PatternName] = field(default_factory=dict)
+    """What a state looks like, where it should not look as usual."""
+
+
+class RgbLed(Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="rgb-led"):
+    """Three LEDs in one, dimmed to a colour."""
+
+    red: Pin
+    """The red LED's pin."""
+    green: Pin
+    """The green LED's pin."""
+    blue: Pin
+    """The blue LED's pin."""
+    active_high: bool = True
+    """False for LEDs that light when their pin is low."""
+    patterns: dict[State, PatternName] = field(default_factory=dict)
+    """What a state looks like, where it should not look as usual."""
+
+
+Light = Led | PwmLed | RgbLed
+
+
+class Sounds(Struct, frozen=True, forbid_unknown_fields=True):
+    """Short sounds of the device itself and its spoken notices."""
+
+    ready: bool = True
+    """A sound when the speaker begins to listen."""
+    error: bool = True
+    """A sound when something fails."""
+    notices: bool = True
+    """Spoken sentences that say what failed."""
+    volume: Percent = 60
+    """How loud the sounds are, in per cent."""
+
+
+class Mute(Struct, frozen=True, forbid_unknown_fields=True):
+    """A hardware switch that turns the microphone off; it wins over everything."""
+
+    switch_pin: Pin | None = None
+    """The switch's pin."""
+
+
+class Privacy(Struct, frozen=True, forbid_unknown_fields=True):
+    """What may be written down."""
+
+    log_transcripts: bool = False
+    """Write what was said into the log."""
+
+
+class Config(Struct, frozen=True, forbid_unknown_fields=True):
+    """The whole file."""
+
+    service: Service
+    """Which voice service, and how to sign in."""
+    conversation: ConversationLimits = ConversationLimits()
+    """When a conversation ends by itself."""
+    greetings: dict[Text, Greeting] = field(default_factory=lambda: {"welcome": Greeting(say="Hello! How can I help?")})
+    """What the speaker says first, by names of your own."""
+    names: dict[str, str] = field(default_factory=dict)
+    """Values for placeholders of your own in greetings."""
+    triggers: list[Trigger] = field(default_factory=list)
+    """What opens a conversation; the control socket (`voicelive-speaker press`) always does."""
+    audio: Audio = Audio()
+    """Sound card settings."""
+    lights: list[Light] = field(default_factory=list)
+    """The lights that show the state."""
+    sounds: Sounds = Sounds()
+    """Short sounds and spoken notices."""
+    mute: Mute = Mute()
+    """The hardware mute switch."""
+    privacy: Privacy = Privacy()
+    """What may be written down."""
+
+    @property
+    def default_greeting(self) -> str:
+        """Name of the greeting for a press that comes from no trigger (the control socket), or `none`.
+
+        It is what the first trigger says; without triggers, the greeting called `welcome` if there is one.
+        """
+        if self.triggers:
+            return self.triggers[0].greeting
+        return "welcome" if "welcome" in self.greetings else NO_GREETING

@@ -1,0 +1,177 @@
+"""What can happen in a conversation: the inputs of `dialogue.Dialogue.receive`.
+
+Frozen values without behaviour: from the service (translated by voicelive/), from the speaker's thread
+(audio/speaker), and from the person and the device.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from device_daemon.errors import SpeakerError
+from device_daemon.rules import Reason
+
+# From the service
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The connection stands. The service accepts nothing before our session.update."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionCreated:
+    """The service's word for the new session; it may name the time it will end by itself."""
+
+    session_id: str
+    expires_in_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionUpdated:
+    """Our settings are in force. It may come more than once."""
+
+    greets_itself: bool = False
+    """The agent behind the session has a greeting of its own: ours would be a second one."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechStarted:
+    """The service hears a person. It interrupts its own response by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechStopped:
+    """The person paused long enough for an answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseCreated:
+    """The service began a response; it is the active one until its ResponseDone."""
+
+    response_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class AudioDelta:
+    """A piece of a response's sound: 24 kHz mono S16LE."""
+
+    response_id: str
+    item_id: str
+    content_index: int
+    pcm: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """The whole text of something that was said by the assistant (with its response) or by the user."""
+
+    role: str
+    text: str
+    response_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseDone:
+    """The service is through with a response: status completed, cancelled, failed or incomplete."""
+
+    response_id: str
+    status: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceError:
+    """An `error` event. Most leave the session open."""
+
+    code: str
+    message: str
+    about: str = ""
+    """The event_id of the message of ours that it is about."""
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """The connection ended or could not be made; `failure` says why and whether trying again can help."""
+
+    failure: SpeakerError
+
+
+# From the speaker
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The first sample of a source became audible at `at_s` (time.monotonic)."""
+
+    source: str
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Silent:
+    """Everything up to this ticket was heard or discarded; nothing is left to play."""
+
+    ticket: int
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Flushed:
+    """The sound stopped at `at_s`; `heard_ms` of the source that was audible (none: "") had been heard in all."""
+
+    ticket: int
+    source: str
+    heard_ms: int
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class SpeakerFailed:
+    """The card that plays is missing, busy or broken; it is tried again by itself."""
+
+    error: SpeakerError
+
+
+@dataclass(frozen=True, slots=True)
+class SpeakerRecovered:
+    """The card that plays is there again."""
+
+
+# From the person and the device
+
+
+@dataclass(frozen=True, slots=True)
+class Pressed:
+    """The button, or what stands for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class StopRequested:
+    """End the conversation: somebody asked for it, muted the device, or the service is being stopped."""
+
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class MicrophoneFailed:
+    """The card that listens is missing, busy or broken: nobody can be heard."""
+
+    error: SpeakerError
+
+
+SpeakerEvent = Started | Silent | Flushed | SpeakerFailed | SpeakerRecovered
+ServiceEvent = (
+    Opened
+    | SessionCreated
+    | SessionUpdated
+    | SpeechStarted
+    | SpeechStopped
+    | ResponseCreated
+    | AudioDelta
+    | Transcript
+    | ResponseDone
+    | ServiceError
+    | Closed
+)
+Event = ServiceEvent | SpeakerEvent | Pressed | StopRequested | MicrophoneFailed

@@ -1,0 +1,179 @@
+"""What to say first, and the ledger that it was said once.
+
+Pure: the time, the host name, the choice and the memory of the last choice are passed in.
+"""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from device_daemon.config.settings import Greeting
+
+BUILTIN_PLACEHOLDERS = frozenset({"daypart", "time", "date", "weekday", "hostname", "since_last"})
+"""Placeholders every greeting may use; the keys of `names` in the config come on top."""
+
+_MINUTE_S, _HOUR_S, _DAY_S = 60, 3_600, 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """The first words of one conversation, ready to be asked for."""
+
+    name: str
+    """As the config calls the greeting; "say" for an announcement."""
+    text: str
+    """Spoken word for word or, with `ask_model`, the instruction to the model."""
+    ask_model: bool = False
+    interruptible: bool = True
+    voice: str | None = None
+    announcement: bool = False
+    """Only these words: nobody is listened to, and the conversation ends when they were heard."""
+
+
+def placeholders(template: str) -> list[str]:
+    """Names in braces, in order. ValueError where braces don't match or hold more than a name."""
+    found = []
+    for _, name, spec, conversion in string.Formatter().parse(template):
+        if name is None:
+            continue
+        if spec or conversion or not name.isidentifier():
+            raise ValueError(f"{{{name}}} is not a plain placeholder")
+        found.append(name)
+    return found
+
+
+def fill(template: str, values: Mapping[str, str]) -> str:
+    """The template with its placeholders replaced; {{ and }} stand for braces."""
+    return template.format_map(values)
+
+
+def daypart(hour: int) -> str:
+    """What people call this hour (0..23) in "Good …"."""
+    if 5 <= hour < 12:
+        return "morning"
+    return "afternoon" if 12 <= hour < 18 else "evening"
+
+
+def spoken_span(seconds: float | None) -> str:
+    """A span of time as people say it, for "It has been {since_last}"."""
+    if seconds is None or seconds < 0:
+        return "a while"
+    if seconds < 2 * _MINUTE_S:
+        return "a moment"
+    for unit_s, limit_s, name, one in (
+        (_MINUTE_S, _HOUR_S, "minutes", ""),
+        (_HOUR_S, _DAY_S, "hours", "an hour"),
+        (_DAY_S, float("inf"), "days", "a day"),
+    ):
+        if seconds < limit_s:
+            count = int(seconds // unit_s)
+            return one if one and count == 1 else f"{count} {name}"
+    raise AssertionError("unreachable")
+
+
+def values(now: datetime, hostname: str, last: datetime | None, names: Mapping[str, str]) -> dict[str, str]:
+    """What each placeholder stands for at this moment; `last` is the end of the conversation before."""
+    return {
+        "daypart": daypart(now.hour),
+        "time": f"{now:%H:%M}",
+        "date": f"{now.day} {now:%B}",
+        "weekday": f"{now:%A}",
+        "hostname": hostname,
+        "since_last": spoken_span((now - last).total_seconds() if last else None),
+    } | dict(names)
+
+
+def compose(
+    name: str,
+    greeting: Greeting,
+    values: Mapping[str, str],
+    last_template: str | None,
+    choose: Callable[[Sequence[str]], str],
+) -> tuple[Opening, str]:
+    """The opening of a conversation, and the template it was made from, to be remembered.
+
+    Of a list, `choose` never sees the template of the last time unless there is no other.
+    """
+    if greeting.say_one_of is not None:
+        others = [text for text in greeting.say_one_of if text != last_template]
+        template = choose(others or greeting.say_one_of)
+    else:
+        template = greeting.say or greeting.ask_model or ""
+    opening = Opening(
+        name=name,
+        text=fill(template, values),
+        ask_model=greeting.ask_model is not None,
+        interruptible=greeting.interruptible,
+        voice=greeting.voice,
+    )
+    return opening, template
+
+
+class Step(StrEnum):
+    """How far the greeting of a conversation has come."""
+
+    NONE = "none"
+    WANTED = "wanted"
+    REQUESTED = "requested"
+    CREATED = "created"
+    AUDIBLE = "audible"
+    DONE = "done"
+    SKIPPED = "skipped"
+
+
+@dataclass(slots=True)
+class Ledger:
+    """Keeps a conversation from greeting twice, and from forgetting to.
+
+    Asked for only in `wanted`; a request or a response that is lost before anything was heard makes it wanted
+    again; from the first audible sample on nothing does. It belongs to the conversation, not to a connection.
+    """
+
+    step: Step
+    response_id: str | None = None
+
+    @classmethod
+    def opened(cls, opening: Opening | None) -> Ledger:
+        """A new conversation's ledger; without an opening there is nothing to say."""
+        return cls(Step.NONE if opening is None else Step.WANTED)
+
+    @property
+    def pending(self) -> bool:
+        """The greeting is still to be heard."""
+        return self.step in {Step.WANTED, Step.REQUESTED, Step.CREATED}
+
+    def requested(self) -> None:
+        """The request is on its way (recorded when it is handed to the connection, not before)."""
+        if self.step is not Step.WANTED:
+            raise ValueError(f"greeting requested while {self.step}")
+        self.step = Step.REQUESTED
+
+    def created(self, response_id: str) -> None:
+        """The service has begun to make it."""
+        if self.step is Step.REQUESTED:
+            self.step, self.response_id = Step.CREATED, response_id
+
+    def audible(self) -> None:
+        """Its first sample was heard: it is never asked for again."""
+        if self.step is Step.CREATED:
+            self.step = Step.AUDIBLE
+
+    def done(self) -> None:
+        """It was heard to its end, or to where somebody interrupted it."""
+        if self.step is Step.AUDIBLE:
+            self.step = Step.DONE
+
+    def lost(self) -> None:
+        """The connection or the response went away: ask again if nothing was heard yet."""
+        if self.step in {Step.REQUESTED, Step.CREATED}:
+            self.step, self.response_id = Step.WANTED, None
+        self.done()
+
+    def skipped(self) -> None:
+        """It will not be said: the service greets by itself, or the person spoke first."""
+        if self.pending:
+            self.step = Step.SKIPPED

@@ -1,0 +1,1 @@
+"""Lights: what each state looks like, and the kinds of light that show it."""

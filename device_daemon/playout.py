@@ -1,0 +1,105 @@
+"""What a conversation handed to the speaker, and how much of it was heard.
+
+Pure bookkeeping for `dialogue`: the speaker answers later and from another thread, so every order carries a ticket
+and only the answer to the newest one says that nothing is left to hear.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from device_daemon.commands import Flush, Play, Sound, Truncate
+from device_daemon.events import Flushed, Silent, Started
+
+_BYTES_PER_S = 48_000  # 24 kHz mono S16LE
+_BYTES_PER_MS = _BYTES_PER_S // 1000
+
+
+@dataclass(slots=True)
+class _Item:
+    response_id: str
+    content_index: int
+    received_bytes: int = 0
+    started: bool = False
+
+
+@dataclass(slots=True)
+class Playout:
+    """Tickets, the items of the response that may be heard, and whether the speaker still sounds."""
+
+    sounding: bool = False
+    quiet_since_s: float = 0.0
+    """When the speaker fell silent (time.monotonic); means something only while not `sounding`."""
+    expected_end_s: float = 0.0
+    """When what is queued should have been heard, if the card keeps time."""
+    _ticket: int = 0
+    _items: dict[str, _Item] = field(default_factory=dict)
+    _cut: dict[int, dict[str, _Item]] = field(default_factory=dict)
+    """What each flush that the speaker has not answered yet took away."""
+
+    def play(self, response_id: str, item_id: str, content_index: int, pcm: bytes, now: float) -> Play:
+        """Queue a piece of an item."""
+        item = self._items.setdefault(item_id, _Item(response_id, content_index))
+        item.received_bytes += len(pcm)
+        self._expect(now, len(pcm) / _BYTES_PER_S)
+        return Play(item_id, pcm, self._next())
+
+    def sound(self, name: str, now: float) -> Sound:
+        """Queue one of the device's own short sounds."""
+        self._expect(now, 1.0)
+        return Sound(name, self._next())
+
+    def flush(self) -> Flush:
+        """Fall silent. The speaker counts as sounding until it answers."""
+        flush = Flush(self._next())
+        self._cut[flush.ticket], self._items = self._items, {}
+        return flush
+
+    def started(self, event: Started) -> str | None:
+        """The id of the response that became audible, if the source belongs to one."""
+        for items in (self._items, *self._cut.values()):
+            if item := items.get(event.source):
+                item.started = True
+                return item.response_id
+        return None
+
+    def forget_items(self) -> None:
+        """The items belong to a session that is gone: there is nobody to tell how much of them was heard."""
+        self._items.clear()
+        self._cut.clear()
+
+    def silent(self, event: Silent) -> bool:
+        """True if this answers the newest order: the room is quiet now."""
+        if event.ticket != self._ticket:
+            return False
+        self._quiet(event.at_s)
+        self._items.clear()
+        return True
+
+    def flushed(self, event: Flushed) -> list[tuple[Truncate, str, float]]:
+        """Truncations to send, each with its response id and the share of the item that was heard (0..1)."""
+        if event.ticket == self._ticket:
+            self._quiet(event.at_s)
+        truncations = []
+        for item_id, item in self._cut.pop(event.ticket, {}).items():
+            received_ms = item.received_bytes // _BYTES_PER_MS
+            if item_id == event.source:
+                heard_ms = min(event.heard_ms, received_ms)
+            else:
+                # Items sound one after the other: what began before the audible one was heard to its end.
+                heard_ms = received_ms if item.started else 0
+            if heard_ms < received_ms:
+                truncate = Truncate(item_id, item.content_index, heard_ms)
+                truncations.append((truncate, item.response_id, heard_ms / received_ms))
+        return truncations
+
+    def _quiet(self, at_s: float) -> None:
+        self.sounding, self.quiet_since_s = False, at_s
+
+    def _expect(self, now: float, seconds: float) -> None:
+        self.expected_end_s = max(self.expected_end_s, now) + seconds if self.sounding else now + seconds
+        self.sounding = True
+
+    def _next(self) -> int:
+        self._ticket += 1
+        return self._ticket

@@ -1,0 +1,1 @@
+"""What opens a conversation: button, control socket, and their kin."""

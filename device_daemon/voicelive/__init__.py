@@ -1,0 +1,1 @@
+"""The Azure Voice Live session: the only room that knows the SDK."""
