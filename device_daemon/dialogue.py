@@ -233,6 +233,8 @@ class Dialogue:
 
     def _response_created(self, response_id: str, now: float) -> list[Command]:
         self._active = response_id
+        if not self._ready:
+            return []  # before our settings are in force: whatever it is, nobody asked for it
         if self._unwanted:
             self._unwanted = False
             return [do.Send(do.CancelResponse(response_id))]

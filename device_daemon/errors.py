@@ -114,6 +114,12 @@ class ServiceBusy(ServiceUnreachable):
         self.retry_after_s = retry_after_s
 
 
+class ClockNotSet(ServiceUnreachable):
+    """The device does not know what time it is, so no certificate looks valid: it waits for the network's time."""
+
+    notice = "clock"
+
+
 class ServiceSilent(ServiceUnreachable):
     """The connection stands but an answer that was due did not come in time."""
 

@@ -8,8 +8,36 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from device_daemon.audio.speaker_events import Failed as SpeakerFailed
+from device_daemon.audio.speaker_events import Flushed, Silent, SpeakerEvent, Started
+from device_daemon.audio.speaker_events import Recovered as SpeakerRecovered
 from device_daemon.errors import SpeakerError
 from device_daemon.rules import Reason
+
+__all__ = [
+    "AudioDelta",
+    "Closed",
+    "Event",
+    "Flushed",
+    "MicrophoneFailed",
+    "Opened",
+    "Pressed",
+    "ResponseCreated",
+    "ResponseDone",
+    "ServiceError",
+    "ServiceEvent",
+    "SessionCreated",
+    "SessionUpdated",
+    "Silent",
+    "SpeakerEvent",
+    "SpeakerFailed",
+    "SpeakerRecovered",
+    "SpeechStarted",
+    "SpeechStopped",
+    "Started",
+    "StopRequested",
+    "Transcript",
+]
 
 # From the service
 
@@ -97,47 +125,6 @@ class Closed:
     failure: SpeakerError
 
 
-# From the speaker
-
-
-@dataclass(frozen=True, slots=True)
-class Started:
-    """The first sample of a source became audible at `at_s` (time.monotonic)."""
-
-    source: str
-    at_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class Silent:
-    """Everything up to this ticket was heard or discarded; nothing is left to play."""
-
-    ticket: int
-    at_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class Flushed:
-    """The sound stopped at `at_s`; `heard_ms` of the source that was audible (none: "") had been heard in all."""
-
-    ticket: int
-    source: str
-    heard_ms: int
-    at_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class SpeakerFailed:
-    """The card that plays is missing, busy or broken; it is tried again by itself."""
-
-    error: SpeakerError
-
-
-@dataclass(frozen=True, slots=True)
-class SpeakerRecovered:
-    """The card that plays is there again."""
-
-
 # From the person and the device
 
 
@@ -160,7 +147,6 @@ class MicrophoneFailed:
     error: SpeakerError
 
 
-SpeakerEvent = Started | Silent | Flushed | SpeakerFailed | SpeakerRecovered
 ServiceEvent = (
     Opened
     | SessionCreated

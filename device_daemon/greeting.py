@@ -5,16 +5,12 @@ Pure: the time, the host name, the choice and the memory of the last choice are 
 
 from __future__ import annotations
 
-import string
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from device_daemon.config.settings import Greeting
-
-BUILTIN_PLACEHOLDERS = frozenset({"daypart", "time", "date", "weekday", "hostname", "since_last"})
-"""Placeholders every greeting may use; the keys of `names` in the config come on top."""
 
 _MINUTE_S, _HOUR_S, _DAY_S = 60, 3_600, 86_400
 
@@ -32,18 +28,6 @@ class Opening:
     voice: str | None = None
     announcement: bool = False
     """Only these words: nobody is listened to, and the conversation ends when they were heard."""
-
-
-def placeholders(template: str) -> list[str]:
-    """Names in braces, in order. ValueError where braces don't match or hold more than a name."""
-    found = []
-    for _, name, spec, conversion in string.Formatter().parse(template):
-        if name is None:
-            continue
-        if spec or conversion or not name.isidentifier():
-            raise ValueError(f"{{{name}}} is not a plain placeholder")
-        found.append(name)
-    return found
 
 
 def fill(template: str, values: Mapping[str, str]) -> str:

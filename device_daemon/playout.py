@@ -73,7 +73,8 @@ class Playout:
         if event.ticket != self._ticket:
             return False
         self._quiet(event.at_s)
-        self._items.clear()
+        # The newest item may go on after a pause of the network; the speaker then goes on counting what was heard.
+        self._items = dict(list(self._items.items())[-1:])
         return True
 
     def flushed(self, event: Flushed) -> list[tuple[Truncate, str, float]]:

@@ -20,27 +20,30 @@ class State(StrEnum):
     SPEAKING = "speaking"
     MUTED = "muted"
     OFFLINE = "offline"
+    NO_CLOCK = "no-clock"
     ERROR = "error"
 
 
 IN_CONVERSATION = frozenset({State.CONNECTING, State.GREETING, State.LISTENING, State.THINKING, State.SPEAKING})
 """States of an open conversation. The microphone is open in these and in no other: their lights say so."""
 
-RESTING = frozenset({State.IDLE, State.MUTED, State.OFFLINE, State.ERROR})
+RESTING = frozenset({State.IDLE, State.MUTED, State.OFFLINE, State.NO_CLOCK, State.ERROR})
 """States that may last: a press leaves each of them."""
 
 TRANSITIONS: dict[State, frozenset[State]] = {
     State.STARTING: RESTING,
-    State.IDLE: frozenset({State.CONNECTING, State.MUTED, State.OFFLINE, State.ERROR}),
+    State.IDLE: RESTING | {State.CONNECTING},
     # A service that speaks at once, or a reconnect during an answer, may skip the greeting.
     State.CONNECTING: RESTING | {State.GREETING, State.LISTENING},
     State.GREETING: RESTING | {State.CONNECTING, State.LISTENING},
     State.LISTENING: RESTING | {State.CONNECTING, State.THINKING, State.SPEAKING},
     State.THINKING: RESTING | {State.CONNECTING, State.LISTENING, State.SPEAKING},
     State.SPEAKING: RESTING | {State.CONNECTING, State.LISTENING, State.THINKING},
-    State.MUTED: frozenset({State.IDLE, State.OFFLINE, State.ERROR}),
-    State.OFFLINE: frozenset({State.IDLE, State.CONNECTING, State.MUTED, State.ERROR}),
-    State.ERROR: frozenset({State.IDLE, State.CONNECTING, State.MUTED, State.OFFLINE}),
+    # An announcement needs no microphone, so it may be made while muted.
+    State.MUTED: RESTING | {State.CONNECTING},
+    State.OFFLINE: RESTING | {State.CONNECTING},
+    State.NO_CLOCK: RESTING | {State.CONNECTING},
+    State.ERROR: RESTING | {State.CONNECTING},
 }
 
 
