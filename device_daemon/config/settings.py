@@ -28,7 +28,7 @@ TurnDetection = Annotated[
     Meta(extra={"allowed": "a mapping such as {type: azure_semantic_vad} (push-to-talk is not known in this version)"}),
 ]
 
-PatternName = Literal["off", "on", "blink", "slow-blink", "double-blink", "pulse", "breathe", "flicker"]
+PatternName = Literal["off", "on", "blink", "slow-blink", "double-blink", "pulse", "breathe", "tick", "flicker"]
 PATTERN_NAMES: tuple[str, ...] = get_args(PatternName)
 
 

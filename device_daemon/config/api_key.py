@@ -1,0 +1,26 @@
+"""Keeping the API key out of the file, and out of what is said about the file."""
+
+from __future__ import annotations
+
+import re
+
+KEY_NAMES = frozenset({"api_key", "apikey", "key", "subscription_key", "azure_voicelive_api_key"})
+"""Keys under which people write it, in lower case, with underscores."""
+
+KEY_PLACES = (
+    'the key must not be in this file; put it into the systemd credential "api-key", or into a file that '
+    "service.api_key_file names, or into the environment variable AZURE_VOICELIVE_API_KEY"
+)
+
+_KEY = re.compile(r"\s*([0-9a-fA-F]{32}|[A-Za-z0-9]{84})\s*")
+_LIKE_A_KEY = re.compile(r"[A-Za-z0-9]{32,}")
+
+
+def looks_like_a_key(text: str) -> bool:
+    """Whether `text` has one of the two shapes Azure gives its keys."""
+    return _KEY.fullmatch(text) is not None
+
+
+def hide(text: str) -> str:
+    """Return `text` without anything that may be a key: messages about the file end up in logs and screenshots."""
+    return _LIKE_A_KEY.sub("(hidden)", text)

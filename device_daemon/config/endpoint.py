@@ -1,0 +1,67 @@
+"""Which addresses the speaker may send a voice and a key to."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from urllib.parse import urlsplit
+
+from device_daemon.config.api_key import KEY_PLACES
+from device_daemon.config.problems import quoted
+
+_ALLOWED = "https://HOST or wss://HOST; http:// and ws:// only to this machine (localhost, 127.0.0.1, [::1])"
+_HOST = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*\.?|[0-9a-f:.]+")
+_BARE_HOST = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+(:[0-9]+)?/?")
+# The client adds the path itself; these are what portals and other SDKs show to be copied.
+_COPIED_PATH = re.compile(r"/(api/projects|openai|voice-live)(/|$)")
+
+
+def is_this_machine(host: str) -> bool:
+    """Whether what is sent to `host` never leaves this machine."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def endpoint_flaw(endpoint: str) -> str | None:
+    """Return what is wrong with the service's address, and what is allowed; None if nothing is."""
+    if "@" in endpoint or "key=" in endpoint.lower():
+        return f"found a key or password in the address; {KEY_PLACES}"
+    scheme, host = _scheme_and_host(endpoint)
+    found = f"found {quoted(endpoint)}; allowed: {_ALLOWED}"
+    if not host or scheme not in {"https", "wss", "http", "ws"}:
+        meant = f" (did you mean {quoted(f'https://{endpoint}')}?)" if _BARE_HOST.fullmatch(endpoint) else ""
+        return found + meant
+    if scheme in {"http", "ws"} and not is_this_machine(host):
+        secure = {"http": "https", "ws": "wss"}[scheme]
+        return f"{found} (did you mean {quoted(f'{secure}{endpoint[len(scheme) :]}')}?)"
+    url = urlsplit(endpoint)
+    if _COPIED_PATH.search(url.path):
+        meant = quoted(f"{url.scheme}://{url.netloc}")
+        return f"found {quoted(endpoint)}; allowed: the address of the resource alone (did you mean {meant}?)"
+    return None
+
+
+def proxy_flaw(proxy: str) -> str | None:
+    """Return what is wrong with the proxy's address; None if nothing is. It may hold a password: it is not shown."""
+    scheme, host = _scheme_and_host(proxy)
+    if host and scheme in {"http", "https"}:
+        return None
+    return "found no address of a proxy; allowed: http://host:port"
+
+
+def _scheme_and_host(address: str) -> tuple[str, str]:
+    """Return both in lower case; an empty host if `address` is malformed."""
+    # urlsplit drops line breaks and tabs from the middle of an address.
+    if re.search(r"\s", address):
+        return "", ""
+    try:
+        url = urlsplit(address)
+        host = url.hostname or ""
+        valid = _HOST.fullmatch(host) is not None and url.port != 0
+    except ValueError:
+        return "", ""
+    return url.scheme, host if valid else ""

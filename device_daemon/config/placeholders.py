@@ -1,0 +1,38 @@
+"""Placeholders in the texts of greetings: {name} stands for a value, {{ and }} for a brace."""
+
+from __future__ import annotations
+
+import re
+
+from device_daemon.config.problems import quoted
+
+BUILT_IN = frozenset({"daypart", "time", "date", "weekday", "hostname", "since_last"})
+"""Placeholders every greeting may use; the keys of `names` come on top."""
+
+_PARTS = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
+
+
+class MalformedText(Exception):
+    """Braces that don't match, or hold more than a name; the message says which and what is allowed."""
+
+
+def placeholders(template: str) -> list[str]:
+    """Return the names in braces, in order; raises MalformedText."""
+    found = []
+    for part in _PARTS.finditer(template):
+        name = part[1]
+        if part[0] in {"{", "}"}:
+            raise MalformedText(
+                f"found a single '{part[0]}'; allowed: a name in braces, such as {{time}}, or '{part[0] * 2}' for the brace itself"
+            )
+        if name is None:
+            continue
+        if not is_name(name):
+            raise MalformedText(f"found {quoted(part[0])}; allowed: a name in braces, such as {{time}}")
+        found.append(name)
+    return found
+
+
+def is_name(text: str) -> bool:
+    """Whether `text` can stand between braces: letters, digits and underscores, no digit first."""
+    return text.isidentifier()

@@ -1,0 +1,112 @@
+"""What is wrong with a file: where, and in words an owner can act on."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+from device_daemon.config.api_key import hide
+
+MOST_LINES = 100
+"""More problems than this are counted instead of listed: nobody reads them, and the file may be no config at all."""
+
+Path = tuple[str | int, ...]
+"""Keys and list positions (from 0) from the top of the file down."""
+
+_LONGEST_VALUE = 60
+_LONGEST_NAME = 64
+_LONGEST_LIST = 110
+_WORD = re.compile(r"[\w-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """A key or value in the file: its path, and its line and column, both counted from 1."""
+
+    line: int
+    column: int
+    path: Path = ()
+
+
+class Problems:
+    """Gathers all problems of one file; `name` is what the file is called in the messages."""
+
+    def __init__(self, name: str) -> None:
+        self._name = printable(name)
+        self._found: set[tuple[int, int, str]] = set()
+        self._paths: set[Path] = set()
+
+    def add(self, spot: Spot, sentence: str) -> None:
+        """Note a problem; the same one noted twice (a value used through an alias) counts once."""
+        path = f"{dotted(spot.path)}: " if spot.path else ""
+        self._found.add((spot.line, spot.column, f"{path}{sentence}"))
+        self._paths.add(spot.path)
+
+    def noted(self, path: Path) -> bool:
+        """Whether there is a problem with the value at `path` itself."""
+        return path in self._paths
+
+    def __bool__(self) -> bool:
+        return bool(self._found)
+
+    def lines(self) -> list[str]:
+        """One printable line per problem, in the order of the file."""
+        found = sorted(self._found)
+        lines = [f"{self._name}:{line}:{column}: {text}" for line, column, text in found[:MOST_LINES]]
+        if len(found) > MOST_LINES:
+            lines.append(f"{self._name}: {len(found) - MOST_LINES} more problems; mend these first")
+        return lines
+
+
+def dotted(path: Path) -> str:
+    """Return a path as the messages write it: triggers[0].pin."""
+    text = ""
+    for step in path:
+        if isinstance(step, int):
+            text += f"[{step}]"
+        else:
+            text += ("." if text else "") + (shown(step) if _WORD.fullmatch(step) else quoted(step))
+    return text
+
+
+def quoted(text: str) -> str:
+    """Return `shown(text)` in quotes."""
+    return f"'{shown(text)}'"
+
+
+def printable(text: str) -> str:
+    """Return `text` with line breaks and control characters written as escapes."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def nearest(text: str, names: Iterable[str]) -> str | None:
+    """Return the one of `names` that `text` was probably meant to be, or None."""
+    if len(text) > _LONGEST_NAME:
+        return None
+    by_lower = {name.lower(): name for name in names}
+    wanted = text.strip().lower().replace("_", "-")
+    # An underscore for a hyphen, or the other way round, is no difference worth measuring.
+    for lower, name in by_lower.items():
+        if lower.replace("_", "-") == wanted:
+            return name
+    close = difflib.get_close_matches(text.lower(), by_lower, n=1)
+    return by_lower[close[0]] if close else None
+
+
+def instead(text: str, names: Collection[str]) -> str:
+    """Return "; allowed: …" for a word `text` that is none of `names`, with the nearest one; a long list is left out."""
+    name = nearest(text, names)
+    hint = "" if name is None else f" (did you mean {quoted(name)}?)"
+    listed = ", ".join(map(shown, names))
+    return hint if hint and len(listed) > _LONGEST_LIST else f"; allowed: {listed}{hint}"
+
+
+def shown(text: str) -> str:
+    """Return `text` from the file on one line, shortened, and without what may be an API key."""
+    # Hidden first: the end of a key must not survive because its beginning was cut off.
+    text = hide(text[:10_000])
+    if len(text) > _LONGEST_VALUE:
+        text = text[: _LONGEST_VALUE - 1] + "…"
+    return printable(text)
