@@ -1,0 +1,63 @@
+"""Builds the simulated card's alsa-lib plugin and writes the configuration under which programs find the card."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Final
+
+_HERE: Final = Path(__file__).parent
+_UNITS: Final = (_HERE / "simcard.c", _HERE / "simctl.c")
+_SOURCES: Final = (*_UNITS, _HERE / "tracks.h")
+_COMPILE: Final = ("gcc", "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-O2", "-fPIC", "-shared", "-DPIC")
+_DEADLINE_S: Final = 60
+
+# The system's own configuration first, so that its plugins stay. An unknown card costs a program a line on stderr from
+# alsa-lib: hence a mixer of its own for every name.
+_ASOUND_CONF: Final = """\
+</usr/share/alsa/alsa.conf>
+pcm_type.simcard {{ lib "{library}" }}
+ctl_type.simcard {{ lib "{library}" }}
+pcm.simcard {{ type simcard; file "{file}"; hint {{ show on; description "Simulated sound card" }} }}
+pcm.simplug {{ type plug; slave.pcm simcard; hint {{ show on; description "Simulated sound card, converting" }} }}
+pcm.!default {{ type plug; slave.pcm simcard; hint {{ show on; description "Default: the simulated card" }} }}
+ctl.simcard {{ type simcard }}
+ctl.simplug {{ type simcard }}
+ctl.!default {{ type simcard }}
+"""
+
+
+def build_plugin() -> Path:
+    """Compile the plugin, once per state of its sources, and return the library; many processes may do so at once.
+
+    It is kept in `$XDG_CACHE_HOME/voicelive-speaker`, or in `.cache` of this repository. Needs gcc and alsa-lib's headers
+    (`apt install gcc libasound2-dev`); raises `RuntimeError` with the compiler's words.
+    """
+    cache_home = os.environ.get("XDG_CACHE_HOME")
+    folder = Path(cache_home) / "voicelive-speaker" if cache_home else _HERE.parents[1] / ".cache"
+    state = hashlib.sha256(" ".join((*_COMPILE, os.uname().machine)).encode())
+    for source in _SOURCES:
+        state.update(source.read_bytes())
+    library = folder.absolute() / f"libasound_module_simcard-{state.hexdigest()[:16]}.so"
+    if library.exists():
+        return library
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder) as workbench:
+        draft = Path(workbench) / library.name
+        command = [*_COMPILE, *map(str, _UNITS), "-o", str(draft), "-lasound"]
+        try:
+            result = subprocess.run(command, capture_output=True, text=True, timeout=_DEADLINE_S, check=False)
+        except FileNotFoundError as error:
+            raise RuntimeError("the simulated sound card needs gcc: apt install gcc libasound2-dev") from error
+        if result.returncode:
+            raise RuntimeError(f"the simulated sound card does not compile (libasound2-dev?):\n{result.stderr}")
+        draft.replace(library)  # whoever is last wins, with the same library
+    return library
+
+
+def write_configuration(path: Path, library: Path, file: Path) -> None:
+    """Write an asound.conf that names the card `simcard`, and through conversions `simplug` and `default`."""
+    path.write_text(_ASOUND_CONF.format(library=library, file=file))

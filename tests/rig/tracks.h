@@ -1,0 +1,124 @@
+/*
+ * The simulated card's file, as the plugin sees it: a header, a microphone track that tests write, and a speaker track
+ * that the plugin writes. card.py is the other side; the two must agree on struct card and on the tracks' layout.
+ *
+ * Both tracks are indexed by the card's frame number, which is nothing but the time:
+ * frame = (CLOCK_MONOTONIC - zero) * rate. So there is no daemon and no thread: what is played is put at the frame at
+ * which it will be heard, what is captured is looked up at the frame at which it was said.
+ *
+ * A track is a ring of blocks. Each block carries the number of the block of time it was last written for (plus one);
+ * a block of another lap reads as silence, so nothing ever has to be swept, and silence takes no memory.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <time.h>
+
+#define MAGIC 0x44524143u /* "CARD" */
+#define BLOCK_FRAMES 1024u
+#define MAX_TAPS 32u
+#define TAGS_OFFSET 4096u /* then: microphone tags, speaker tags, microphone samples, speaker samples */
+#define NS 1000000000ull
+
+struct card {
+	uint32_t magic, rate_hz, channels, blocks; /* blocks: how many there are in each track's ring */
+	uint64_t zero_ns;                          /* CLOCK_MONOTONIC at frame 0 */
+	uint32_t unplugged, unplug_count;          /* the count tells an open PCM that it was unplugged and is back */
+	uint32_t busy, stuck, coarse_pointer, taps;
+	uint32_t pid[2], running[2], xruns[2];     /* [0] playback, [1] capture, as SND_PCM_STREAM_*; pid: the last opener's */
+	uint64_t late_frames;                      /* written when their moment had passed: never heard */
+	uint64_t captured_until;                   /* one past the last frame that any program was given */
+	struct { uint32_t delay_frames; float gain; } tap[MAX_TAPS]; /* the room: speaker to microphone */
+};
+_Static_assert(sizeof(struct card) == 88 + 8 * MAX_TAPS, "card.py counts on this layout");
+
+struct track {
+	uint64_t *tag;
+	int16_t *samples; /* interleaved */
+	unsigned channels;
+};
+
+static inline struct track microphone_of(struct card *card)
+{
+	uint64_t *tags = (uint64_t *)((char *)card + TAGS_OFFSET);
+	return (struct track){tags, (int16_t *)(tags + 2 * (size_t)card->blocks), 1};
+}
+
+static inline struct track speaker_of(struct card *card)
+{
+	struct track microphone = microphone_of(card);
+	return (struct track){microphone.tag + card->blocks, microphone.samples + (size_t)card->blocks * BLOCK_FRAMES,
+			      card->channels};
+}
+
+/* How many frames are over, which is the number of the one that sounds now. */
+static inline uint64_t frame_now(const struct card *card)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	uint64_t ns = (uint64_t)t.tv_sec * NS + (uint64_t)t.tv_nsec - card->zero_ns;
+	return ns / NS * card->rate_hz + ns % NS * card->rate_hz / NS;
+}
+
+/* The first nanosecond at which frame_now() says `frame`. */
+static inline uint64_t time_of(const struct card *card, uint64_t frame)
+{
+	uint64_t rest = frame % card->rate_hz;
+	return card->zero_ns + frame / card->rate_hz * NS + (rest * NS + card->rate_hz - 1) / card->rate_hz;
+}
+
+/* Where a frame lies in its track, or NULL if nothing was written there in this lap and nothing shall be now. */
+static inline int16_t *track_at(const struct card *card, const struct track *track, uint64_t frame, bool write)
+{
+	uint64_t block = frame / BLOCK_FRAMES, slot = block % card->blocks;
+	int16_t *samples = track->samples + slot * BLOCK_FRAMES * track->channels;
+	if (__atomic_load_n(&track->tag[slot], __ATOMIC_ACQUIRE) != block + 1) {
+		if (!write)
+			return NULL;
+		memset(samples, 0, BLOCK_FRAMES * track->channels * sizeof *samples);
+		__atomic_store_n(&track->tag[slot], block + 1, __ATOMIC_RELEASE);
+	}
+	return samples + frame % BLOCK_FRAMES * track->channels;
+}
+
+/* What the microphone hears at a frame: what was said in the room, and the speaker by way of its walls. */
+static inline int16_t heard_by_microphone(struct card *card, uint64_t frame)
+{
+	struct track microphone = microphone_of(card), speaker = speaker_of(card);
+	const int16_t *said = track_at(card, &microphone, frame, false);
+	float sum = said ? *said : 0;
+	for (uint32_t i = 0; i < card->taps && i < MAX_TAPS; i++) {
+		if (frame < card->tap[i].delay_frames)
+			continue;
+		const int16_t *played = track_at(card, &speaker, frame - card->tap[i].delay_frames, false);
+		for (unsigned c = 0; played && c < card->channels; c++)
+			sum += card->tap[i].gain * played[c] / card->channels;
+	}
+	return sum >= 32767 ? 32767 : sum <= -32768 ? -32768 : (int16_t)(sum < 0 ? sum - 0.5f : sum + 0.5f);
+}
+
+/* Puts interleaved samples into the speaker track; what comes too late, or while nothing moves, is not heard. */
+static inline void play(struct card *card, uint64_t now, uint64_t frame, const int16_t *samples, uint64_t frames)
+{
+	struct track speaker = speaker_of(card);
+	for (uint64_t i = 0; i < frames && !card->stuck; i++) {
+		if (frame + i < now)
+			card->late_frames++;
+		else
+			memcpy(track_at(card, &speaker, frame + i, true), samples + i * card->channels,
+			       card->channels * sizeof *samples);
+	}
+}
+
+/* Takes what is not yet heard out of the speaker track again, up to frame `end`. */
+static inline void unplay(struct card *card, uint64_t end)
+{
+	struct track speaker = speaker_of(card);
+	for (uint64_t frame = frame_now(card); frame < end; frame++) {
+		int16_t *place = track_at(card, &speaker, frame, false);
+		if (place)
+			memset(place, 0, card->channels * sizeof *place);
+	}
+}
