@@ -1,0 +1,183 @@
+"""Keeps the lights in step with the device's state: the only part that knows both time and lights."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import math
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from device_daemon.config.settings import Led, Light, PwmLed, RgbLed
+from device_daemon.errors import PinUnusable
+from device_daemon.leds.patterns import COLOURS, PATTERNS, TABLE, Colour, Pattern
+from device_daemon.state import State
+
+logger = logging.getLogger(__name__)
+
+RETRY_S = 30.0
+"""How long a light that failed is left alone: opening it blocks the loop for some milliseconds."""
+
+DARK: Colour = (0.0, 0.0, 0.0)
+
+
+class Lamp(Protocol):
+    """A kind of light; building it takes its pins. `write` and building raise PinUnusable."""
+
+    def write(self, colour: Colour) -> None:
+        """Show `colour`, as well as this light can."""
+
+    def close(self) -> None:
+        """Give the pins back."""
+
+
+class Timer(Protocol):
+    """What is due at some time."""
+
+    def cancel(self) -> None:
+        """Make it not happen."""
+
+
+class Clock(Protocol):
+    """What lights need of the event loop."""
+
+    def time(self) -> float:
+        """Return seconds on a clock that never goes back."""
+
+    def call_at(self, when: float, callback: Callable[[], None], /) -> Timer:
+        """Call back when it is `when`."""
+
+
+class Lights:
+    """All lights of the device, showing its state.
+
+    A light that fails is left out, with one warning that says how to mend it, and tried again at a later `show`;
+    nothing here raises because of a light. Wake-ups: none while patterns stand still, at most 25 a second.
+    """
+
+    def __init__(self, lights: Sequence[Light], *, loop: Clock) -> None:
+        self._fittings = [_Fitting(light) for light in lights]
+        self._loop = loop
+        self._timer: Timer | None = None
+        self._state: State | None = None
+        self._since_s = 0.0
+
+    def show(self, state: State) -> None:
+        """Show `state` at once; its pattern goes on by itself until the next call."""
+        now_s = self._loop.time()
+        if state is not self._state:
+            self._state = state
+            self._since_s = now_s
+        for fitting in self._fittings:
+            fitting.plug_in(now_s)
+        self._paint()
+
+    async def close(self) -> None:
+        """Turn all lights off and give their pins back; idempotent."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._state = None
+        for fitting in self._fittings:
+            fitting.write(DARK, self._loop.time())
+            fitting.unplug()
+        # A late show() must not light them again.
+        self._fittings = []
+
+    def _paint(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._state is None:
+            return
+        now_s = self._loop.time()
+        next_s = math.inf
+        for fitting in self._fittings:
+            pattern, colour = fitting.look(self._state)
+            level = pattern.level(now_s - self._since_s)
+            red, green, blue = colour
+            if fitting.write((red * level, green * level, blue * level), now_s):
+                next_s = min(next_s, pattern.next_change_s(now_s - self._since_s))
+        if next_s < math.inf:
+            self._timer = self._loop.call_at(self._since_s + next_s, self._paint)
+
+
+class _Fitting:
+    """One configured light, whether or not it works at the moment."""
+
+    def __init__(self, settings: Light) -> None:
+        self._settings = settings
+        self._looks = {state: _look(settings, state) for state in State}
+        self._lamp: Lamp | None = None
+        self._shown: Colour | None = None
+        self._retry_at_s = -math.inf
+        self._failed_name = ""
+
+    def look(self, state: State) -> tuple[Pattern, Colour]:
+        """Return what this light shows in `state`."""
+        return self._looks[state]
+
+    def plug_in(self, now_s: float) -> None:
+        """Open the light unless it is open or failed a short while ago."""
+        if self._lamp is not None or now_s < self._retry_at_s:
+            return
+        try:
+            self._lamp = _build(self._settings)
+        except PinUnusable as error:
+            self._fail(error, now_s)
+            return
+        if self._failed_name:
+            logger.info("%s works again", self._failed_name)
+            self._failed_name = ""
+
+    def write(self, colour: Colour, now_s: float) -> bool:
+        """Show `colour` if it is not shown already; False if the light does not work."""
+        if self._lamp is None:
+            return False
+        if colour != self._shown:
+            try:
+                self._lamp.write(colour)
+            except PinUnusable as error:
+                self._fail(error, now_s)
+                return False
+            self._shown = colour
+        return True
+
+    def unplug(self) -> None:
+        """Give the pins back."""
+        lamp, self._lamp, self._shown = self._lamp, None, None
+        if lamp is not None:
+            # What cannot be closed failed before, and was told then.
+            with contextlib.suppress(PinUnusable):
+                lamp.close()
+
+    def _fail(self, error: PinUnusable, now_s: float) -> None:
+        self._retry_at_s = now_s + RETRY_S
+        if not self._failed_name:
+            logger.warning("%s", error)
+            self._failed_name = error.device
+        self.unplug()
+
+
+def _look(settings: Light, state: State) -> tuple[Pattern, Colour]:
+    """Return the table's look for `state`, with the pattern the config gives it instead, if any."""
+    look = TABLE[state]
+    pattern = PATTERNS[settings.patterns.get(state, look.pattern)]
+    return (pattern.plain() if isinstance(settings, Led) else pattern), COLOURS[look.colour]
+
+
+def _build(settings: Light) -> Lamp:
+    """Open a light; only the driver the config asks for is imported."""
+    match settings:
+        case Led():
+            from device_daemon.leds.led import PlainLed  # noqa: PLC0415
+
+            return PlainLed(settings)
+        case PwmLed():
+            from device_daemon.leds.pwm_led import DimmableLed  # noqa: PLC0415
+
+            return DimmableLed(settings)
+        case RgbLed():
+            from device_daemon.leds.rgb_led import ColourLed  # noqa: PLC0415
+
+            return ColourLed(settings)

@@ -1,0 +1,137 @@
+"""What each state looks like: patterns as pure functions of time, and the one table from state to look.
+
+No clock, no loop, no device here: time comes in as seconds since the state began.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from device_daemon.state import State
+
+FRAMES_PER_S = 25
+
+Colour = tuple[float, float, float]
+"""Red, green and blue, each 0..1 as the eye sees it (a light translates into duty cycles)."""
+
+COLOURS: dict[str, Colour] = {
+    "white": (1.0, 1.0, 1.0),
+    "red": (1.0, 0.0, 0.0),
+    "magenta": (1.0, 0.0, 0.7),
+    "amber": (1.0, 0.7, 0.0),
+    "cyan": (0.0, 1.0, 1.0),
+    "blue": (0.0, 0.3, 1.0),
+    "green": (0.0, 1.0, 0.2),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """A strip of film: one level (0..1) per frame of 1/25 s, shown round and round.
+
+    Whole frames keep the arithmetic exact, and let any number of lights share the same few wake-ups.
+    """
+
+    film: tuple[float, ...]
+    description: str
+
+    @property
+    def period_s(self) -> float:
+        """Return after how many seconds it starts again."""
+        return len(self.film) / FRAMES_PER_S
+
+    def level(self, t_s: float) -> float:
+        """Return the brightness, 0..1, `t_s` seconds after the state began."""
+        return self.film[_frame(t_s) % len(self.film)]
+
+    def next_change_s(self, t_s: float) -> float:
+        """Return when the level next differs, later than `t_s`; infinity for a pattern that stands still."""
+        frame = _frame(t_s)
+        now = self.film[frame % len(self.film)]
+        for later in range(frame + 1, frame + len(self.film)):
+            if self.film[later % len(self.film)] != now:
+                return later / FRAMES_PER_S
+        return math.inf
+
+    def plain(self) -> Pattern:
+        """Return the same rhythm for a light that can only be on or off."""
+        return Pattern(tuple(float(level >= 0.5) for level in self.film), self.description)
+
+
+def _frame(t_s: float) -> int:
+    # A timer may fire a clock tick early: without the margin it would show the old frame and wake up again.
+    return math.floor(t_s * FRAMES_PER_S + 1e-3)
+
+
+def _steps(*frames_and_levels: tuple[int, float]) -> tuple[float, ...]:
+    return tuple(level for frames, level in frames_and_levels for _ in range(frames))
+
+
+def _waves(frames: int, *beats: int, lowest: float = 0.0, sharpness: int = 1) -> tuple[float, ...]:
+    """Return cosines of so many `beats` laid over each other, between `lowest` and 1, brightest first."""
+    sums = [sum(math.cos(2 * math.pi * beat * i / frames) for beat in beats) / len(beats) for i in range(frames)]
+    dimmest = min(sums)
+    return tuple(lowest + (1 - lowest) * ((value - dimmest) / (1 - dimmest)) ** sharpness for value in sums)
+
+
+PATTERNS: dict[str, Pattern] = {
+    "off": Pattern((0.0,), "dark"),
+    "on": Pattern((1.0,), "lit"),
+    "blink": Pattern(_steps((5, 1.0), (5, 0.0)), "on and off, five times in two seconds"),
+    # Mostly dark: someone who knows that a lit light means "I hear you" must not take it for that.
+    "slow-blink": Pattern(_steps((7, 1.0), (68, 0.0)), "one short wink every three seconds"),
+    "double-blink": Pattern(_steps((3, 1.0), (3, 0.0), (3, 1.0), (29, 0.0)), "two quick winks, then a pause"),
+    "pulse": Pattern(_waves(30, 1, lowest=0.1, sharpness=2), "swells and fades about once a second, never quite dark"),
+    "breathe": Pattern(_waves(100, 1), "swells and fades every four seconds"),
+    "tick": Pattern(_steps((4, 1.0), (34, 0.0)), "a short wink every one and a half seconds, like a clock"),
+    "flicker": Pattern(_waves(60, 3, 5, lowest=0.2), "dances like a voice, mostly lit"),
+}
+"""Every pattern begins lit (a change of state is seen at once) and none flashes more than three times a second."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How one state shows: a pattern for every light, a colour for those that have colours."""
+
+    pattern: str
+    colour: str
+    meaning: str
+
+
+TABLE: dict[State, Look] = {
+    State.MUTED: Look("slow-blink", "red", "the microphone is closed, and nothing but you opens it"),
+    State.ERROR: Look("double-blink", "magenta", "something has to be mended: `voicelive-speaker status` says what"),
+    State.OFFLINE: Look("breathe", "amber", "the voice service cannot be reached; it is tried again"),
+    State.NO_CLOCK: Look("tick", "amber", "waiting for the network to tell the time; it is tried again"),
+    State.STARTING: Look("blink", "white", "getting ready"),
+    State.CONNECTING: Look("blink", "cyan", "calling the voice service; the microphone is open"),
+    State.GREETING: Look("flicker", "green", "speaking first; the microphone is open"),
+    State.LISTENING: Look("on", "blue", "your turn: the microphone is open"),
+    State.THINKING: Look("pulse", "blue", "working on an answer; the microphone is open"),
+    State.SPEAKING: Look("flicker", "green", "answering; the microphone is open"),
+    State.IDLE: Look("off", "white", "waiting for a press; the microphone is closed"),
+}
+"""The first that is so is shown: being muted hides everything else, being idle hides nothing.
+
+States with the same pattern (starting and connecting, greeting and speaking) mean the same to someone in the room;
+all others differ in rhythm alone, because a single LED has no colours. Red is the muted microphone's only.
+"""
+
+
+def foremost(states: Iterable[State]) -> State:
+    """Return the one to show of several that are so at once; idle if there is none."""
+    so = frozenset(states)
+    return next((state for state in TABLE if state in so), State.IDLE)
+
+
+def as_markdown() -> str:
+    """Return the table, and what its patterns look like, as the README has it."""
+    states = ["| State | Pattern | Colour (rgb-led) | It means |", "| --- | --- | --- | --- |"]
+    for state, look in TABLE.items():
+        colour = look.colour if look.pattern != "off" else ""
+        states.append(f"| {state} | {look.pattern} | {colour} | {look.meaning} |")
+    patterns = ["| Pattern | Looks like |", "| --- | --- |"]
+    patterns += [f"| {name} | {pattern.description} |" for name, pattern in PATTERNS.items()]
+    return "\n".join([*states, "", *patterns, ""])

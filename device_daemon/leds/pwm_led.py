@@ -1,0 +1,37 @@
+"""One LED that can be dimmed."""
+
+from __future__ import annotations
+
+from device_daemon.config.settings import PwmLed
+from device_daemon.leds.patterns import Colour
+from device_daemon.pins import in_use, take
+
+GAMMA = 2.2
+
+
+def duty_cycle(level: float) -> float:
+    """Return how long of each cycle (0..1) an LED is on to look as bright as `level`.
+
+    Half the light looks like three quarters: without this, swelling is over before it is seen.
+    """
+    return float(level**GAMMA)
+
+
+class DimmableLed:
+    """An LED of one colour on a PWM pin. Raises PinUnusable if its pin cannot be had."""
+
+    def __init__(self, settings: PwmLed) -> None:
+        self._pins = (settings.pin,)
+        self._led = take(
+            "pwm-led", self._pins, lambda gpiozero: gpiozero.PWMLED(settings.pin, active_high=settings.active_high)
+        )
+
+    def write(self, colour: Colour) -> None:
+        """Show the colour's brightness. Raises PinUnusable if the pin fails."""
+        with in_use("pwm-led", self._pins):
+            self._led.value = duty_cycle(max(colour))
+
+    def close(self) -> None:
+        """Give the pin back. Raises PinUnusable if the pin fails."""
+        with in_use("pwm-led", self._pins):
+            self._led.close()

@@ -1,0 +1,106 @@
+"""From the edges of a bouncing contact to press, hold and release, as a pure machine: edges and time in, gestures out.
+
+A press counts from its first edge, but only once the contact is still closed `debounce_s` later: a spark of
+interference is no press, and a real one loses a few milliseconds. A release has no such hurry and waits until the
+contact has been open for `RELEASE_QUIET_S`: a worn button's late bounces would otherwise be a second press.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, auto
+
+RELEASE_QUIET_S = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Press:
+    """The button went down at `at_s`, the time of the first edge."""
+
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """The button has been down for `hold_s` since `Press`; it may stay down for longer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """The button is up again. Every Press is followed by exactly one."""
+
+
+Gesture = Press | Hold | Release
+
+
+class _Phase(Enum):
+    UP = auto()
+    UNSURE = auto()
+    DOWN = auto()
+    HELD = auto()
+
+
+class GestureMachine:
+    """One button.
+
+    `debounce_s`: how long after the first edge the contact is looked at again; 0 believes the first edge.
+    `hold_s`: how long a press must last to be a hold. `phantoms` counts the edges that were no press.
+    All times are seconds on one clock that never goes back.
+    """
+
+    def __init__(self, debounce_s: float, hold_s: float) -> None:
+        self._debounce_s = debounce_s
+        self._release_quiet_s = max(debounce_s, RELEASE_QUIET_S)
+        self._hold_s = hold_s
+        self._phase = _Phase.UP
+        self._closed = False
+        self._edge_at_s = 0.0
+        self._pressed_at_s = 0.0
+        self.phantoms = 0
+
+    @property
+    def deadline_s(self) -> float | None:
+        """When `tick` is due; None while nothing can happen without another edge."""
+        match self._phase, self._closed:
+            case _Phase.UNSURE, _:
+                return self._pressed_at_s + self._debounce_s
+            case ((_Phase.DOWN | _Phase.HELD), False):
+                return self._edge_at_s + self._release_quiet_s
+            case _Phase.DOWN, True:
+                return self._pressed_at_s + self._hold_s
+        return None
+
+    def edge(self, closed: bool, at_s: float) -> list[Gesture]:
+        """Take note that the contact closed or opened at `at_s`; return what is known by then."""
+        gestures = self.tick(at_s)
+        if closed is not self._closed:
+            self._closed = closed
+            self._edge_at_s = at_s
+            if closed and self._phase is _Phase.UP:
+                self._phase = _Phase.UNSURE
+                self._pressed_at_s = at_s
+            gestures += self.tick(at_s)
+        return gestures
+
+    def tick(self, now_s: float) -> list[Gesture]:
+        """Return what became known up to `now_s`. Calling it late or too often changes nothing."""
+        gestures: list[Gesture] = []
+        while (deadline_s := self.deadline_s) is not None and deadline_s <= now_s:
+            gestures += self._pass_deadline()
+        return gestures
+
+    def _pass_deadline(self) -> list[Gesture]:
+        match self._phase, self._closed:
+            case _Phase.UNSURE, True:
+                self._phase = _Phase.DOWN
+                return [Press(self._pressed_at_s)]
+            case _Phase.UNSURE, False:
+                self._phase = _Phase.UP
+                self.phantoms += 1
+                return []
+            case _Phase.DOWN, True:
+                self._phase = _Phase.HELD
+                return [Hold()]
+            case _:
+                self._phase = _Phase.UP
+                return [Release()]
