@@ -1,0 +1,86 @@
+"""Checks of what a client sent: each returns the value or raises the service's Refusal.
+
+The wording is that of the real service, whose messages are Pydantic's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any, NoReturn, TypeVar
+
+from device_daemon.localservice.messages import Refusal
+
+V = TypeVar("V")
+
+
+def fail(param: str, message: str) -> NoReturn:
+    """Refuse the value at `param`."""
+    inside_session = param == "session" or param.startswith("session.")
+    raise Refusal("invalid_session_update_message" if inside_session else "invalid_value", f"{param}: {message}", param)
+
+
+def mapping(value: object, param: str) -> dict[str, Any]:
+    """Return a JSON object."""
+    if not isinstance(value, dict):
+        fail(param, "Input should be a valid dictionary or object to extract fields from")
+    return value
+
+
+def tag(part: dict[str, Any], allowed: Collection[str], param: str, *, key: str = "type") -> str:
+    """Return the member that says which kind of object this is."""
+    if part.get(key) is None:
+        fail(param, f"Unable to extract tag using discriminator '{key}'")
+    kind = part[key]
+    if not isinstance(kind, str) or kind not in allowed:
+        names = ", ".join(f"'{name}'" for name in allowed)
+        fail(param, f"Input tag '{kind}' found using '{key}' does not match any of the expected tags: {names}")
+    return kind
+
+
+def one_of(value: V, allowed: Collection[V], param: str) -> V:
+    """Return a value of a closed list."""
+    if not isinstance(value, (str, int)) or isinstance(value, bool) or value not in allowed:
+        fail(param, f"Input should be {' or '.join(repr(name) for name in allowed)}")
+    return value
+
+
+def number(value: object, param: str, low: float, high: float = 1e9, *, whole: bool = False) -> None:
+    """Check a number within limits; null means it was not set."""
+    if value is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, int if whole else (int, float)):
+        fail(param, f"Input should be a valid {'integer' if whole else 'number'}")
+    if not low <= value <= high:
+        fail(param, f"Input should be between {low:g} and {high:g}")
+
+
+def flag(value: object, param: str) -> bool:
+    """Return a boolean."""
+    if not isinstance(value, bool):
+        fail(param, "Input should be a valid boolean")
+    return value
+
+
+def text(value: object, param: str, *, empty: bool = True) -> str:
+    """Return a string, which may have to hold something."""
+    if not isinstance(value, str):
+        fail(param, "Input should be a valid string")
+    if not (value or empty):
+        fail(param, "String should have at least 1 character")
+    return value
+
+
+def listed(value: object, param: str) -> list[Any]:
+    """Return a JSON array; null is an empty one."""
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        fail(param, "Input should be a valid list")
+    return value
+
+
+def strings(value: object, param: str) -> list[str]:
+    """Return a list of strings."""
+    if not isinstance(value, list) or not all(isinstance(entry, str) for entry in value):
+        fail(param, "Input should be a valid list of strings")
+    return value

@@ -1,0 +1,75 @@
+"""`service: {local: true}`: the local service as a child process of the daemon, started when it is first needed.
+
+A process of its own, so that its voice and its turn detection never delay the daemon's loop. It stops when the
+daemon does, however that ends: its standard input closes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import sys
+from asyncio.subprocess import PIPE, Process
+
+from device_daemon.config.settings import Config
+from device_daemon.errors import ServiceUnreachable
+from device_daemon.voicelive.client import Client, Connection
+from device_daemon.voicelive.credentials import Key
+from device_daemon.voicelive.session import session_for
+
+logger = logging.getLogger(__name__)
+
+START_DEADLINE_S = 20.0
+STOP_DEADLINE_S = 3.0
+
+
+class LocalClient:
+    """Opens connections to the local service; starts it, and starts it again should it have died."""
+
+    def __init__(self, config: Config) -> None:
+        self._service = config.service
+        self._session = session_for(config)
+        self._process: Process | None = None
+        self._client: Client | None = None
+        self._starting = asyncio.Lock()
+
+    async def connect(self) -> Connection:
+        """A connection on which nothing was sent yet. Raises one of errors.py."""
+        async with self._starting:
+            if self._client is None or self._process is None or self._process.returncode is not None:
+                self._client = Client(self._service, await self._start(), lambda: Key("local"), self._session)
+        return await self._client.connect()
+
+    async def close(self) -> None:
+        """Stop the service."""
+        if self._process is None or self._process.returncode is not None:
+            return
+        if self._process.stdin:
+            self._process.stdin.close()
+        try:
+            async with asyncio.timeout(STOP_DEADLINE_S):
+                await self._process.wait()
+        except TimeoutError:
+            self._process.kill()
+            await self._process.wait()
+
+    async def _start(self) -> str:
+        """The endpoint, when the service listens."""
+        command = [sys.executable, "-m", "device_daemon", "local-service", "--port", "0", "--until-stdin-closes"]
+        self._process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE)
+        line = b""
+        if self._process.stdout:
+            try:
+                async with asyncio.timeout(START_DEADLINE_S):
+                    line = await self._process.stdout.readline()
+            except TimeoutError:
+                self._process.kill()
+        found = re.search(rb"ws://\S+", line)
+        if found is None:
+            raise ServiceUnreachable(
+                "the local voice service did not start; run `voicelive-speaker local-service` to see why."
+            )
+        endpoint = found[0].decode()
+        logger.info("the local voice service listens on %s; it does not understand speech", endpoint)
+        return endpoint

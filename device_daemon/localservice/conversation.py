@@ -1,0 +1,178 @@
+"""The items of one conversation: what was said, typed, called and returned, in order."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, field
+from typing import Any
+
+from device_daemon.localservice.checks import fail, mapping, tag, text
+from device_daemon.localservice.messages import Event, Refusal, event, new_id
+
+_CONTENT_TYPES = {
+    "user": ("input_text", "input_audio", "input_image"),
+    "system": ("input_text",),
+    "assistant": ("text", "output_text"),
+}
+_ITEM_TYPES = ("message", "function_call", "function_call_output", "mcp_approval_response")
+
+
+@dataclass(slots=True)
+class Item:
+    """One item: `body` is what the protocol shows of it, the rest is what only the service knows."""
+
+    body: dict[str, Any]
+    audio_ms: int = 0
+    """How long its sound is: what a user's turn lasted, or what was generated for the assistant's."""
+    spoken_s: float = 0.0
+    """How long a person spoke in it."""
+
+    @property
+    def id(self) -> str:
+        """The id the protocol knows it by."""
+        return str(self.body["id"])
+
+    def text(self) -> str:
+        """Return all that is written in it, on one line."""
+        parts = self.body.get("content", [])
+        return " ".join(str(part.get("text") or part.get("transcript") or "") for part in parts).strip()
+
+    def is_assistant_audio(self) -> bool:
+        """Return whether it is an answer that was spoken."""
+        content = self.body.get("content") or []
+        return self.body.get("role") == "assistant" and any(part["type"] == "audio" for part in content)
+
+
+@dataclass(slots=True)
+class Conversation:
+    """The items in order. Events about them come out of its methods; what is not allowed raises Refusal."""
+
+    items: list[Item] = field(default_factory=list)
+
+    def add(self, item: Item, previous_item_id: str | None = None) -> Event:
+        """Put an item behind `previous_item_id` ("root": first; None: last) and return `conversation.item.created`."""
+        if any(known.id == item.id for known in self.items):
+            raise Refusal(
+                "invalid_value", f"Error adding item: the item with id '{item.id}' already exists.", "item.id"
+            )
+        if previous_item_id is None:
+            index = len(self.items)
+        elif previous_item_id == "root":
+            index = 0
+        else:
+            index = self._index(previous_item_id, "invalid_value", "previous_item_id") + 1
+        self.items.insert(index, item)
+        return self.created(item)
+
+    def created(self, item: Item) -> Event:
+        """Return `conversation.item.created` for an item that is in the conversation."""
+        return event("conversation.item.created", previous_item_id=self.previous_id(item), item=shown(item))
+
+    def previous_id(self, item: Item) -> str | None:
+        """Return the id of the item before this one."""
+        index = self.items.index(item)
+        return self.items[index - 1].id if index else None
+
+    def last_id(self) -> str | None:
+        """Return the id of the last item."""
+        return self.items[-1].id if self.items else None
+
+    def retrieve(self, item_id: object) -> Event:
+        """Return `conversation.item.retrieved`."""
+        item = self.items[self._index(item_id, "item_retrieve_invalid_item_id", "item_id")]
+        return event("conversation.item.retrieved", item=shown(item))
+
+    def delete(self, item_id: object) -> Event:
+        """Forget an item and return `conversation.item.deleted`."""
+        item = self.items.pop(self._index(item_id, "item_delete_invalid_item_id", "item_id"))
+        return event("conversation.item.deleted", item_id=item.id)
+
+    def truncate(self, item_id: object, content_index: object, audio_end_ms: object) -> Event:
+        """Cut what was not heard off a spoken answer and return `conversation.item.truncated`."""
+        item = self.items[self._index(item_id, "item_truncate_invalid_item_id", "item_id")]
+        if not item.is_assistant_audio():
+            raise Refusal("invalid_value", "Only model output audio messages can be truncated.", "item_id")
+        if content_index != 0:
+            raise Refusal(
+                "invalid_value", f"Invalid content_index {content_index}: the item has one part.", "content_index"
+            )
+        if not isinstance(audio_end_ms, int) or isinstance(audio_end_ms, bool) or audio_end_ms < 0:
+            raise Refusal("invalid_value", "audio_end_ms should be a non-negative integer.", "audio_end_ms")
+        if audio_end_ms > item.audio_ms:
+            message = f"Audio content of {item.audio_ms}ms is already shorter than {audio_end_ms}ms"
+            raise Refusal("invalid_value", message, "audio_end_ms")
+        return self.cut(item, audio_end_ms)
+
+    def cut(self, item: Item, audio_end_ms: int, appended: str = "") -> Event:
+        """Cut an answer at what was heard; its text keeps the words that fit, and ends in `appended`."""
+        part = item.body["content"][0]
+        words = (part.get("transcript") or "").split(" ")
+        kept = words[: len(words) * audio_end_ms // item.audio_ms] if item.audio_ms else []
+        part["transcript"] = " ".join(kept) + appended
+        item.audio_ms = audio_end_ms
+        return event("conversation.item.truncated", item_id=item.id, content_index=0, audio_end_ms=audio_end_ms)
+
+    def item_from_client(self, value: object) -> Item:
+        """Return the item a client asks to add, or raise Refusal."""
+        part = mapping(value, "item")
+        kind = tag(part, _ITEM_TYPES, "item")
+        body: dict[str, Any] = {"id": part.get("id") or new_id("item"), "object": "realtime.item", "type": kind}
+        text(body["id"], "item.id")
+        if kind == "message":
+            body |= {"status": "completed", "role": tag(part, _CONTENT_TYPES, "item", key="role")}
+            body["content"] = _content(part.get("content"), body["role"])
+        elif kind == "function_call":
+            body |= {"status": "completed"} | {key: text(part.get(key), f"item.{key}") for key in _CALL_FIELDS}
+        elif kind == "function_call_output":
+            body |= {key: text(part.get(key), f"item.{key}") for key in ("call_id", "output")}
+            self._check_call(body["call_id"])
+        else:
+            body |= {"approval_request_id": part.get("approval_request_id"), "approve": part.get("approve")}
+        return Item(body)
+
+    def _check_call(self, call_id: str) -> None:
+        calls = {item.body["call_id"] for item in self.items if item.body["type"] == "function_call"}
+        if call_id not in calls:
+            raise Refusal(
+                "invalid_tool_call_id", f"Tool call ID '{call_id}' not found in conversation.", "item.call_id"
+            )
+
+    def _index(self, item_id: object, code: str, param: str) -> int:
+        for index, item in enumerate(self.items):
+            if item.id == item_id:
+                return index
+        raise Refusal(code, f"Error: the item with id '{item_id}' does not exist.", param)
+
+
+_CALL_FIELDS = ("name", "call_id", "arguments")
+
+
+def shown(item: Item) -> dict[str, Any]:
+    """Return a copy of what the protocol shows of an item: it keeps its value when the item goes on changing."""
+    return copy.deepcopy(item.body)
+
+
+def spoken_item(item_id: str, audio_ms: int, spoken_ms: int) -> Item:
+    """Return a person's turn of `audio_ms`, in which there was speech for `spoken_ms`."""
+    content = [{"type": "input_audio", "transcript": None}]
+    body = {"id": item_id, "object": "realtime.item", "type": "message", "status": "completed", "role": "user"}
+    return Item({**body, "content": content}, audio_ms=audio_ms, spoken_s=spoken_ms / 1000)
+
+
+def _content(value: object, role: str) -> list[dict[str, Any]]:
+    if not isinstance(value, list):
+        fail("item.content", "Input should be a valid list")
+    content: list[dict[str, Any]] = []
+    for index, entry in enumerate(value):
+        param = f"item.content[{index}]"
+        part = mapping(entry, param)
+        kind = tag(part, _CONTENT_TYPES[role], param)
+        if kind in {"input_text", "text", "output_text"}:
+            # What the client calls output_text the service shows as text.
+            kind = "text" if kind == "output_text" else kind
+            content.append({"type": kind, "text": text(part.get("text"), f"{param}.text")})
+        elif kind == "input_audio":
+            content.append({"type": kind, "transcript": part.get("transcript")})
+        else:
+            content.append({"type": kind, "image_url": part.get("image_url")})
+    return content

@@ -1,0 +1,97 @@
+"""`voicelive-speaker local-service`: the service as a program of its own, for any client."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+from pathlib import Path
+
+from device_daemon.errors import SpeakerError
+from device_daemon.localservice import faults as fault_switches
+from device_daemon.localservice.faults import NONE, Faults
+from device_daemon.localservice.replies import Replies
+from device_daemon.localservice.server import LocalService
+
+DEFAULT_PORT = 8765
+_READ_BYTES = 4096
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add this command's options."""
+    names = ", ".join(Faults.__struct_fields__)
+    parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="port on 127.0.0.1; 0: any that is free")
+    parser.add_argument("--key", help="the API key clients must show; without it any key will do")
+    parser.add_argument("--replies", type=Path, metavar="FILE", help="answers of your own, as in replies.yaml")
+    parser.add_argument(
+        "--fault",
+        action="append",
+        default=[],
+        metavar="NAME[=VALUE]",
+        help=f"make the service misbehave, or change its pace; may be given several times. NAME is one of {names}",
+    )
+    parser.add_argument("--admin", action="store_true", help="offer /admin/record, /admin/audio/N and /admin/faults")
+    parser.add_argument(
+        "--until-stdin-closes", action="store_true", help="stop when standard input ends: for a parent process"
+    )
+
+
+def main(args: argparse.Namespace) -> int:
+    """Run until Ctrl-C or SIGTERM and return the exit code."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    try:
+        asyncio.run(
+            serve(
+                args.port,
+                key=args.key,
+                faults=fault_switches.parse(args.fault),
+                replies=Replies.load(args.replies),
+                with_admin=args.admin,
+                until_stdin_closes=args.until_stdin_closes,
+            )
+        )
+    except SpeakerError as error:
+        sys.stderr.write(f"{error.message}\n")
+        return error.exit_code
+    return 0
+
+
+async def serve(
+    port: int,
+    *,
+    key: str | None = None,
+    faults: Faults = NONE,
+    replies: Replies | None = None,
+    with_admin: bool = False,
+    until_stdin_closes: bool = False,
+) -> None:
+    """Serve until SIGINT, SIGTERM, or the end of standard input. Prints one line with the endpoint when it listens."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    if until_stdin_closes:
+        loop.add_reader(sys.stdin.fileno(), _read_stdin, stop)
+    service = LocalService(port=port, key=key, faults=faults, replies=replies, with_admin=with_admin)
+    await service.start()
+    try:
+        line = f"voicelive-speaker local-service: listening on {service.endpoint} (does not understand speech; "
+        line += "Ctrl-C stops it)\n"
+        sys.stdout.write(line)
+        sys.stdout.flush()
+        await stop.wait()
+    finally:
+        await service.stop()
+        if until_stdin_closes:
+            loop.remove_reader(sys.stdin.fileno())
+
+
+def _read_stdin(stop: asyncio.Event) -> None:
+    """Notice the end of standard input; what is written to it does not matter."""
+    with contextlib.suppress(BlockingIOError):
+        if not os.read(sys.stdin.fileno(), _READ_BYTES):
+            stop.set()

@@ -1,0 +1,84 @@
+"""What the client is assumed to be playing: the service's audio, in real time from the moment it was sent.
+
+The real service assumes the same. Three things follow from it: how much of an answer was heard when somebody
+interrupts (`auto_truncate`), whether the assistant is speaking, and how loud its echo in the microphone may be.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from device_daemon.audio.pcm import SAMPLE_RATE_HZ
+from device_daemon.localservice.turns import BLOCK_MS, SILENCE_DBFS, levels_dbfs
+
+_BLOCK_FRAMES = SAMPLE_RATE_HZ * BLOCK_MS // 1000
+_ECHO_LASTS_S = 0.6  # the client's buffers, the way through the air, the room
+_ECHO_EARLY_S = 0.1
+_ECHO_DB = -10.0  # an echo louder than this, relative to what was sent, is taken for a person
+_KEPT_BLOCKS = 60_000 // BLOCK_MS
+
+
+@dataclass(frozen=True, slots=True)
+class _Stretch:
+    item_id: str
+    start_s: float
+    end_s: float
+
+
+class AssumedPlayback:
+    """The service's own picture of the client's loudspeaker. Times are seconds of one monotonic clock."""
+
+    def __init__(self) -> None:
+        self._end_s = 0.0
+        self._stretches: deque[_Stretch] = deque(maxlen=2_000)
+        self._levels: deque[tuple[float, float]] = deque(maxlen=_KEPT_BLOCKS)
+
+    def sent(self, item_id: str, pcm: bytes, now_s: float) -> None:
+        """Take note of audio that went out: pcm at 24 kHz, mono, 16 bit. It plays behind what plays already."""
+        start_s = max(now_s, self._end_s)
+        self._end_s = start_s + len(pcm) / 2 / SAMPLE_RATE_HZ
+        self._stretches.append(_Stretch(item_id, start_s, self._end_s))
+        frames = np.frombuffer(pcm, np.dtype("<i2"))
+        whole = len(frames) // _BLOCK_FRAMES * _BLOCK_FRAMES
+        for index, level_dbfs in enumerate(levels_dbfs(frames[:whole], _BLOCK_FRAMES)):
+            self._levels.append((start_s + index * BLOCK_MS / 1000, level_dbfs))
+
+    def speaking(self, now_s: float) -> bool:
+        """Return whether something is assumed to be heard."""
+        return now_s < self._end_s
+
+    def last_item_id(self) -> str | None:
+        """Return the item that was sent last."""
+        return self._stretches[-1].item_id if self._stretches else None
+
+    def heard_ms(self, item_id: str, now_s: float) -> int:
+        """Return how much of an item was heard by `now_s`."""
+        heard_s = sum(
+            max(0.0, min(part.end_s, now_s) - part.start_s) for part in self._stretches if part.item_id == item_id
+        )
+        return round(heard_s * 1000)
+
+    def interrupted(self, now_s: float) -> None:
+        """Assume that the client fell silent."""
+        self._end_s = min(self._end_s, now_s)
+        while self._stretches and self._stretches[-1].start_s >= now_s:
+            self._stretches.pop()
+        if self._stretches:
+            self._stretches.append(replace(self._stretches.pop(), end_s=self._end_s))
+        while self._levels and self._levels[-1][0] >= now_s:
+            self._levels.pop()
+
+    def echo_dbfs(self, now_s: float) -> float:
+        """Return the level below which sound in the microphone is taken for echo."""
+        earliest_s = now_s - _ECHO_LASTS_S
+        while self._levels and self._levels[0][0] < earliest_s:
+            self._levels.popleft()
+        loudest_dbfs = SILENCE_DBFS
+        for at_s, level_dbfs in self._levels:
+            if at_s > now_s + _ECHO_EARLY_S:
+                break
+            loudest_dbfs = max(loudest_dbfs, level_dbfs)
+        return max(SILENCE_DBFS, loudest_dbfs + _ECHO_DB)

@@ -1,0 +1,167 @@
+"""Who speaks when: turn detection by sound level, on audio positions instead of a clock.
+
+Audio goes in with `feed`; out come the starts and ends of turns, at positions counted in milliseconds of audio.
+The same audio gives the same turns however it was cut into pieces and however fast it came.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+BLOCK_MS = 20
+SILENCE_DBFS = -96.0
+
+_QUIETEST_FLOOR_DBFS = -70.0
+_FLOOR_FALLS = 0.1  # of the distance, per block: a gap of digital silence does not make noise sound like speech
+_FLOOR_RISES_DB = 0.06  # per quiet block: 3 dB in a second
+_FLOOR_RISES_IN_SPEECH_DB = 0.02  # per loud block: a fan that was switched on ends its "turn" after a while
+_HYSTERESIS_DB = 4.0  # speech goes on at levels at which it would not have begun
+_FULL_SCALE = 32768.0
+
+
+@dataclass(frozen=True, slots=True)
+class TurnSettings:
+    """How a turn is told from noise; the names are those of `session.turn_detection`."""
+
+    threshold: float = 0.5
+    """0 hears a whisper, 1 only what is 16 dB above the noise and no quieter than -36 dBFS."""
+    prefix_padding_ms: int = 400
+    silence_duration_ms: int = 500
+    speech_duration_ms: int = 200
+    speech_duration_assistant_speaking_ms: int = 200
+
+    @property
+    def margin_db(self) -> float:
+        """How far above the noise floor speech begins."""
+        return 4.0 + 12.0 * self.threshold
+
+    @property
+    def least_dbfs(self) -> float:
+        """What is quieter than this is no speech in any room."""
+        return -60.0 + 24.0 * self.threshold
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechStarted:
+    """A turn began: at `audio_start_ms`, the prefix padding included."""
+
+    audio_start_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechStopped:
+    """A turn ended: at `audio_end_ms`, the silence that told included. `spoken_ms` is from first to last sound."""
+
+    audio_start_ms: int
+    audio_end_ms: int
+    spoken_ms: int
+
+
+class TurnDetector:
+    """Finds turns in one stream of audio."""
+
+    def __init__(self, settings: TurnSettings, rate_hz: int, start_ms: int = 0) -> None:
+        self.settings = settings
+        self._block_frames = rate_hz * BLOCK_MS // 1000
+        self._rest: NDArray[np.int16] = np.empty(0, np.int16)
+        self._now_ms = start_ms
+        self._floor_dbfs = -60.0
+        self._speaking = False
+        self._loud_ms = 0
+        self._first_loud_ms = start_ms
+        self._last_loud_ms = start_ms
+        self._turn_start_ms = start_ms
+        self._free_from_ms = start_ms
+
+    @property
+    def speaking(self) -> bool:
+        """Whether a turn is going on."""
+        return self._speaking
+
+    @property
+    def position_ms(self) -> int:
+        """How much audio was judged so far."""
+        return self._now_ms
+
+    def feed(
+        self, frames: NDArray[np.int16], *, assistant_speaking: bool = False, mask_dbfs: float = SILENCE_DBFS
+    ) -> list[SpeechStarted | SpeechStopped]:
+        """Take mono audio of any length and return the turns that began or ended in it.
+
+        `mask_dbfs`: what is no louder than this is the assistant's own echo. `assistant_speaking`: a person has to
+        speak for `speech_duration_assistant_speaking_ms` to be heard.
+        """
+        if len(self._rest):
+            frames = np.concatenate((self._rest, frames))
+        blocks = len(frames) // self._block_frames
+        end = blocks * self._block_frames
+        self._rest = frames[end:]
+        if not blocks:
+            return []
+        needed_ms = (
+            self.settings.speech_duration_assistant_speaking_ms
+            if assistant_speaking
+            else self.settings.speech_duration_ms
+        )
+        found: list[SpeechStarted | SpeechStopped] = []
+        for level_dbfs in levels_dbfs(frames[:end], self._block_frames):
+            found += self._step(level_dbfs, mask_dbfs, max(needed_ms, BLOCK_MS))
+        return found
+
+    def end_turn(self) -> SpeechStopped | None:
+        """End the turn that is going on, as when the client commits or clears the buffer."""
+        stopped = self._stop(self._now_ms) if self._speaking else None
+        self._loud_ms = 0
+        return stopped
+
+    def _step(self, level_dbfs: float, mask_dbfs: float, needed_ms: int) -> list[SpeechStarted | SpeechStopped]:
+        start_dbfs = max(self._floor_dbfs + self.settings.margin_db, self.settings.least_dbfs, mask_dbfs)
+        loud = level_dbfs > start_dbfs - (_HYSTERESIS_DB if self._speaking else 0.0)
+        if level_dbfs > mask_dbfs or level_dbfs < self._floor_dbfs:
+            self._follow_noise(level_dbfs, loud=loud)
+        block_start_ms = self._now_ms
+        self._now_ms += BLOCK_MS
+        if not loud:
+            # Speech has gaps: they delay a start but do not undo it at once.
+            self._loud_ms = max(0, self._loud_ms - BLOCK_MS // 2)
+            if self._speaking and self._now_ms - self._last_loud_ms >= self.settings.silence_duration_ms:
+                return [self._stop(self._last_loud_ms + self.settings.silence_duration_ms)]
+            return []
+        if not self._loud_ms and not self._speaking:
+            self._first_loud_ms = block_start_ms
+        self._loud_ms += BLOCK_MS
+        self._last_loud_ms = self._now_ms
+        if self._speaking or self._loud_ms < needed_ms:
+            return []
+        self._speaking = True
+        self._turn_start_ms = max(self._free_from_ms, self._first_loud_ms - self.settings.prefix_padding_ms)
+        return [SpeechStarted(self._turn_start_ms)]
+
+    def _stop(self, end_ms: int) -> SpeechStopped:
+        self._speaking = False
+        self._loud_ms = 0
+        end_ms = min(end_ms, self._now_ms)
+        self._free_from_ms = end_ms
+        return SpeechStopped(self._turn_start_ms, end_ms, self._last_loud_ms - self._first_loud_ms)
+
+    def _follow_noise(self, level_dbfs: float, *, loud: bool) -> None:
+        if level_dbfs < self._floor_dbfs:
+            self._floor_dbfs += _FLOOR_FALLS * (level_dbfs - self._floor_dbfs)
+        else:
+            rise_db = _FLOOR_RISES_IN_SPEECH_DB if loud else _FLOOR_RISES_DB
+            self._floor_dbfs = min(level_dbfs, self._floor_dbfs + rise_db)
+        self._floor_dbfs = max(self._floor_dbfs, _QUIETEST_FLOOR_DBFS)
+
+
+def levels_dbfs(frames: NDArray[np.int16], block_frames: int) -> Sequence[float]:
+    """Return the level of each block of `frames`, whose length is a multiple of `block_frames`.
+
+    A constant offset, which cheap microphones have, is no sound.
+    """
+    power = frames.reshape(-1, block_frames).astype(np.float32).var(axis=1) / _FULL_SCALE**2
+    levels: list[float] = (10.0 * np.log10(np.maximum(power, 10.0 ** (SILENCE_DBFS / 10.0)))).tolist()
+    return levels
