@@ -1,0 +1,132 @@
+"""A playback card from one stop to the next: what it was given, where it is, and what would be heard next."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+from device_daemon.audio.alsa import XRUN, Stream
+from device_daemon.audio.card_clock import STALL_S, CardClock
+from device_daemon.audio.pcm import Samples
+
+
+class CardWriter:
+    """Writes to a playback stream and keeps account of it.
+
+    Positions are the card's frames since it was last stopped by `stop`; an underrun does not reset them.
+    """
+
+    def __init__(self, stream: Stream, now: Callable[[], float]) -> None:
+        got = stream.negotiated
+        self._stream = stream
+        self._now = now
+        self._rate_hz = got.card.rate_hz
+        self._frame_bytes = got.card.frame_bytes
+        self._buffer_frames = got.buffer_frames
+        self._clock = CardClock(got.card.rate_hz, got.period_frames)
+        self._origin = 0  # the position at which the card's pointer was 0
+        self._ahead: deque[tuple[int, memoryview]] = deque()  # (where it ends, frames) that were not yet heard whole
+        self.running = False
+        self.written = 0
+        self._period_frames = got.period_frames
+        self._room = got.buffer_frames
+        self.underruns = 0
+
+    @property
+    def room(self) -> int:
+        """How many frames to write now, so that the card is full up to the end of a period; 0: rather wait.
+
+        A card wakes its writer at the end of a period, and only if a period's room is free by then: one frame too many
+        and it sleeps through until the next.
+        """
+        end = self.written - self._origin
+        return max(0, (end + self._room) // self._period_frames * self._period_frames - end)
+
+    @property
+    def room_at_s(self) -> float:
+        """When there should be room for a period in a card that is full."""
+        return self.time_of(self.written - self._buffer_frames + self._period_frames)
+
+    @property
+    def stalled_at_s(self) -> float:
+        """When the card, if it runs and does not move until then, is to be taken for dead."""
+        return self._clock.moved_s + STALL_S
+
+    def write(self, frames: Samples) -> int:
+        """Return how many frames the card took; what it did not take is to be written again later."""
+        # Before, not after: when the call returns, this thread may have to wait for the interpreter.
+        started_s = self._now()
+        taken = self._stream.write(frames)
+        if taken == XRUN:
+            self._ran_dry()
+            started_s = self._now()
+            taken = self._stream.write(frames)
+            if taken == XRUN:
+                raise self._stream.gone("it runs dry at once")
+        if not self.running:  # even if it took nothing: then it stands still, and will be found out
+            self.running = True
+            self._clock.start(started_s)
+        if taken:
+            self.written += taken
+            self._room -= taken
+            self._ahead.append((self.written, memoryview(frames)[: taken * self._frame_bytes]))
+        return taken
+
+    def position(self, now_s: float) -> int:
+        """Ask the card where it is; return how many frames were heard by `now_s`, which must be now."""
+        if self.running:
+            self._room = self._stream.avail()
+            if self._room == XRUN:
+                self._ran_dry()
+                self._stream.drop()
+            else:
+                self._clock.observe(self.written - self._origin - self._buffer_frames + self._room, now_s)
+                if now_s >= self.stalled_at_s:
+                    raise self._stream.gone(f"it stood still for {STALL_S:g} s")
+        position = self.position_at(now_s)
+        while self._ahead and self._ahead[0][0] <= position:
+            self._ahead.popleft()
+        return position
+
+    def position_at(self, now_s: float) -> int:
+        """Return the position at a time near now, without asking the card."""
+        if not self.running:
+            return self.written
+        return min(self.written, self._origin + self._clock.frames_at(now_s))
+
+    def time_of(self, position: int) -> float:
+        """Return when a position was, or will be, reached."""
+        return self._clock.time_of(position - self._origin)
+
+    def following(self, position: int, frames: int) -> bytes:
+        """Return what was written from a position on, at most so many frames."""
+        wanted = frames * self._frame_bytes
+        found = bytearray()
+        for end, data in self._ahead:
+            if end > position:
+                skipped = max(0, len(data) - (end - position) * self._frame_bytes)
+                found += data[skipped : skipped + wanted - len(found)]
+                if len(found) == wanted:
+                    break
+        return bytes(found)
+
+    def stop(self) -> None:
+        """Stop the card at once; positions begin at 0 again. What was not heard is lost."""
+        if self.running:
+            self._stream.drop()
+        self.running = False
+        self.written = self._origin = 0
+        self._room = self._buffer_frames
+        self._ahead.clear()
+
+    def prepare(self) -> None:
+        """Make a stopped card ready now, so that the next write starts it at once."""
+        self._stream.write(b"")
+
+    def _ran_dry(self) -> None:
+        """All that was written was heard; the card stands still and will start at its 0 again."""
+        self.underruns += 1
+        self.running = False
+        self._origin = self.written
+        self._room = self._buffer_frames
+        self._ahead.clear()

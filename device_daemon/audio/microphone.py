@@ -1,0 +1,190 @@
+"""The microphone: periods of sound, as they come, in the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+from device_daemon.audio.alsa import XRUN, Negotiated, Stream
+from device_daemon.audio.card_clock import POLL_GRACE_S, STALL_S, CardClock
+from device_daemon.audio.handover import Handover
+from device_daemon.audio.pcm import BYTES_PER_FRAME, SAMPLE_RATE_HZ, SILENCE_DBFS, from_card, level_dbfs
+from device_daemon.audio.pcm_thread import PcmThread
+from device_daemon.config.settings import MicrophoneSettings
+from device_daemon.errors import SpeakerError
+
+BUFFER_S: Final = 2.0
+"""How much sound may wait for a busy event loop; then the oldest is dropped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """One period from the card, converted to the program's format."""
+
+    pcm: bytes
+    captured_at_s: float
+    """`time.monotonic()` of the end of its last sample."""
+
+
+@dataclass(frozen=True, slots=True)
+class MicrophoneCounters:
+    """What happened since the program started."""
+
+    periods: int = 0
+    overruns: int = 0
+    """How often the card had to discard sound because nobody read it in time."""
+    dropped_periods: int = 0
+    """Periods that waited for the event loop for more than 2 s."""
+    reopened: int = 0
+    """How often the device was opened again after it had failed."""
+
+    def __add__(self, other: MicrophoneCounters) -> MicrophoneCounters:
+        return MicrophoneCounters(
+            self.periods + other.periods,
+            self.overruns + other.overruns,
+            self.dropped_periods + other.dropped_periods,
+            self.reopened + other.reopened,
+        )
+
+
+class Microphone:
+    """A capture device that is open between `open` and `close` and at no other time.
+
+    The callbacks run in the loop's thread. A device that is missing, busy or unplugged is a call of `on_failure` with
+    the exception, then it is tried every second, and `on_recovery` says that it works (again).
+    """
+
+    def __init__(
+        self,
+        settings: MicrophoneSettings,
+        *,
+        loop: asyncio.AbstractEventLoop,
+        on_periods: Callable[[list[Period]], None],
+        on_failure: Callable[[SpeakerError], None],
+        on_recovery: Callable[[], None],
+    ) -> None:
+        self._settings = settings
+        self._loop = loop
+        self._on_periods = on_periods
+        self._on_failure = on_failure
+        self._on_recovery = on_recovery
+        self._thread: _CaptureThread | None = None
+        self._closing: _CaptureThread | None = None
+        self._before = MicrophoneCounters()
+        self._negotiated: Negotiated | None = None
+
+    @property
+    def counters(self) -> MicrophoneCounters:
+        """What happened since the program started."""
+        return self._before + self._thread.counters if self._thread else self._before
+
+    @property
+    def negotiated(self) -> Negotiated | None:
+        """What the card agreed to when it was last opened."""
+        return self._thread.negotiated if self._thread else self._negotiated
+
+    def level_dbfs(self) -> float:
+        """Return the level of the last 10 ms that were captured; -96 while the microphone is closed."""
+        return self._thread.level_dbfs() if self._thread else SILENCE_DBFS
+
+    def open(self) -> None:
+        """Begin to capture; returns at once. Does nothing if the microphone is open."""
+        if self._thread is None:
+            self._thread = _CaptureThread(self._settings, self._loop, self._on_periods, self._status)
+            self._thread.negotiated = self._negotiated
+            self._thread.start(after=self._closing)
+
+    async def close(self) -> None:
+        """Stop capturing and close the device; no callback comes after the call. Does nothing if it is closed."""
+        thread = self._thread
+        if thread is None:
+            return
+        thread.handover.close()
+        self._negotiated = self.negotiated
+        self._thread = None
+        self._closing = thread
+        await thread.stop()
+        self._before += thread.counters
+        if self._closing is thread:
+            self._closing = None
+
+    def _status(self, thread: _CaptureThread, error: SpeakerError | None) -> None:
+        if thread is not self._thread:
+            return  # closed meanwhile
+        if error is None:
+            self._on_recovery()
+        else:
+            self._on_failure(error)
+
+
+class _CaptureThread(PcmThread):
+    def __init__(
+        self,
+        settings: MicrophoneSettings,
+        loop: asyncio.AbstractEventLoop,
+        on_periods: Callable[[list[Period]], None],
+        on_status: Callable[[_CaptureThread, SpeakerError | None], None],
+    ) -> None:
+        super().__init__(loop, "capture", settings.device, settings.period_ms, settings.periods)
+        limit = math.ceil(BUFFER_S * 1000 / settings.period_ms)
+        self.handover: Handover[Period] = Handover(loop, on_periods, limit)
+        self._gain_db = settings.gain_db
+        self._on_status = on_status
+        self._periods_read = 0
+        self._overruns = 0
+        self._last = b""
+
+    @property
+    def counters(self) -> MicrophoneCounters:
+        return MicrophoneCounters(self._periods_read, self._overruns, self.handover.dropped, self.reopened)
+
+    def level_dbfs(self) -> float:
+        return level_dbfs(self._last)
+
+    def report(self, error: SpeakerError | None) -> None:
+        self.post(partial(self._on_status, self, error))
+
+    def serve(self, stream: Stream) -> None:
+        while not self._capture(stream):
+            self._overruns += 1
+
+    def _capture(self, stream: Stream) -> bool:
+        """Read from a start of the card on: until `stopping` (return True) or an overrun."""
+        got = stream.negotiated
+        convert = from_card(got.card, self._gain_db)
+        clock = CardClock(got.card.rate_hz, got.period_frames)
+        frames_read = 0  # of the card
+        frames_out = 0  # of the program; behind by what a resampler holds back
+        stream.read()  # starts the card
+        now_s = time.monotonic()
+        clock.start(now_s)
+        while not self.stopping:
+            due_s = clock.time_of(frames_read + got.period_frames) + POLL_GRACE_S
+            self.wait(stream, due_s - now_s if due_s > now_s else got.period_s)
+            now_s = time.monotonic()
+            avail = stream.avail()
+            if avail == XRUN:
+                stream.read()  # makes it ready again
+                return False
+            clock.observe(frames_read + avail, now_s)
+            if now_s - clock.moved_s >= STALL_S:
+                raise stream.gone(f"it gave no sound for {STALL_S:g} s")
+            while avail >= got.period_frames:
+                frames, data = stream.read()
+                if frames == XRUN:
+                    return False
+                avail -= frames
+                frames_read += frames
+                pcm = convert(data)
+                frames_out += len(pcm) // BYTES_PER_FRAME
+                ends_at_s = clock.time_of(frames_out * got.card.rate_hz // SAMPLE_RATE_HZ)
+                self.works()
+                self._periods_read += 1
+                self._last = pcm
+                self.handover.put(Period(pcm, ends_at_s))
+        return True

@@ -1,0 +1,160 @@
+"""Sound as bytes: the program's own format, its levels, and the way to and from what a card wants.
+
+Inside the program sound is always 24 000 Hz, mono, signed 16-bit little endian, in `bytes`. A card that wants the same
+is given those bytes untouched. Anything else needs numpy, which costs 110 ms and 15 MB when it is imported: `convert`
+is imported by the first object that really has something to convert, never by this module.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from array import array
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final, Literal
+
+if TYPE_CHECKING:
+    from device_daemon.audio.convert import PlaybackConverter, Resampler
+
+SAMPLE_RATE_HZ: Final = 24_000
+BYTES_PER_FRAME: Final = 2
+BYTES_PER_MS: Final = SAMPLE_RATE_HZ * BYTES_PER_FRAME // 1000
+FULL_SCALE: Final = 32_768
+SILENCE_DBFS: Final = -96.0
+"""What `level_dbfs` says of digital silence: just below one bit."""
+
+Samples = bytes | memoryview
+SampleFormat = Literal["S16_LE", "S32_LE"]
+
+_TYPECODE: Final[dict[SampleFormat, str]] = {"S16_LE": "h", "S32_LE": "i"}
+_LEVEL_BYTES: Final = 10 * BYTES_PER_MS
+
+
+@dataclass(frozen=True, slots=True)
+class CardFormat:
+    """How a card's samples are laid out: interleaved frames of `channels` samples."""
+
+    rate_hz: int = SAMPLE_RATE_HZ
+    channels: int = 1
+    sample_format: SampleFormat = "S16_LE"
+
+    @property
+    def frame_bytes(self) -> int:
+        """Size of one frame."""
+        return array(_TYPECODE[self.sample_format]).itemsize * self.channels
+
+    def __str__(self) -> str:
+        channels = {1: "mono", 2: "stereo"}.get(self.channels, f"{self.channels} channels")
+        return f"{self.rate_hz} Hz {channels} {self.sample_format}"
+
+
+OWN_FORMAT: Final = CardFormat()
+"""The program's own format: with it, nothing has to be converted."""
+
+
+def level_dbfs(pcm: Samples) -> float:
+    """Return the effective level of the last 10 ms of `pcm`, in dB under a full-scale square wave.
+
+    Costs some 15 µs: for a level meter, not for every period.
+    """
+    samples = _samples(memoryview(pcm)[-_LEVEL_BYTES:], "S16_LE")
+    power = sum(sample * sample for sample in samples)
+    if not power:
+        return SILENCE_DBFS
+    return max(SILENCE_DBFS, 10.0 * math.log10(power / len(samples) / FULL_SCALE**2))
+
+
+def volume_gain(percent: int) -> float:
+    """Return the factor for a volume of 0..100: cubic, so that every step sounds alike (50 is -18 dB)."""
+    return (percent / 100) ** 3
+
+
+def fade_out(frames: Samples, card: CardFormat) -> bytes:
+    """Return `frames`, in the card's format, fading to nothing along half a cosine.
+
+    Without numpy: a flush must not wait for an import, and this is at most 3 ms of sound.
+    """
+    samples = _samples(frames, card.sample_format)
+    weights = _cosine(len(samples) // card.channels)
+    channels = card.channels
+    faded = (int(sample * weights[i // channels]) for i, sample in enumerate(samples))
+    return _to_bytes(array(samples.typecode, faded))
+
+
+@lru_cache(maxsize=4)
+def _cosine(frames: int) -> tuple[float, ...]:
+    """Return weights that fall from 1 to 0, without reaching either."""
+    return tuple(0.5 + 0.5 * math.cos(math.pi * (i + 0.5) / frames) for i in range(frames))
+
+
+def _samples(data: Samples, sample_format: SampleFormat) -> array[int]:
+    samples = array(_TYPECODE[sample_format])
+    samples.frombytes(data)
+    if sys.byteorder == "big":
+        samples.byteswap()
+    return samples
+
+
+def _to_bytes(samples: array[int]) -> bytes:
+    if sys.byteorder == "big":
+        samples.byteswap()
+    return samples.tobytes()
+
+
+class ToCard:
+    """Turns the program's sound into a card's, piece by piece, as one continuous stream.
+
+    Pieces may have any length and each its own gain; `reset` starts a new stream. While the card takes the program's
+    own format and the gain has always been 1, pieces pass through untouched.
+    """
+
+    def __init__(self, card: CardFormat) -> None:
+        self._card = card
+        self._plain = card == OWN_FORMAT
+        self._converter: PlaybackConverter | None = None
+        if not self._plain:
+            self.prepare()
+
+    def prepare(self) -> None:
+        """Import what converting needs now, rather than when the first sound waits for it."""
+        if self._converter is None:
+            from device_daemon.audio.convert import PlaybackConverter  # noqa: PLC0415 - see the head of this module
+
+            self._converter = PlaybackConverter(self._card)
+
+    def convert(self, pcm: Samples, gain: float) -> Samples:
+        """Return the card's frames for a piece of the program's; a resampler holds back its last millisecond."""
+        if self._plain and gain == 1.0 and self._converter is None:
+            return pcm
+        self.prepare()
+        assert self._converter is not None  # noqa: S101 - prepare() made it
+        return self._converter.convert(pcm, gain)
+
+    def reset(self) -> None:
+        """Forget what was held back: the next piece does not continue the last one."""
+        if self._converter is not None:
+            self._converter.reset()
+
+
+def from_card(card: CardFormat, gain_db: float) -> Callable[[bytes], bytes]:
+    """Return a function that turns a card's sound into the program's, piece by piece, as one continuous stream."""
+    if card == OWN_FORMAT and gain_db == 0.0:
+        return _untouched
+    from device_daemon.audio.convert import CaptureConverter  # noqa: PLC0415 - see the head of this module
+
+    return CaptureConverter(card, gain_db).convert
+
+
+def _untouched(pcm: bytes) -> bytes:
+    return pcm
+
+
+def __getattr__(name: str) -> type[Resampler]:
+    """Offer `Resampler` here, where sound's other tools are, without importing numpy before it is used."""
+    if name == "Resampler":
+        from device_daemon.audio.convert import Resampler  # noqa: PLC0415 - see the head of this module
+
+        return Resampler
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,167 @@
+"""A thread that keeps one sound card open, whatever happens to the card."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import math
+import os
+import select
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Final
+
+from device_daemon.audio.alsa import ROLES, Direction, Negotiated, Stream, open_stream
+from device_daemon.errors import DeviceBusy, DeviceGone, DeviceUnknown, SpeakerError
+
+logger = logging.getLogger(__name__)
+
+RETRY_S: Final = 1.0
+_JOIN_S: Final = 2.0
+
+
+class PcmThread(ABC):
+    """Opens a device, serves it until it fails, opens it again: all PCM calls are made in this one thread.
+
+    Subclasses say what serving means. A missing or busy device is reported once and tried every second.
+    """
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, direction: Direction, device: str, period_ms: int, periods: int
+    ) -> None:
+        self.role: Final = ROLES[direction]
+        self.stopping = False
+        self.reopened = 0
+        self.negotiated: Negotiated | None = None
+        """What the card agreed to when it was last opened. A new thread for the same device is given the old one's."""
+        self._loop = loop
+        self._ended = asyncio.Event()
+        self._direction = direction
+        self._device = device
+        self._period_ms = period_ms
+        self._periods = periods
+        self._after: threading.Thread | None = None
+        self._opened_before = False
+        self._told: DeviceUnknown | None = None
+        self._wake_fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        self._wake_poll = select.poll()
+        self._wake_poll.register(self._wake_fd, select.POLLIN)
+        self._card_poll = self._wake_poll
+        # A daemon only for the case that a driver never returns: stop() joins it.
+        self._thread = threading.Thread(target=self._run, name=self.role, daemon=True)
+
+    @abstractmethod
+    def serve(self, stream: Stream) -> None:
+        """Use the open card until `stopping`; in the thread. `DeviceGone` ends it too."""
+
+    @abstractmethod
+    def report(self, error: SpeakerError | None) -> None:
+        """Take note that the device cannot be used, or (None) that it can again; in the thread."""
+
+    def start(self, after: PcmThread | None = None) -> None:
+        """Start, and open the card when `after`, its predecessor, is done with it."""
+        self._after = after._thread if after else None  # noqa: SLF001 - one of us
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Have `wait` return: there is something new to do. From any thread."""
+        if self._wake_fd >= 0:
+            os.eventfd_write(self._wake_fd, 1)
+
+    async def stop(self) -> None:
+        """End the thread and wait for it, 2 s at most; a second call does nothing."""
+        if self._wake_fd < 0:
+            return
+        self.stopping = True
+        self.wake()
+        if self._thread.ident is not None:
+            try:
+                await asyncio.wait_for(self._ended.wait(), _JOIN_S)
+            except TimeoutError:
+                logger.error("the %s's driver does not return: its thread is left behind", self.role)  # noqa: TRY400
+                return
+            self._thread.join()  # it has nothing left to do
+        os.close(self._wake_fd)
+        self._wake_fd = -1
+
+    def post(self, callback: Callable[[], None]) -> None:
+        """Have something done in the loop's thread."""
+        with contextlib.suppress(RuntimeError):  # the loop has been closed: nobody is left to hear of it
+            self._loop.call_soon_threadsafe(callback)
+
+    def wait(self, stream: Stream | None, timeout_s: float | None) -> bool:
+        """Sleep until `wake`, the time-out (None: for ever), or, with a stream, until its card is ready.
+
+        Return whether the card is ready to be read or written.
+        """
+        poll = self._wake_poll if stream is None else self._card_poll
+        found = poll.poll(None if timeout_s is None else max(0, math.ceil(timeout_s * 1000)))
+        polled = [event for event in found if event[0] != self._wake_fd]
+        if len(polled) != len(found):
+            os.eventfd_read(self._wake_fd)
+        return bool(polled) and stream is not None and stream.ready(polled)
+
+    def absent(self, until_s: float) -> None:
+        """Pass the time until the device is tried again."""
+        while not self.stopping and (left_s := until_s - time.monotonic()) > 0:
+            self.wait(None, left_s)
+
+    def _run(self) -> None:
+        try:
+            if self._after is not None:
+                self._after.join(_JOIN_S)
+            self._keep_open()
+        except Exception as error:
+            # A bug. The thread ends, but not in silence: a device that looks well and is deaf is worse than none.
+            logger.exception("the %s's thread ends", self.role)
+            self.report(SpeakerError(f"the {self.role} stopped by a fault of this program ({error!r}): restart it"))
+        finally:
+            self.post(self._ended.set)
+
+    def works(self) -> None:
+        """Say that the open card really works: if it was reported as failed, it is reported as back. In the thread."""
+        if self._told is not None:
+            how = "no longer busy" if isinstance(self._told, DeviceBusy) else "back"
+            logger.info("%s %s is %s", self.role, self._device, how)
+            self._told = None
+            self.report(None)
+
+    def _keep_open(self) -> None:
+        while not self.stopping:
+            tried_s = time.monotonic()
+            try:
+                stream = open_stream(self._direction, self._device, self._period_ms, self._periods)
+            except DeviceUnknown as error:
+                self._tell(error)
+            else:
+                self._opened(stream)
+                try:
+                    self.serve(stream)
+                except DeviceGone as error:
+                    self._tell(error)
+                finally:
+                    stream.close()
+            # A card that worked for a while is tried at once, one that fails again and again is not.
+            self.absent(tried_s + RETRY_S)
+
+    def _opened(self, stream: Stream) -> None:
+        self._card_poll = select.poll()
+        self._card_poll.register(self._wake_fd, select.POLLIN)
+        for fd, events in stream.descriptors():
+            self._card_poll.register(fd, events)
+        if self.negotiated != stream.negotiated:
+            line = stream.negotiated.compare(self._period_ms, self._periods)
+            logger.info("%s %s: %s", self.role, self._device, line)
+        self.negotiated = stream.negotiated
+        self.reopened += self._opened_before
+        self._opened_before = True
+
+    def _tell(self, error: DeviceUnknown) -> None:
+        """Report an error, unless it is the story that was told already."""
+        if self._told is None or isinstance(self._told, DeviceBusy) != isinstance(error, DeviceBusy):
+            self._told = error
+            logger.warning("%s", error)
+            self.report(error)

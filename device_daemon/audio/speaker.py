@@ -1,0 +1,229 @@
+"""The speaker: plays what it is given, in order, stops within milliseconds, and knows what was heard."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from device_daemon.audio.alsa import Negotiated, Stream
+from device_daemon.audio.handover import Handover
+from device_daemon.audio.heard import Ledger
+from device_daemon.audio.pcm import BYTES_PER_FRAME, SAMPLE_RATE_HZ, SILENCE_DBFS, level_dbfs
+from device_daemon.audio.pcm_thread import PcmThread
+from device_daemon.audio.playback_queue import PlaybackQueue
+from device_daemon.audio.player import Player
+from device_daemon.audio.speaker_events import Failed, Flushed, Recovered, Silent, SpeakerEvent, Started
+from device_daemon.config.settings import SpeakerSettings
+from device_daemon.errors import SpeakerError
+
+__all__ = ["Failed", "Flushed", "Recovered", "Silent", "Speaker", "SpeakerCounters", "SpeakerEvent", "Started"]
+
+logger = logging.getLogger(__name__)
+
+KEEP_S: Final = 2.0
+"""How long sound waits for a device that is missing: later it would come as a surprise."""
+_CUT_S: Final = 0.002
+_MOST_EVENTS: Final = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class SpeakerCounters:
+    """What happened since the program started."""
+
+    underruns: int
+    """How often the card ran dry because it was written to too late."""
+    starved: int
+    """How often a source had a gap because its next piece came too late."""
+    dropped_ms: int
+    """Sound that was discarded: too much at once, or no device to play it."""
+    flushes: int
+    reopened: int
+    """How often the device was opened again after it had failed."""
+
+
+class Speaker:
+    """A playback device that is open from `start` to `close`, and reopened if it fails.
+
+    Events come through `on_event`, in the loop's thread, in order. While nothing is to be heard nothing runs.
+    """
+
+    def __init__(
+        self,
+        settings: SpeakerSettings,
+        *,
+        loop: asyncio.AbstractEventLoop,
+        on_event: Callable[[SpeakerEvent], None],
+    ) -> None:
+        self._on_event = on_event
+        self._queue = PlaybackQueue()
+        self._events: Handover[SpeakerEvent] = Handover(loop, self._deliver, _MOST_EVENTS)
+        self._thread = _PlaybackThread(settings, loop, self._queue, self._events.put)
+
+    def start(self) -> None:
+        """Open the device; returns at once. What is played meanwhile waits for it."""
+        self._thread.start()
+
+    async def close(self) -> None:
+        """Fall silent and close the device; no event comes after the call. A second call does nothing."""
+        self._events.close()
+        await self._thread.stop()
+
+    def play(self, source: str, pcm: bytes, ticket: int, *, gain: float = 1.0) -> None:
+        """Add sound to what is to be played, in the program's format, as loud as `gain` times the volume.
+
+        `source` says whose it is: an item's id, or "sound:ready", or "notice:offline". Tickets grow; the last one is
+        answered with `Silent` when everything was heard. More than 300 s in all is cut off and counted.
+        """
+        if len(pcm) % BYTES_PER_FRAME:
+            raise ValueError("half a sample at the end")
+        self._queue.put(source, pcm, ticket, gain, time.monotonic())
+        self._thread.wake()
+
+    def flush(self, ticket: int) -> None:
+        """Stop what is heard and forget what is queued; answered with `Flushed`, always.
+
+        What is played after this call is heard, what was played before is not. Returns when the sound is cut off: well
+        under a millisecond, 2 ms at most.
+        """
+        self._thread.flush(ticket)
+
+    @property
+    def volume(self) -> int:
+        """0..100. It is the card's mixer if there is one, else the samples are scaled; takes effect within a period."""
+        return self._thread.volume
+
+    @volume.setter
+    def volume(self, percent: int) -> None:
+        self._thread.volume = min(100, max(0, percent))
+        self._thread.wake()
+
+    def level_dbfs(self) -> float:
+        """Return the level of the sound that was written last; -96 while nothing is heard."""
+        return self._thread.level_dbfs()
+
+    def heard_ms(self, source: str) -> int:
+        """Return how much of a source was heard until now; 0 for one that is not known (any more)."""
+        return self._thread.heard_frames(source) * 1000 // SAMPLE_RATE_HZ
+
+    @property
+    def counters(self) -> SpeakerCounters:
+        """What happened since the program started."""
+        return self._thread.counters
+
+    @property
+    def negotiated(self) -> Negotiated | None:
+        """What the card agreed to when it was last opened."""
+        return self._thread.negotiated
+
+    def _deliver(self, events: list[SpeakerEvent]) -> None:
+        for event in events:
+            self._on_event(event)
+
+
+class _PlaybackThread(PcmThread):
+    def __init__(
+        self,
+        settings: SpeakerSettings,
+        loop: asyncio.AbstractEventLoop,
+        queue: PlaybackQueue,
+        emit: Callable[[SpeakerEvent], None],
+    ) -> None:
+        super().__init__(loop, "playback", settings.device, settings.period_ms, settings.periods)
+        self.volume = settings.volume
+        self._queue = queue
+        self._emit = emit
+        self._lock = threading.Lock()  # the ledger and the player are asked from the loop's thread
+        self._ledger = Ledger()
+        self._player: Player | None = None
+        self._cut = threading.Event()
+        self._missing_since_s = 0.0
+        self._underruns = self._starved = self._flushes = 0  # of players that are no more
+        self._lost_frames = 0
+
+    @property
+    def counters(self) -> SpeakerCounters:
+        with self._lock:
+            player = self._player
+            return SpeakerCounters(
+                self._underruns + (player.underruns if player else 0),
+                self._starved + (player.starved if player else 0),
+                self._queue.dropped_ms + self._lost_frames * 1000 // SAMPLE_RATE_HZ,
+                self._flushes + (player.flushes if player else 0),
+                self.reopened,
+            )
+
+    def flush(self, ticket: int) -> None:
+        player = self._player
+        self._cut.clear()
+        self._queue.flush(ticket)
+        self.wake()
+        if player is not None and player.running:
+            # Wait for it. Otherwise the loop would go on with its work and keep the interpreter from this object's
+            # thread for 5 ms and more, while the person who interrupts is being talked over.
+            self._cut.wait(_CUT_S)
+
+    def heard_frames(self, source: str) -> int:
+        with self._lock:
+            if self._player is None:
+                return self._ledger.heard_frames(source)
+            return self._player.heard_frames(source)
+
+    def level_dbfs(self) -> float:
+        with self._lock:
+            pcm, gain = self._player.sounding() if self._player else (b"", 0.0)
+        if not pcm or gain <= 0.0:
+            return SILENCE_DBFS
+        return max(SILENCE_DBFS, level_dbfs(pcm) + 20 * math.log10(gain))
+
+    def report(self, error: SpeakerError | None) -> None:
+        self._missing_since_s = time.monotonic()
+        self._emit(Recovered() if error is None else Failed(error))
+
+    def serve(self, stream: Stream) -> None:
+        self.works()
+        volume = -1
+        with self._lock:
+            player = self._player = Player(stream, self._queue, self._ledger, self._emit)
+        try:
+            while not self.stopping:
+                if volume != self.volume:
+                    volume = self.volume
+                    player.set_volume(volume)
+                with self._lock:
+                    player.work()
+                if not self._queue.flush_pending:
+                    self._cut.set()
+                patience = player.patience()
+                self.wait(stream if patience.room else None, patience.timeout_s)
+        finally:
+            with self._lock:
+                self._player = None
+                self._lost_frames += player.lose()
+                self._underruns += player.underruns
+                self._starved += player.starved
+                self._flushes += player.flushes
+
+    def absent(self, until_s: float) -> None:
+        """While the device is missing: answer flushes, and discard what waited for too long."""
+        while not self.stopping and (now_s := time.monotonic()) < until_s:
+            with self._lock:
+                self._give_up(now_s)
+            oldest_s = self._queue.oldest_s
+            due_s = math.inf if oldest_s is None else max(oldest_s, self._missing_since_s) + KEEP_S
+            self.wait(None, min(until_s, due_s) - now_s)
+
+    def _give_up(self, now_s: float) -> None:
+        for flush in self._queue.take_flushes():
+            self._flushes += 1
+            self._ledger.flush()
+            self._emit(Flushed(flush, "", 0, now_s))
+        if now_s - self._missing_since_s >= KEEP_S and (expired := self._queue.expire(now_s - KEEP_S)) is not None:
+            self._ledger.note(expired)
+        if self._queue.empty and (ticket := self._ledger.answer()) is not None:
+            self._emit(Silent(ticket, now_s))
