@@ -7,6 +7,7 @@ session when a handshake is cancelled, ignores a handshake deadline and reports 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib
 import logging
 import time
@@ -20,7 +21,7 @@ import aiohttp
 from device_daemon import commands as do
 from device_daemon import events as on
 from device_daemon.config.settings import Service
-from device_daemon.errors import ConnectionLost
+from device_daemon.errors import AuthRefused, ConnectionLost
 from device_daemon.voicelive import failures, wire
 from device_daemon.voicelive.credentials import Credential
 
@@ -34,9 +35,9 @@ logger = logging.getLogger(__name__)
 
 
 def url_for(service: Service, endpoint: str) -> str:
-    """The WebSocket address of a session, as the SDK's connect() makes it."""
+    """The WebSocket address of a session: what the SDK's connect() makes, in the scheme that HTTPS_PROXY goes by."""
     parts = urlsplit(endpoint)
-    scheme = {"https": "wss", "http": "ws"}.get(parts.scheme, parts.scheme)
+    scheme = {"wss": "https", "ws": "http"}.get(parts.scheme, parts.scheme)
     query = {"api-version": API_VERSION}
     if service.agent is None:
         query["model"] = service.model
@@ -48,12 +49,14 @@ def url_for(service: Service, endpoint: str) -> str:
 
 
 class _Socket(aiohttp.ClientWebSocketResponse):
-    """Remembers the words that came with a close, which neither aiohttp nor the SDK keeps."""
+    """Remembers that it ended and the words that came with that, which neither aiohttp nor the SDK keeps."""
 
+    ended = False
     close_reason = ""
 
     async def receive(self, timeout: float | None = None) -> aiohttp.WSMessage:  # noqa: ASYNC109 - aiohttp's signature
         message = await super().receive(timeout)
+        self.ended = message.type not in {aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY}
         if message.type is aiohttp.WSMsgType.CLOSE:
             self.close_reason = str(message.extra or "")
         return message
@@ -64,6 +67,7 @@ class Connection:
 
     def __init__(self, http: aiohttp.ClientSession, socket: _Socket, session: Mapping[str, Any]) -> None:
         sdk = importlib.import_module("azure.ai.voicelive.aio")
+        self._http = http
         self._socket = socket
         self._session = session
         self._sdk = sdk.VoiceLiveConnection(http, socket)
@@ -90,11 +94,10 @@ class Connection:
     async def events(self) -> AsyncIterator[on.ServiceEvent]:
         """Events as they come; the last one is Closed, with the reason."""
         while True:
-            try:
+            raw: bytes | None = None
+            with contextlib.suppress(*self._sdk_closed):
                 raw = await self._sdk.recv_bytes()
-            except self._sdk_closed:
-                raw = b""
-            if not raw:  # the SDK's word for a message type it does not expect, such as our own close
+            if raw is None or self._socket.ended:
                 yield on.Closed(failures.close_failure(self._socket.close_code, self._socket.close_reason))
                 return
             try:
@@ -114,6 +117,8 @@ class Connection:
                 await self._sdk.close()
         except (TimeoutError, OSError) as error:
             logger.debug("the connection was dropped: %r", error)
+        finally:
+            await self._http.close()  # the SDK's close() leaves it open where it is cut short
 
 
 class Client:
@@ -159,14 +164,19 @@ class Client:
         except BaseException as error:
             await http.close()  # also where the attempt was cancelled: the HTTP session must not outlive it
             if isinstance(error, (aiohttp.ClientError, TimeoutError, OSError, ValueError)):
-                raise failures.connect_failure(error, self.host) from error
+                failure = failures.connect_failure(error, self.host)
+                if isinstance(failure, AuthRefused):
+                    await self.close()  # the owner may replace the key meanwhile
+                # Not `from error`: aiohttp's exceptions hold the request's headers, and in them the key.
+                raise failure from None
             raise
         return Connection(http, cast("_Socket", socket), self._session)
 
     async def close(self) -> None:
         """Let go of what the credential holds."""
         if self._credential:
-            await self._credential.close()
+            credential, self._credential = self._credential, None
+            await credential.close()
 
 
 def _no_redirects() -> aiohttp.TraceConfig:

@@ -79,11 +79,11 @@ def read_key(service: Service, environment: Mapping[str, str]) -> str:
     folder = environment.get("CREDENTIALS_DIRECTORY")
     places = [
         Path(folder, CREDENTIAL_NAME) if folder else None,
-        Path(service.api_key_file).expanduser() if service.api_key_file else None,
+        Path(service.api_key_file) if service.api_key_file else None,
     ]
     for path in places:
-        if path and path.exists():
-            return _checked(_read(path), str(path))
+        if path and (content := _read(path)) is not None:
+            return _checked(content, str(path))
     if found := environment.get(KEY_VARIABLE):
         return _checked(found, f"the environment variable {KEY_VARIABLE}")
     raise KeyMissing(
@@ -93,11 +93,15 @@ def read_key(service: Service, environment: Mapping[str, str]) -> str:
     )
 
 
-def _read(path: Path) -> str:
+def _read(path: Path) -> str | None:
+    """The file's content, None if it does not exist."""
     try:
-        return path.read_text(encoding="utf-8", errors="replace")
-    except OSError as error:
-        raise KeyMissing(f"{path}: cannot read the API key: {error.strerror}; let this user read it.") from error
+        return path.expanduser().read_text(encoding="utf-8", errors="replace")
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, RuntimeError) as error:  # RuntimeError: there is no home folder for ~
+        reason = getattr(error, "strerror", None) or str(error).rstrip(".")
+        raise KeyMissing(f"{path}: cannot read the API key: {reason}; let this user read it.") from error
 
 
 def _checked(text: str, where: str) -> str:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import ssl
+import time
 
 import aiohttp
 
+from device_daemon import clock
 from device_daemon.errors import (
     AuthRefused,
+    ClockNotSet,
     ConnectionLost,
     ServiceBusy,
     ServiceUnreachable,
@@ -30,8 +34,17 @@ def connect_failure(error: Exception, host: str) -> SpeakerError:
     match error:
         case aiohttp.WSServerHandshakeError():
             return handshake_failure(error.status, _retry_after_s(error), host)
+        case aiohttp.ClientHttpProxyError() | aiohttp.ClientProxyConnectionError():
+            return ServiceUnreachable(
+                f"no way through the proxy to {host}: {_reason(error)}; check service.proxy (or HTTPS_PROXY)."
+            )
         case aiohttp.ClientConnectorDNSError():
             return ServiceUnreachable(f"cannot look up {host}: check the network, the DNS and service.endpoint.")
+        case aiohttp.ClientConnectorCertificateError() if not clock.is_set():
+            return ClockNotSet(
+                f"this device's clock says {time.strftime('%-d %B %Y')} and is not set from the network yet, so the"
+                f" certificate of {host} does not look valid; it waits, check the time service (timedatectl)."
+            )
         case aiohttp.ClientConnectorCertificateError():
             return ServiceUnreachable(
                 f"the certificate of {host} is not valid here: {_certificate_reason(error.certificate_error)};"
@@ -42,8 +55,7 @@ def connect_failure(error: Exception, host: str) -> SpeakerError:
         case TimeoutError():
             return ServiceUnreachable(f"{host} did not answer in time; check the network.")
         case aiohttp.ClientConnectorError():
-            reason = error.os_error.strerror or str(error.os_error)
-            return ServiceUnreachable(f"cannot reach {host}: {reason}; check the network.")
+            return ServiceUnreachable(f"cannot reach {host}: {_reason(error)}; check the network.")
         case aiohttp.InvalidURL():
             return SessionRejected(f"{host} is no address; check service.endpoint.")
         case _:
@@ -91,6 +103,13 @@ def close_failure(code: int | None, reason: str) -> SpeakerError:
 def _retry_after_s(error: aiohttp.WSServerHandshakeError) -> float | None:
     value = error.headers.get("Retry-After", "") if error.headers else ""
     return float(value) if value.isascii() and value.isdigit() else None
+
+
+def _reason(error: aiohttp.ClientConnectorError | aiohttp.ClientHttpProxyError) -> str:
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        return f"it answers {error.status}"  # its own words hold the proxy's address, and that may hold a password
+    number = error.os_error.errno
+    return os.strerror(number) if number and number > 0 else str(error.os_error)
 
 
 def _certificate_reason(error: Exception) -> str:

@@ -63,13 +63,13 @@ def decode(raw: bytes, wall_clock_s: float) -> on.ServiceEvent | None:  # noqa: 
     """
     try:
         message = _decoder.decode(raw)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise Unreadable(str(error)) from error
     match message:
         case _Message(type="response.audio.delta", delta=str(delta)):
             try:
                 pcm = binascii.a2b_base64(delta)
-            except binascii.Error as error:
+            except ValueError as error:  # binascii.Error, or the plain one where it is not even ASCII
                 raise Unreadable(f"audio that is not base64: {error}") from error
             # Half a sample would shift every byte after it into noise.
             pcm = pcm[: len(pcm) & ~1]

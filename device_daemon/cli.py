@@ -1,0 +1,169 @@
+"""What a person types. Each command imports what it needs and nothing else."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sys
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from device_daemon import __version__, folders
+from device_daemon.errors import EX_CONFIG, EX_FAILURE, EX_UNAVAILABLE, EX_USAGE, ConfigError, SpeakerError
+
+DESCRIPTION = "A smart speaker for the Raspberry Pi that speaks first, on Azure Voice Live."
+EPILOG = f"""\
+exit codes:
+  0   done
+  {EX_FAILURE}   it failed; the last line says why
+  {EX_USAGE}  the command line is wrong
+  {EX_UNAVAILABLE}  no speaker is running here, or a device is not there
+  {EX_CONFIG}  the config file is wrong; each line says where and what is allowed
+
+environment:
+  AZURE_VOICELIVE_API_KEY     the key, where no systemd credential and no api_key_file holds it
+  ALSA_CONFIG_PATH            another ALSA configuration, such as a simulated sound card
+  GPIOZERO_PIN_FACTORY=mock   run without GPIO
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The exit code."""
+    parser = _parser()
+    try:
+        args = parser.parse_args(arguments)
+    except SystemExit as stop:  # argparse says 2 for wrong usage
+        return EX_USAGE if stop.code == 2 else int(stop.code or 0)
+    try:
+        return int(args.command(args))
+    except ConfigError as error:
+        print(*error.problems, sep="\n", file=sys.stderr)
+        return error.exit_code
+    except SpeakerError as error:
+        print(f"voicelive-speaker: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return EX_FAILURE
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "voicelive-speaker",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=partial(argparse.RawDescriptionHelpFormatter, max_help_position=18, width=110),
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"voicelive-speaker {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    run = commands.add_parser("run", help="be a speaker, in the foreground, until SIGTERM or Ctrl-C")
+    _add_config(run)
+    run.add_argument("--verbose", action="store_true", help="also log what is of use to developers only")
+    run.set_defaults(command=_run)
+
+    check = commands.add_parser("check-config", help="check the config file; all errors at once, with line and column")
+    _add_config(check)
+    check.set_defaults(command=_check_config)
+
+    devices = commands.add_parser("devices", help="list sound devices by stable name, and which ones the config picks")
+    _add_config(devices)
+    devices.set_defaults(command=_devices)
+
+    _add_controls(commands)
+
+    local = commands.add_parser(
+        "local-service", help="be a Voice Live service on this machine, which does not understand speech"
+    )
+    if "local-service" in sys.argv:  # its options need its modules, which no other command should wait for
+        from device_daemon.localservice import main as local_service  # noqa: PLC0415
+
+        local_service.add_arguments(local)
+        local.set_defaults(command=local_service.main)
+    return parser
+
+
+def _add_config(parser: argparse.ArgumentParser) -> None:
+    default = folders.default_config(os.environ)
+    parser.add_argument("--config", type=Path, metavar="FILE", default=default, help=f"the YAML file ({default})")
+
+
+def _add_controls(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    for name, words, text in (
+        ("press", [], "press the button: start, interrupt, or end a conversation"),
+        ("hold", [], "hold the button: mute, or unmute"),
+        ("greet", ["NAME"], "open a conversation with that greeting of the config"),
+        ("say", ["TEXT"], "make an announcement, and listen to nobody"),
+        ("stop", [], "end the conversation"),
+        ("mute", ["on|off"], "close the microphone, also over restarts; or allow it again"),
+        ("volume", ["N|+N|-N"], "set the volume, in per cent"),
+        ("status", [], "show what the speaker does, and its counters and latencies"),
+    ):
+        control = commands.add_parser(name, help=text)
+        control.add_argument("--socket", type=Path, help="the running speaker's control socket")
+        for word in words:
+            # Taken as they come: "-5" is a volume here, not an option.
+            control.add_argument("words", metavar=word, nargs=argparse.REMAINDER if name == "volume" else "+")
+        if name == "status":
+            control.add_argument("--json", action="store_true", help="for machines: one line of JSON")
+        control.set_defaults(command=_control, request=name, words=[], json=False)
+
+
+def _run(args: argparse.Namespace) -> int:
+    from device_daemon import logs  # noqa: PLC0415
+    from device_daemon.config.reader import load  # noqa: PLC0415
+    from device_daemon.control import Refused  # noqa: PLC0415
+    from device_daemon.daemon import Daemon  # noqa: PLC0415
+
+    logs.set_up(verbose=args.verbose)
+    config = load(args.config)
+
+    async def run() -> None:
+        await Daemon(config, folders.folders(os.environ), reread=lambda: load(args.config)).run()
+
+    try:
+        asyncio.run(run())
+    except Refused as refused:
+        print(f"voicelive-speaker: {refused}", file=sys.stderr)
+        return EX_FAILURE
+    return 0
+
+
+def _check_config(args: argparse.Namespace) -> int:
+    from device_daemon.config.reader import load  # noqa: PLC0415
+
+    load(args.config)
+    print(f"{args.config}: ok")
+    return 0
+
+
+def _devices(args: argparse.Namespace) -> int:
+    from device_daemon import devices  # noqa: PLC0415
+
+    print(devices.report(args.config))
+    return 0
+
+
+def _control(args: argparse.Namespace) -> int:
+    from device_daemon.control import ask  # noqa: PLC0415
+
+    line = " ".join([args.request, *args.words, *(["--json"] if args.json else [])])
+    for path in [args.socket] if args.socket else folders.socket_candidates(os.environ):
+        try:
+            answer = ask(path, line)
+        except (FileNotFoundError, ConnectionRefusedError):
+            continue
+        except OSError as error:
+            print(f"voicelive-speaker: {path}: {error.strerror or 'no answer in time'}", file=sys.stderr)
+            return EX_UNAVAILABLE
+        refused = answer.startswith("error: ")
+        print(answer.removeprefix("error: ").removeprefix("ok: "), file=sys.stderr if refused else sys.stdout)
+        return EX_FAILURE if refused else 0
+    print(
+        "voicelive-speaker: no speaker is running here; start one with `systemctl start voicelive-speaker`"
+        " or `voicelive-speaker run`",
+        file=sys.stderr,
+    )
+    return EX_UNAVAILABLE

@@ -1,0 +1,49 @@
+"""Is this device's clock right? A Pi has none that runs without power, and with a wrong one every certificate fails."""
+
+from __future__ import annotations
+
+import ctypes
+import ctypes.util
+import time
+from pathlib import Path
+
+TIMESYNC = Path("/run/systemd/timesync")
+_STA_UNSYNC = 0x0040
+_NOT_BEFORE_S = 1_795_000_000  # November 2026, when this was written: an earlier clock is wrong for certain
+
+
+class _Timex(ctypes.Structure):
+    # linux/timex.h: struct timex; only `status` is of interest, the rest is room for the kernel to write.
+    _fields_ = [
+        ("modes", ctypes.c_uint),
+        ("offset", ctypes.c_long),
+        ("freq", ctypes.c_long),
+        ("maxerror", ctypes.c_long),
+        ("esterror", ctypes.c_long),
+        ("status", ctypes.c_int),
+        ("rest", ctypes.c_byte * 256),
+    ]
+
+
+def is_set(now_s: float | None = None, timesync: Path = TIMESYNC) -> bool:
+    """Whether the clock can be trusted: set from the network, or at least not plainly wrong.
+
+    systemd-timesyncd says so in a file; any other time service tells the kernel. Where there is neither (a
+    container), a plausible date is all that can be asked for.
+    """
+    if (time.time() if now_s is None else now_s) < _NOT_BEFORE_S:
+        return False
+    if timesync.is_dir():
+        return (timesync / "synchronized").exists()
+    return _kernel_is_synchronized()
+
+
+def _kernel_is_synchronized() -> bool:
+    timex = _Timex()
+    try:
+        libc = ctypes.CDLL(None, use_errno=True)
+        if libc.adjtimex(ctypes.byref(timex)) < 0:
+            return True
+    except (OSError, AttributeError):
+        return True
+    return not timex.status & _STA_UNSYNC

@@ -1,0 +1,229 @@
+"""The local socket behind `press`, `status`, `mute` and the other commands.
+
+One line in, one answer out, both text: `press` -> `ok: …` or `error: …`; `status --json` -> one line of JSON. Who may
+connect is decided twice: by the socket's mode (0660) and by the peer's credentials, as the kernel tells them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import grp
+import json
+import logging
+import os
+import pwd
+import socket
+import struct
+from pathlib import Path
+from typing import Any, Protocol
+
+logger = logging.getLogger(__name__)
+
+LINE_LIMIT_BYTES = 8 * 1024
+REQUEST_DEADLINE_S = 5.0
+CONNECTIONS_AT_ONCE = 16
+ANSWER_DEADLINE_S = 10.0
+
+
+class Refused(Exception):
+    """The daemon does not do that now, or not at all; the message says why and what to do."""
+
+
+class Controls(Protocol):
+    """What the socket can ask of the daemon. Each returns the sentence for the person who asked."""
+
+    def press(self, pressed_s: float) -> str:
+        """As the button."""
+
+    def hold(self) -> str:
+        """As the button held: mute or unmute."""
+
+    def greet(self, name: str) -> str:
+        """Open a conversation with a greeting of the config."""
+
+    def say(self, text: str) -> str:
+        """Make an announcement."""
+
+    def stop(self) -> str:
+        """End the conversation."""
+
+    def mute(self, *, on: bool) -> str:
+        """Close the microphone for good, or allow it again."""
+
+    def set_volume(self, percent: int) -> str:
+        """Set the volume; also kept for the next start."""
+
+    @property
+    def volume(self) -> int:
+        """Per cent."""
+
+    def status(self) -> dict[str, Any]:
+        """Everything that is known, ready for JSON."""
+
+    def status_text(self) -> str:
+        """The same for people, several lines."""
+
+
+def obey(controls: Controls, line: str, now_s: float) -> str:
+    """Carry out one request line. Raises Refused."""
+    command, _, rest = line.strip().partition(" ")
+    rest = rest.strip()
+    match command, rest:
+        case "press", "":
+            return controls.press(now_s)
+        case "hold", "":
+            return controls.hold()
+        case "stop", "":
+            return controls.stop()
+        case "greet", name if name:
+            return controls.greet(name)
+        case "say", text if text:
+            return controls.say(text)
+        case "mute", "on" | "off":
+            return controls.mute(on=rest == "on")
+        case "volume", change if change:
+            return controls.set_volume(_volume(change, controls.volume))
+        case "status", "":
+            return controls.status_text()
+        case "status", "--json":
+            return json.dumps(controls.status())
+        case _:
+            raise Refused(
+                f"{line.strip()[:60]!r} is no request; there are: press, hold, greet NAME, say TEXT, stop, mute on|off,"
+                " volume N|+N|-N, status, status --json"
+            )
+
+
+def _volume(change: str, now: int) -> int:
+    try:
+        amount = int(change)
+    except ValueError:
+        raise Refused(f"volume takes a number from 0 to 100, or +N or -N; not {change!r}") from None
+    target = now + amount if change[0] in "+-" else amount
+    if change[0] not in "+-" and not 0 <= target <= 100:
+        raise Refused(f"volume takes a number from 0 to 100; not {amount}")
+    return min(100, max(0, target))
+
+
+class ControlSocket:
+    """The server's side. Start it once; close it before the daemon ends."""
+
+    def __init__(self, path: Path, controls: Controls) -> None:
+        self._path = path
+        self._controls = controls
+        self._server: asyncio.Server | None = None
+        self._open = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        """Listen. Raises Refused where another daemon already does, or the folder cannot be written."""
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
+            if await _answers(self._path):
+                raise Refused(f"{self._path}: another voicelive-speaker is running; stop it first")
+            self._path.unlink(missing_ok=True)
+            self._server = await asyncio.start_unix_server(self._serve, self._path, limit=LINE_LIMIT_BYTES)
+            self._path.chmod(0o660)
+        except OSError as error:
+            raise Refused(f"{self._path}: cannot listen there: {error.strerror or error}; check the folder") from error
+
+    async def close(self) -> None:
+        """Stop listening, and let go of whoever is connected."""
+        if self._server is None:
+            return
+        self._server.close()
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=1.0)
+        self._path.unlink(missing_ok=True)
+        self._server = None
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - asyncio runs a connection's callback in a task
+        self._tasks.add(task)
+        self._open += 1
+        try:
+            async with asyncio.timeout(REQUEST_DEADLINE_S):
+                writer.write(f"{await self._answer(reader, writer)}\n".encode())
+                await writer.drain()
+        except (TimeoutError, OSError):
+            logger.debug("a control connection went away before it was answered")
+        finally:
+            self._open -= 1
+            self._tasks.discard(task)
+            writer.close()
+
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> str:
+        who = _peer(writer.get_extra_info("socket"))
+        if self._open > CONNECTIONS_AT_ONCE:
+            return "error: too many requests at once; try again"
+        if not _allowed(who, self._path):
+            logger.warning("user %d may not control this speaker; refused", who)
+            return f"error: you may not control this speaker; ask for membership of group {_group_name(self._path)}"
+        try:
+            line = (await reader.readline()).decode("utf-8", errors="replace")
+        except ValueError:
+            return f"error: a request may have {LINE_LIMIT_BYTES} bytes"
+        if not line.strip():
+            return "error: an empty request"
+        try:
+            return obey(self._controls, line, asyncio.get_running_loop().time())
+        except Refused as refusal:
+            return f"error: {refusal}"
+
+
+def _peer(connection: socket.socket) -> int:
+    """The user id at the other end."""
+    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    _, uid, _ = struct.unpack("3i", credentials)
+    return int(uid)
+
+
+def _allowed(uid: int, path: Path) -> bool:
+    """Root, the daemon's own user, and members of the socket's group."""
+    if uid in {0, os.getuid()}:
+        return True
+    try:
+        user = pwd.getpwuid(uid)
+        return path.stat().st_gid in os.getgrouplist(user.pw_name, user.pw_gid)
+    except (KeyError, OSError):
+        return False
+
+
+def _group_name(path: Path) -> str:
+    try:
+        return grp.getgrgid(path.stat().st_gid).gr_name
+    except (KeyError, OSError):
+        return "of the socket"
+
+
+async def _answers(path: Path) -> bool:
+    try:
+        async with asyncio.timeout(1.0):
+            _, writer = await asyncio.open_unix_connection(path)
+    except (OSError, TimeoutError):
+        return False
+    writer.close()
+    return True
+
+
+def ask(path: Path, line: str) -> str:
+    """The client's side: one request, its answer. Raises OSError (nobody listens) or TimeoutError."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(ANSWER_DEADLINE_S)
+        connection.connect(str(path))
+        # Whoever is refused before the request was read finds the connection closed, with the reason in it.
+        with contextlib.suppress(BrokenPipeError):
+            connection.sendall(f"{' '.join(line.split())}\n".encode())
+            connection.shutdown(socket.SHUT_WR)
+        answer = b""
+        with contextlib.suppress(ConnectionResetError):
+            while chunk := connection.recv(65_536):
+                answer += chunk
+    if not answer:
+        raise ConnectionAbortedError(errno.ECONNABORTED, "the speaker went away without an answer")
+    return answer.decode("utf-8", errors="replace").rstrip("\n")

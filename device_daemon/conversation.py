@@ -1,0 +1,312 @@
+"""One conversation, from the trigger to the goodbye: joins microphone, speaker and service. All the awaits are here.
+
+The rules are `dialogue`'s. Here its commands are carried out, on the event loop and in order, in the same call that
+brought the event: between the service's speech_started and the order to the sound card there is no queue.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from device_daemon import commands as do
+from device_daemon import events as on
+from device_daemon.audio.microphone import Period
+from device_daemon.dialogue import Dialogue
+from device_daemon.errors import ConnectionLost, SpeakerError
+from device_daemon.logs import GREETING_HEARD, fields
+from device_daemon.measures import Measures
+from device_daemon.outbox import Outbox, Spoken
+from device_daemon.rules import Hearing, Reason
+from device_daemon.state import State
+
+logger = logging.getLogger(__name__)
+
+PREROLL_LIMIT_S = 10.0
+GOODBYE_DEADLINE_S = 3.0
+
+
+class SpeakerPort(Protocol):
+    """The part of audio.speaker.Speaker that a conversation needs."""
+
+    def play(self, source: str, pcm: bytes, ticket: int, *, gain: float = 1.0) -> None:
+        """Queue sound."""
+
+    def flush(self, ticket: int) -> None:
+        """Fall silent; answered by Flushed."""
+
+
+class ConnectionPort(Protocol):
+    """The part of voicelive.client.Connection that a conversation needs."""
+
+    unreadable: int
+
+    async def send(self, message: do.Message) -> None:
+        """Raises ConnectionLost."""
+
+    async def send_audio(self, pcm: bytes) -> None:
+        """Raises ConnectionLost."""
+
+    def events(self) -> AsyncIterator[on.ServiceEvent]:
+        """Events; the last one is Closed."""
+
+    async def close(self) -> None:
+        """Never raises."""
+
+
+class ClientPort(Protocol):
+    """The part of voicelive.client.Client that a conversation needs."""
+
+    async def connect(self) -> ConnectionPort:
+        """Raises SpeakerError."""
+
+
+@dataclass(slots=True)
+class Times:
+    """When things happened in this conversation (time.monotonic), None until they do."""
+
+    pressed_s: float
+    greeting_heard_s: float | None = None
+    speech_started_s: float | None = None
+    speech_stopped_s: float | None = None
+
+
+@dataclass(slots=True)
+class Surroundings:
+    """What a conversation is given by the daemon."""
+
+    client: ClientPort
+    speaker: SpeakerPort
+    measures: Measures
+    own_sound: Callable[[str], tuple[bytes, float]]
+    """A short sound by name: its pcm and gain."""
+    on_state: Callable[[State], None]
+    on_said: Callable[[str, str], None] = field(default=lambda _role, _text: None)
+
+
+class Conversation:
+    """Run it once. Inputs may come at any time from the loop's thread; after the end they do nothing."""
+
+    def __init__(self, dialogue: Dialogue, around: Surroundings, pressed_s: float) -> None:
+        self.dialogue = dialogue
+        self.times = Times(pressed_s)
+        self._around = around
+        self._loop = asyncio.get_running_loop()
+        self._over: asyncio.Future[do.End] = self._loop.create_future()
+        self._outbox = Outbox()
+        self._preroll: deque[Period] = deque()
+        self._preroll_s = 0.0
+        self._session: asyncio.Task[None] | None = None
+        self._sessions: set[asyncio.Task[None]] = set()
+        self._generation = 0
+        self._timer: asyncio.TimerHandle | None = None
+        self._flushing = False
+
+    async def run(self) -> do.End:
+        """Hold the conversation; returns how it ended. `close` must follow."""
+        self._obey(lambda: self.dialogue.start(self._loop.time()))
+        return await self._over
+
+    @property
+    def over(self) -> bool:
+        """It has ended; inputs do nothing any more."""
+        return self._over.done()
+
+    async def close(self) -> None:
+        """Say goodbye to the service, within a deadline."""
+        self._generation += 1
+        if self._timer:
+            self._timer.cancel()
+        for task in self._sessions:
+            task.cancel()
+        if self._sessions:
+            _, stuck = await asyncio.wait(self._sessions, timeout=GOODBYE_DEADLINE_S)
+            if stuck:
+                logger.warning("%d connections did not close in time; they are left behind", len(stuck))
+        measures = self._around.measures
+        measures.reconnects += self.dialogue.reconnects
+        measures.stale_deltas += self.dialogue.stale_deltas
+        measures.microphone_dropped_ms += self._outbox.dropped_ms
+
+    # Inputs
+
+    def press(self) -> None:
+        """The button: interrupts the speaker, or ends the conversation."""
+        self._feed(on.Pressed())
+
+    def stop(self, reason: Reason) -> None:
+        """End it now."""
+        self._feed(on.StopRequested(reason))
+
+    def microphone_failed(self, error: SpeakerError) -> None:
+        """Nobody can be heard any more."""
+        self._feed(on.MicrophoneFailed(error))
+
+    def speaker_event(self, event: on.SpeakerEvent) -> None:
+        """What the speaker's thread reports."""
+        times, measures = self.times, self._around.measures
+        pending = self.dialogue.ledger.pending
+        self._feed(event)
+        match event:
+            case on.Started(_, at_s) if pending and not self.dialogue.ledger.pending:
+                times.greeting_heard_s = at_s
+                measures.greetings_heard += 1
+                ms = measures.press_to_greeting.add(at_s - times.pressed_s)
+                told = fields(GREETING_HEARD, LATENCY_MS=round(ms))
+                logger.info("greeting heard %.0f ms after the press", ms, extra=told)
+            case on.Started(_, at_s) if times.speech_stopped_s is not None:
+                measures.turn_to_answer.add(at_s - times.speech_stopped_s)
+                times.speech_stopped_s = None
+            case on.Flushed(_, source, heard_ms, at_s) if times.speech_started_s is not None:
+                measures.interruptions += 1
+                ms = measures.speech_to_silence.add(at_s - times.speech_started_s)
+                logger.info("interrupted %.1f ms after speech began; %d ms of %s were heard", ms, heard_ms, source)
+                times.speech_started_s = None
+
+    def microphone_periods(self, periods: list[Period]) -> None:
+        """What the microphone's thread captured, in order."""
+        hearing = self.dialogue.hearing(self._loop.time())
+        if hearing is Hearing.DISCARD:
+            return
+        if hearing is Hearing.HOLD:
+            for period in periods:
+                self._keep(period)
+            return
+        self._send_preroll()
+        for period in periods:
+            self._outbox.put_audio(period.pcm, period.captured_at_s - len(period.pcm) / 48_000)
+
+    def _keep(self, period: Period) -> None:
+        self._preroll.append(period)
+        self._preroll_s += len(period.pcm) / 48_000
+        while self._preroll_s > PREROLL_LIMIT_S:
+            dropped_s = len(self._preroll.popleft().pcm) / 48_000
+            self._preroll_s -= dropped_s
+            self._around.measures.microphone_dropped_ms += round(dropped_s * 1000)
+
+    def _send_preroll(self) -> None:
+        while self._preroll:
+            period = self._preroll.popleft()
+            self._outbox.put_audio(period.pcm, period.captured_at_s - len(period.pcm) / 48_000)
+        self._preroll_s = 0.0
+
+    # From events to commands
+
+    def _feed(self, event: on.Event) -> None:
+        if self._over.done():
+            return
+        now = self._loop.time()
+        match event:
+            case on.SpeechStopped():
+                self.times.speech_stopped_s = now
+            case on.Transcript(role, text):
+                self._around.on_said(role, text)
+            case on.ServiceError(code, message):
+                logger.warning("the service says: %s (%s)", message, code)
+            case on.ResponseDone(_, "failed", detail):
+                logger.warning("the service could not answer: %s", detail or "it gave no reason")
+            case on.Closed(failure):
+                logger.warning("%s", failure)
+        self._obey(lambda: self.dialogue.receive(event, now))
+        if isinstance(event, on.SpeechStarted):
+            self.times.speech_started_s = now if self._flushing else None
+
+    def _obey(self, decide: Callable[[], list[do.Command]]) -> None:
+        """Carry out what the rules decide. A bug in them ends this conversation and nothing else."""
+        self._flushing = False
+        try:
+            self._carry_out(decide())
+        except Exception as error:
+            logger.exception("a bug in this program; please report it")
+            if not self._over.done():
+                self._over.set_result(do.End(Reason.FAILED, SpeakerError(f"a bug in this program: {error!r}")))
+
+    def _feed_from(self, generation: int, event: on.Event) -> None:
+        """Take an event from a connection, unless it is no longer the current one."""
+        if generation == self._generation:
+            self._feed(event)
+
+    def _tick(self) -> None:
+        self._timer = None
+        if not self._over.done():
+            self._obey(lambda: self.dialogue.tick(self._loop.time()))
+
+    def _carry_out(self, commands: list[do.Command]) -> None:
+        for command in commands:
+            match command:
+                case do.Play(item_id, pcm, ticket):
+                    self._around.speaker.play(item_id, pcm, ticket)
+                case do.Flush(ticket):
+                    self._flushing = True
+                    self._around.speaker.flush(ticket)
+                case do.Send(message):
+                    self._outbox.put(message)
+                case do.Enter(state):
+                    self._around.on_state(state)
+                case do.Sound(name, ticket):
+                    pcm, gain = self._around.own_sound(name)
+                    self._around.speaker.play(f"sound:{name}", pcm, ticket, gain=gain)
+                case do.Connect(delay_s):
+                    self._reconnect(delay_s)
+                case do.End():
+                    self._over.set_result(command)
+        self._set_timer()
+
+    def _set_timer(self) -> None:
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None
+        if not self._over.done():
+            self._timer = self._loop.call_at(self.dialogue.deadline_s, self._tick)
+
+    # One connection
+
+    def _reconnect(self, delay_s: float) -> None:
+        """Give up the connection there is, and try another; the old one says goodbye in the background."""
+        self._generation += 1
+        self._outbox.clear()
+        if self._session is not None and self._session is not asyncio.current_task():
+            self._session.cancel()
+        self._session = self._loop.create_task(self._hold_session(delay_s, self._generation), name="session")
+        self._sessions.add(self._session)
+        self._session.add_done_callback(self._session_over)
+
+    def _session_over(self, task: asyncio.Task[None]) -> None:
+        self._sessions.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            logger.error("a bug in this program; please report it", exc_info=error)
+            self._feed(on.Closed(ConnectionLost(f"the connection failed in an unexpected way: {error!r}")))
+
+    async def _hold_session(self, delay_s: float, generation: int) -> None:
+        await asyncio.sleep(delay_s)
+        try:
+            connection = await self._around.client.connect()
+        except SpeakerError as failure:
+            self._feed_from(generation, on.Closed(failure))
+            return
+        sender = self._loop.create_task(self._send(connection, generation), name="sender")
+        try:
+            self._feed_from(generation, on.Opened())
+            async for event in connection.events():
+                self._feed_from(generation, event)
+        finally:
+            sender.cancel()
+            await asyncio.wait({sender})
+            self._around.measures.unreadable_messages += connection.unreadable
+            await connection.close()
+
+    async def _send(self, connection: ConnectionPort, generation: int) -> None:
+        try:
+            while generation == self._generation:
+                entry = await self._outbox.take()
+                if isinstance(entry, Spoken):
+                    await connection.send_audio(entry.pcm)
+                    self._around.measures.mouth_to_wire.add(self._loop.time() - entry.since_s)
+                else:
+                    await connection.send(entry)
+        except ConnectionLost as failure:
+            self._feed_from(generation, on.Closed(failure))

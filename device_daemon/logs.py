@@ -1,0 +1,63 @@
+"""Where log lines go: to the journal with fields of their own where systemd runs us, else readable to stderr."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+PRESSED = "8b2aeafcf6a643258406a3054835c2a1"
+STATE_CHANGED = "b0cabbbcea9a4cb0b6875137b9d54801"
+GREETING_HEARD = "ec6802353fd049758450887078f8d595"
+CONVERSATION_OVER = "a9b929c0e1224ba794317823a66cbe47"
+"""MESSAGE_IDs: what to look for in the journal, whatever the words are."""
+
+_PRIORITIES = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3, logging.CRITICAL: 2}
+
+
+def fields(message_id: str, **values: object) -> Mapping[str, Any]:
+    """For a log call's `extra`: MESSAGE_ID and fields for the journal, such as STATE=, CONVERSATION=."""
+    return {"journal": {"MESSAGE_ID": message_id, **{name: str(value) for name, value in values.items()}}}
+
+
+class JournalHandler(logging.Handler):
+    """Sends each record with its fields; systemd's own handler would send every attribute of the record."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one entry."""
+        from systemd.journal import send  # noqa: PLC0415 - only where the journal is
+
+        try:
+            send(
+                self.format(record),
+                PRIORITY=str(_PRIORITIES.get(record.levelno, 6)),
+                LOGGER=record.name,
+                SYSLOG_IDENTIFIER="voicelive-speaker",
+                **getattr(record, "journal", {}),
+            )
+        except OSError:
+            self.handleError(record)
+
+
+def goes_to_journal(environment: Mapping[str, str]) -> bool:
+    """Whether stderr is the journal's own stream (it is inherited, so its name alone proves nothing)."""
+    try:
+        found = os.fstat(sys.stderr.fileno())
+    except (OSError, ValueError):
+        return False
+    return environment.get("JOURNAL_STREAM") == f"{found.st_dev}:{found.st_ino}"
+
+
+def set_up(*, verbose: bool) -> None:
+    """Take our own lines from INFO on; of the libraries only warnings, since they print keys and sound at debug."""
+    handler: logging.Handler
+    if goes_to_journal(os.environ):
+        handler = JournalHandler()
+        handler.setFormatter(logging.Formatter("%(message)s"))
+    else:
+        handler = logging.StreamHandler(sys.stderr)
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%H:%M:%S"))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    logging.getLogger("device_daemon").setLevel(logging.DEBUG if verbose else logging.INFO)

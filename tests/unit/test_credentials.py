@@ -1,0 +1,127 @@
+"""Where the key is looked for, and what is said where it is not found."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+from azure.core.exceptions import ClientAuthenticationError
+
+from device_daemon.config.settings import Service
+from device_daemon.errors import AuthRefused, KeyMissing
+from device_daemon.voicelive.credentials import KEY_VARIABLE, TOKEN_SCOPE, Key, Token, credential_for, read_key
+
+SECRET = "s3cret"
+
+
+@pytest.fixture
+def places(tmp_path: Path) -> tuple[Service, dict[str, str]]:
+    """A config and an environment with a key in each of the three places."""
+    (tmp_path / "api-key").write_text("from-systemd\n", encoding="utf-8")
+    (tmp_path / "file").write_text("  from-file  \n\n", encoding="utf-8")
+    environment = {"CREDENTIALS_DIRECTORY": str(tmp_path), KEY_VARIABLE: "from-environment"}
+    return Service(api_key_file=str(tmp_path / "file")), environment
+
+
+def test_the_systemd_credential_comes_first_then_the_file_then_the_environment(
+    places: tuple[Service, dict[str, str]],
+) -> None:
+    service, environment = places
+    assert read_key(service, environment) == "from-systemd"
+    Path(environment["CREDENTIALS_DIRECTORY"], "api-key").unlink()
+    assert read_key(service, environment) == "from-file"
+    Path(str(service.api_key_file)).unlink()
+    assert read_key(service, environment) == "from-environment"
+
+
+def test_without_a_key_all_three_places_are_named(tmp_path: Path) -> None:
+    with pytest.raises(KeyMissing) as caught:
+        read_key(Service(api_key_file=str(tmp_path / "file")), {"CREDENTIALS_DIRECTORY": str(tmp_path)})
+    for place in (str(tmp_path / "api-key"), str(tmp_path / "file"), KEY_VARIABLE):
+        assert place in str(caught.value)
+    with pytest.raises(KeyMissing, match=r"not run by systemd.*not set"):
+        read_key(Service(), {})
+
+
+def test_a_file_may_be_given_from_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "key").write_text("from-home", encoding="utf-8")
+    assert read_key(Service(api_key_file="~/key"), {}) == "from-home"
+
+
+@pytest.mark.parametrize("name", [".", "x" * 300, "~nobody-of-this-name/key"])
+def test_a_file_that_cannot_be_read_is_named_and_not_passed_over(name: str, tmp_path: Path) -> None:
+    path = name if name.startswith("~") else str(tmp_path / name)
+    with pytest.raises(KeyMissing, match="cannot read the API key"):
+        read_key(Service(api_key_file=path), {KEY_VARIABLE: "from-environment"})
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\n\n", f"{SECRET}\nand more".encode(), f"{SECRET} x".encode(), f"{SECRET}\xff".encode("latin-1")]
+)
+def test_what_is_no_key_is_refused_without_being_shown(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(content)
+    with pytest.raises(KeyMissing) as caught:
+        read_key(Service(api_key_file=str(tmp_path / "file")), {})
+    assert str(tmp_path / "file") in str(caught.value)
+    assert SECRET not in str(caught.value)
+
+
+async def test_a_key_travels_in_its_header_and_shows_itself_nowhere_else() -> None:
+    credential = credential_for(Service(), {KEY_VARIABLE: SECRET})
+    assert isinstance(credential, Key)
+    assert await credential.headers() == {"api-key": SECRET}
+    assert SECRET not in repr(credential) + str(credential)
+    await credential.close()
+
+
+class Identity:
+    """Stands for azure.identity.aio: hands out a token, or refuses."""
+
+    def __init__(self, refusal: str | None = None) -> None:
+        self.refusal = refusal
+        self.made = 0
+        self.closed = 0
+
+    def install(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        for name in ("azure.identity", "azure.identity.aio"):
+            monkeypatch.setitem(sys.modules, name, ModuleType(name))
+        sys.modules["azure.identity.aio"].__dict__["DefaultAzureCredential"] = self.make
+
+    def make(self) -> Identity:
+        self.made += 1
+        return self
+
+    async def get_token(self, scope: str) -> Any:
+        assert scope == TOKEN_SCOPE
+        if self.refusal is not None:
+            raise ClientAuthenticationError(self.refusal)
+        return SimpleNamespace(token=SECRET)
+
+    async def close(self) -> None:
+        self.closed += 1
+
+
+async def test_a_token_is_asked_for_at_each_connection_by_one_identity(monkeypatch: pytest.MonkeyPatch) -> None:
+    identity = Identity()
+    identity.install(monkeypatch)
+    credential = credential_for(Service(auth="entra"), {})
+    assert isinstance(credential, Token)
+    assert await credential.headers() == {"Authorization": f"Bearer {SECRET}"}
+    await credential.headers()
+    assert identity.made == 1
+    await credential.close()
+    await credential.close()
+    assert identity.closed == 1
+
+
+@pytest.mark.parametrize("words", ["Nobody is signed in.\nAttempted: EnvironmentCredential", ""])
+async def test_a_refused_token_says_what_to_do_in_one_line(words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    Identity(words).install(monkeypatch)
+    with pytest.raises(AuthRefused) as caught:
+        await Token().headers()
+    assert "\n" not in str(caught.value)
+    assert "Sign this device in" in str(caught.value)
