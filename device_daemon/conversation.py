@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
 
 from device_daemon import commands as do
@@ -21,12 +21,12 @@ from device_daemon.errors import ConnectionLost, SpeakerError
 from device_daemon.logs import GREETING_HEARD, fields
 from device_daemon.measures import Measures
 from device_daemon.outbox import Outbox, Spoken
+from device_daemon.preroll import Preroll
 from device_daemon.rules import Hearing, Reason
 from device_daemon.state import State
 
 logger = logging.getLogger(__name__)
 
-PREROLL_LIMIT_S = 10.0
 GOODBYE_DEADLINE_S = 3.0
 
 
@@ -98,8 +98,7 @@ class Conversation:
         self._loop = asyncio.get_running_loop()
         self._over: asyncio.Future[do.End] = self._loop.create_future()
         self._outbox = Outbox()
-        self._preroll: deque[Period] = deque()
-        self._preroll_s = 0.0
+        self._preroll = Preroll()
         self._session: asyncio.Task[None] | None = None
         self._sessions: set[asyncio.Task[None]] = set()
         self._generation = 0
@@ -130,7 +129,7 @@ class Conversation:
         measures = self._around.measures
         measures.reconnects += self.dialogue.reconnects
         measures.stale_deltas += self.dialogue.stale_deltas
-        measures.microphone_dropped_ms += self._outbox.dropped_ms
+        measures.microphone_dropped_ms += self._outbox.dropped_ms + self._preroll.dropped_ms
 
     # Inputs
 
@@ -158,7 +157,7 @@ class Conversation:
                 ms = measures.press_to_greeting.add(at_s - times.pressed_s)
                 told = fields(GREETING_HEARD, LATENCY_MS=round(ms))
                 logger.info("greeting heard %.0f ms after the press", ms, extra=told)
-            case on.Started(_, at_s) if times.speech_stopped_s is not None:
+            case on.Started(source, at_s) if times.speech_stopped_s is not None and not source.startswith("sound:"):
                 measures.turn_to_answer.add(at_s - times.speech_stopped_s)
                 times.speech_stopped_s = None
             case on.Flushed(_, source, heard_ms, at_s) if times.speech_started_s is not None:
@@ -174,25 +173,12 @@ class Conversation:
             return
         if hearing is Hearing.HOLD:
             for period in periods:
-                self._keep(period)
+                self._preroll.keep(period)
             return
-        self._send_preroll()
+        for period in self._preroll.take():
+            self._outbox.put_audio(period.pcm, None)
         for period in periods:
             self._outbox.put_audio(period.pcm, period.captured_at_s - len(period.pcm) / 48_000)
-
-    def _keep(self, period: Period) -> None:
-        self._preroll.append(period)
-        self._preroll_s += len(period.pcm) / 48_000
-        while self._preroll_s > PREROLL_LIMIT_S:
-            dropped_s = len(self._preroll.popleft().pcm) / 48_000
-            self._preroll_s -= dropped_s
-            self._around.measures.microphone_dropped_ms += round(dropped_s * 1000)
-
-    def _send_preroll(self) -> None:
-        while self._preroll:
-            period = self._preroll.popleft()
-            self._outbox.put_audio(period.pcm, period.captured_at_s - len(period.pcm) / 48_000)
-        self._preroll_s = 0.0
 
     # From events to commands
 
@@ -273,13 +259,14 @@ class Conversation:
             self._session.cancel()
         self._session = self._loop.create_task(self._hold_session(delay_s, self._generation), name="session")
         self._sessions.add(self._session)
-        self._session.add_done_callback(self._session_over)
+        self._session.add_done_callback(partial(self._session_over, self._generation))
 
-    def _session_over(self, task: asyncio.Task[None]) -> None:
+    def _session_over(self, generation: int, task: asyncio.Task[None]) -> None:
         self._sessions.discard(task)
         if not task.cancelled() and (error := task.exception()):
             logger.error("a bug in this program; please report it", exc_info=error)
-            self._feed(on.Closed(ConnectionLost(f"the connection failed in an unexpected way: {error!r}")))
+            failure = ConnectionLost(f"the connection failed in an unexpected way: {error!r}")
+            self._feed_from(generation, on.Closed(failure))
 
     async def _hold_session(self, delay_s: float, generation: int) -> None:
         await asyncio.sleep(delay_s)
@@ -289,10 +276,13 @@ class Conversation:
             self._feed_from(generation, on.Closed(failure))
             return
         sender = self._loop.create_task(self._send(connection, generation), name="sender")
+        sender.add_done_callback(partial(self._session_over, generation))
         try:
             self._feed_from(generation, on.Opened())
             async for event in connection.events():
                 self._feed_from(generation, event)
+                if generation != self._generation:
+                    return  # that event gave this connection up, though it may still stand
         finally:
             sender.cancel()
             await asyncio.wait({sender})
@@ -305,7 +295,8 @@ class Conversation:
                 entry = await self._outbox.take()
                 if isinstance(entry, Spoken):
                     await connection.send_audio(entry.pcm)
-                    self._around.measures.mouth_to_wire.add(self._loop.time() - entry.since_s)
+                    if entry.since_s is not None:
+                        self._around.measures.mouth_to_wire.add(self._loop.time() - entry.since_s)
                 else:
                     await connection.send(entry)
         except ConnectionLost as failure:

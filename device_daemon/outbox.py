@@ -22,10 +22,11 @@ BURST_MS = 200
 
 @dataclass(frozen=True, slots=True)
 class Spoken:
-    """Microphone audio for one append; `since_s` is when its first sample was captured (time.monotonic)."""
+    """Microphone audio for one append."""
 
     pcm: bytes
-    since_s: float
+    since_s: float | None
+    """When its first sample was captured (time.monotonic); None for what waited for the session to be ready."""
 
 
 class Outbox:
@@ -47,7 +48,7 @@ class Outbox:
         self._entries.append(message)
         self._filled.set()
 
-    def put_audio(self, pcm: bytes, since_s: float) -> None:
+    def put_audio(self, pcm: bytes, since_s: float | None) -> None:
         """Send microphone audio (24 kHz mono S16LE) after everything that was put before."""
         self._audio_bytes += len(pcm)
         last = self._entries[-1] if self._entries else None

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from device_daemon.config.settings import Service
-from device_daemon.errors import AuthRefused, KeyMissing
+from device_daemon.errors import AuthRefused, KeyMissing, ServiceUnreachable
 
 KEY_VARIABLE = "AZURE_VOICELIVE_API_KEY"
 CREDENTIAL_NAME = "api-key"
+TOKEN_DEADLINE_S = 20.0
 TOKEN_SCOPE = "https://ai.azure.com/.default"  # noqa: S105 - the name of a scope, no secret
 
 
@@ -20,7 +21,7 @@ class Credential(Protocol):
     """Something that signs in: headers for the handshake."""
 
     async def headers(self) -> dict[str, str]:
-        """The headers of this moment; raises AuthRefused or KeyMissing."""
+        """The headers of this moment; raises AuthRefused or ServiceUnreachable."""
 
     async def close(self) -> None:
         """Let go of sockets, if there are any."""
@@ -54,7 +55,10 @@ class Token:
         if self._identity is None:
             self._identity = identity.DefaultAzureCredential()
         try:
-            token = await self._identity.get_token(TOKEN_SCOPE)
+            async with asyncio.timeout(TOKEN_DEADLINE_S):
+                token = await self._identity.get_token(TOKEN_SCOPE)
+        except TimeoutError:
+            raise ServiceUnreachable("Microsoft Entra gave no token in time; check the network.") from None
         except exceptions.ClientAuthenticationError as error:
             first_line = str(error).strip().splitlines()[0]
             raise AuthRefused(
@@ -75,7 +79,12 @@ def credential_for(service: Service, environment: Mapping[str, str]) -> Credenti
 
 
 def read_key(service: Service, environment: Mapping[str, str]) -> str:
-    """The API key from systemd's credential, the file, or the environment, in that order."""
+    """The API key. Raises KeyMissing."""
+    return find_key(service, environment)[0]
+
+
+def find_key(service: Service, environment: Mapping[str, str]) -> tuple[str, str]:
+    """The API key, and where it was: systemd's credential, the file, or the environment, in that order."""
     folder = environment.get("CREDENTIALS_DIRECTORY")
     places = [
         Path(folder, CREDENTIAL_NAME) if folder else None,
@@ -83,9 +92,10 @@ def read_key(service: Service, environment: Mapping[str, str]) -> str:
     ]
     for path in places:
         if path and (content := _read(path)) is not None:
-            return _checked(content, str(path))
+            return _checked(content, str(path)), str(path)
     if found := environment.get(KEY_VARIABLE):
-        return _checked(found, f"the environment variable {KEY_VARIABLE}")
+        place = f"the environment variable {KEY_VARIABLE}"
+        return _checked(found, place), place
     raise KeyMissing(
         f'no API key: looked for the systemd credential "{CREDENTIAL_NAME}" ({places[0] or "not run by systemd"}),'
         f" the file service.api_key_file ({places[1] or 'not set'}) and the environment variable {KEY_VARIABLE}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -11,7 +12,8 @@ import pytest
 from azure.core.exceptions import ClientAuthenticationError
 
 from device_daemon.config.settings import Service
-from device_daemon.errors import AuthRefused, KeyMissing
+from device_daemon.errors import AuthRefused, KeyMissing, ServiceUnreachable
+from device_daemon.voicelive import credentials
 from device_daemon.voicelive.credentials import KEY_VARIABLE, TOKEN_SCOPE, Key, Token, credential_for, read_key
 
 SECRET = "s3cret"
@@ -85,6 +87,8 @@ class Identity:
         self.refusal = refusal
         self.made = 0
         self.closed = 0
+        self.may_answer = asyncio.Event()
+        self.may_answer.set()
 
     def install(self, monkeypatch: pytest.MonkeyPatch) -> None:
         for name in ("azure.identity", "azure.identity.aio"):
@@ -97,6 +101,7 @@ class Identity:
 
     async def get_token(self, scope: str) -> Any:
         assert scope == TOKEN_SCOPE
+        await self.may_answer.wait()
         if self.refusal is not None:
             raise ClientAuthenticationError(self.refusal)
         return SimpleNamespace(token=SECRET)
@@ -125,3 +130,12 @@ async def test_a_refused_token_says_what_to_do_in_one_line(words: str, monkeypat
         await Token().headers()
     assert "\n" not in str(caught.value)
     assert "Sign this device in" in str(caught.value)
+
+
+async def test_a_token_that_does_not_come_is_not_waited_for_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(credentials, "TOKEN_DEADLINE_S", 0.02)
+    identity = Identity()
+    identity.may_answer.clear()
+    identity.install(monkeypatch)
+    with pytest.raises(ServiceUnreachable, match="Entra"):
+        await Token().headers()

@@ -134,9 +134,12 @@ class SlowNetwork(RuleBasedStateMachine):
     @rule(ms=st.integers(1, 60))
     def speak(self, ms: int) -> None:
         numbers = range(self.spoken_ms, self.spoken_ms + ms)
+        dropped_ms, waiting_ms = self.outbox.dropped_ms, self.waiting_ms()
         self.spoken_ms = numbers.stop
         self.outbox.put_audio(b"".join(n.to_bytes(BYTES_PER_MS, "big") for n in numbers), float(numbers.start))
         self.put += numbers
+        if waiting_ms + ms <= outbox_module.AUDIO_LIMIT_MS:
+            assert self.outbox.dropped_ms == dropped_ms, "nothing is dropped while there is room"
 
     @rule()
     def message(self) -> None:

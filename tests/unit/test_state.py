@@ -23,7 +23,7 @@ def test_every_state_can_be_reached_from_the_start_and_led_back_to_rest() -> Non
     while more := {after for before in reached for after in TRANSITIONS[before]} - reached:
         reached |= more
     assert reached == set(State)
-    assert all(RESTING <= TRANSITIONS[state] for state in IN_CONVERSATION)
+    assert all(TRANSITIONS[state] >= RESTING for state in IN_CONVERSATION)
 
 
 def test_a_press_leads_out_of_every_resting_state() -> None:
