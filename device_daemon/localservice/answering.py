@@ -143,8 +143,11 @@ class _Speech:
         return True
 
     def _age_s(self, faults: Faults) -> float:
-        """Return how long after the first delta the next one is due."""
-        return self._sent_ms / 1000 / faults.speed if faults.speed else 0.0
+        """Return how long after the first delta the next one is due.
+
+        The second comes with the first, as the real service's does: a client that plays at once has some in hand.
+        """
+        return max(0, self._sent_ms - faults.delta_ms) / 1000 / faults.speed if faults.speed else 0.0
 
     def _send_words(self, until_ms: int) -> None:
         while self._words and self._words[0].offset_ms <= until_ms and not self._response.closed:

@@ -11,6 +11,7 @@ from typing import Any
 
 from device_daemon.localservice import turn_detection
 from device_daemon.localservice.checks import fail, listed, mapping, number, one_of, strings, tag, text
+from device_daemon.localservice.formats import OUTPUT_RATES_HZ
 from device_daemon.localservice.messages import Refusal
 from device_daemon.localservice.models import AZURE_VOICE_UNSET, Model
 
@@ -20,17 +21,6 @@ INSTRUCTIONS = (
     "You are the local stand-in for the voice service. You hear that somebody speaks, not what they say, and say so."
 )
 INPUT_RATES_HZ = {"pcm16": (8_000, 16_000, 24_000, 44_100), "g711_ulaw": (8_000,), "g711_alaw": (8_000,)}
-OUTPUT_FORMATS = (
-    "pcm16",
-    "pcm16_8000hz",
-    "pcm16_16000hz",
-    "pcm16_22050hz",
-    "pcm16_24000hz",
-    "pcm16_44100hz",
-    "pcm16_48000hz",
-    "g711_ulaw",
-    "g711_alaw",
-)
 _OPENAI_TRANSCRIBERS = ("whisper-1", "gpt-4o-transcribe", "gpt-4o-mini-transcribe", "gpt-4o-transcribe-diarize")
 _AZURE_TRANSCRIBERS = ("azure-speech", "mai-transcribe-1", "mai-transcribe-1.5", "mai-transcribe", "mai-transcribe-2")
 _TRANSCRIPTION_UNSET: Part = {
@@ -281,7 +271,7 @@ _PARTS: dict[str, Callable[[Any, Model], Any]] = {
     "instructions": lambda value, _model: text(value or "", "session.instructions"),
     "input_audio_sampling_rate": lambda value, _model: value,
     "input_audio_format": lambda value, _model: one_of(value, INPUT_RATES_HZ, "session.input_audio_format"),
-    "output_audio_format": lambda value, _model: one_of(value, OUTPUT_FORMATS, "session.output_audio_format"),
+    "output_audio_format": lambda value, _model: one_of(value, OUTPUT_RATES_HZ, "session.output_audio_format"),
     "turn_detection": turn_detection.checked,
     "input_audio_noise_reduction": _noise_reduction,
     "input_audio_echo_cancellation": _echo_cancellation,

@@ -69,11 +69,12 @@ class Connection:
         self._expires_s = time.monotonic() + at_first.session_lifetime_s
         self._inbound: DelayLine[str] = DelayLine(self._take)
         self._writer = Writer(socket, abort, self._sent)
-        self._answering = Answering(voice, self._session.playback, faults, self._emit_all)
+        self._answering = Answering(voice, self._session.answers.playback, faults, self._emit_all)
         self._tasks: set[asyncio.Task[None]] = set()
         self._ignored = 0
         self._deltas: dict[str, int] = {}
         self._last_event_s = time.monotonic()
+        self._phantom = False
         self._ending = False
 
     async def run(self) -> None:
@@ -165,13 +166,16 @@ class Connection:
                 self._moment(Moment.DELTA)
         elif kind in _MOMENTS:
             self._moment(_MOMENTS[kind])
+        if kind == "response.done":
+            self._deltas.pop(event["response"]["id"], None)
 
     def _moment(self, moment: Moment) -> None:
         """Do what the faults want done at this moment."""
         faults = self._faults()
         if faults.garbage_at == moment:
             self._writer.put(extras.garbage(faults.garbage), faults.network_delay_ms / 1000)
-        if faults.phantom_speech_at == moment:
+        if faults.phantom_speech_at == moment and not self._phantom:
+            self._phantom = True
             self._start(self._phantom_speech(faults.phantom_speech_ms / 1000))
         if faults.close_at == moment:
             self._end(Abort() if faults.close_abruptly else Close(faults.close_code, faults.close_reason))
@@ -187,6 +191,7 @@ class Connection:
         await asyncio.sleep(duration_s)
         stopped = SpeechStopped(start_ms, start_ms + round(duration_s * 1000), 0)
         self._do(self._session.speech_stopped(stopped, answered=False))
+        self._phantom = False
 
     async def _later(self, delay_s: float, then: Callable[[], None]) -> None:
         await asyncio.sleep(delay_s)

@@ -11,7 +11,7 @@ from device_daemon.audio.convert import Resampler
 from device_daemon.audio.pcm import SAMPLE_RATE_HZ
 
 Frames = NDArray[np.int16]
-_OUTPUT_RATES_HZ = {
+OUTPUT_RATES_HZ = {
     "pcm16": 24_000,
     "pcm16_8000hz": 8_000,
     "pcm16_16000hz": 16_000,
@@ -22,6 +22,7 @@ _OUTPUT_RATES_HZ = {
     "g711_ulaw": 8_000,
     "g711_alaw": 8_000,
 }
+"""The values of `output_audio_format`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ class Encoder:
     """Turns pcm at 24 kHz, piece by piece, into one of the formats of `output_audio_format`."""
 
     def __init__(self, output_format: str) -> None:
-        rate_hz = _OUTPUT_RATES_HZ[output_format]
+        rate_hz = OUTPUT_RATES_HZ[output_format]
         self._companding = {"g711_ulaw": ulaw, "g711_alaw": alaw}.get(output_format)
         self._resampler = None if rate_hz == SAMPLE_RATE_HZ else Resampler(SAMPLE_RATE_HZ, rate_hz)
 

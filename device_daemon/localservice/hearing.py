@@ -16,7 +16,7 @@ from device_daemon.localservice.turns import (
 )
 
 _LEAST_COMMIT_MS = 100
-_CLIENT_ECHO_DB = -10.0
+_CLIENT_ECHO_DB = -12.0
 
 
 class Hearing:

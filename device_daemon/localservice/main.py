@@ -76,7 +76,7 @@ async def serve(
         loop.add_signal_handler(number, stop.set)
     if until_stdin_closes:
         loop.add_reader(sys.stdin.fileno(), _read_stdin, stop)
-    service = LocalService(port=port, key=key, faults=faults, replies=replies, with_admin=with_admin)
+    service = LocalService(port=port, key=key, faults=faults, replies=replies, record=with_admin, with_admin=with_admin)
     await service.start()
     try:
         line = f"voicelive-speaker local-service: listening on {service.endpoint} (does not understand speech; "

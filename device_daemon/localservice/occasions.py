@@ -8,6 +8,7 @@ from typing import Any
 from device_daemon.localservice import configuration
 from device_daemon.localservice.checks import fail, listed, mapping, one_of, text
 from device_daemon.localservice.conversation import Conversation, Item
+from device_daemon.localservice.formats import OUTPUT_RATES_HZ
 from device_daemon.localservice.models import Model
 from device_daemon.localservice.replies import Occasion
 from device_daemon.localservice.responses import Options
@@ -49,7 +50,7 @@ def options(session: Json, wanted: Json, model: Model) -> Options:
     return Options(
         modalities=modalities,
         voice=voice,
-        output_audio_format=one_of(audio, configuration.OUTPUT_FORMATS, "response.output_audio_format"),
+        output_audio_format=one_of(audio, OUTPUT_RATES_HZ, "response.output_audio_format"),
         max_output_tokens=wanted.get("max_output_tokens") or ("inf" if model.realtime else None),
         temperature=wanted.get("temperature") or (None if model.realtime else session.get("temperature")),
         metadata=wanted.get("metadata"),

@@ -17,7 +17,7 @@ from device_daemon.localservice.turns import BLOCK_MS, SILENCE_DBFS, levels_dbfs
 _BLOCK_FRAMES = SAMPLE_RATE_HZ * BLOCK_MS // 1000
 _ECHO_LASTS_S = 0.6  # the client's buffers, the way through the air, the room
 _ECHO_EARLY_S = 0.1
-_ECHO_DB = -10.0  # an echo louder than this, relative to what was sent, is taken for a person
+_ECHO_DB = -12.0  # an echo louder than this, relative to what was sent, is taken for a person
 _KEPT_BLOCKS = 60_000 // BLOCK_MS
 
 

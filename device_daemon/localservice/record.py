@@ -12,7 +12,7 @@ from typing import Any, Literal
 Direction = Literal["in", "out"]
 
 _ENTRIES = 20_000
-_SESSIONS = 100
+_SESSIONS = 50
 _AUDIO_S = 300
 _APPEND = "input_audio_buffer.append"
 
@@ -85,9 +85,13 @@ class SessionRecord:
 
 
 class Record:
-    """The sessions of one service, the last hundred of them. Times are those of `time.monotonic`."""
+    """The sessions of one service, the last fifty of them. Times are those of `time.monotonic`.
 
-    def __init__(self) -> None:
+    Not `enabled`, it keeps neither messages nor sound: what people say is nobody's business by default.
+    """
+
+    def __init__(self, *, enabled: bool = True) -> None:
+        self._enabled = enabled
         self.sessions: deque[SessionRecord] = deque(maxlen=_SESSIONS)
         self.refused: deque[tuple[float, int]] = deque(maxlen=_SESSIONS)
         """When a handshake was refused, and with which status."""
@@ -101,6 +105,8 @@ class Record:
 
     def message(self, record: SessionRecord, direction: Direction, message: dict[str, Any], at_s: float) -> None:
         """Note a message that was sent or received."""
+        if not self._enabled:
+            return
         kind = str(message.get("type"))
         if direction == "in" and kind == _APPEND:
             self._append(record, at_s)
@@ -113,6 +119,8 @@ class Record:
 
     def sound(self, record: SessionRecord, data: bytes, frame_bytes: int, rate_hz: int, at_s: float) -> None:
         """Note the sound of an append."""
+        if not self._enabled:
+            return
         record.audio_frame_bytes, record.audio_rate_hz = frame_bytes, rate_hz
         frames = len(data) // frame_bytes
         record.arrivals.append(Arrival(at_s, record.received_frames, frames))

@@ -39,8 +39,8 @@ class _Refused(Exception):
 class LocalService:
     """A Voice Live service on 127.0.0.1.
 
-    `port` 0 takes a free one; `key` None takes any key or none. `faults` may be set again at any time. `record` keeps
-    what was sent and received.
+    `port` 0 takes a free one; `key` None takes any key or none. `faults` may be set again at any time. `self.record`
+    holds what was sent and received, if `record`.
     """
 
     def __init__(
@@ -51,9 +51,10 @@ class LocalService:
         faults: Faults = NONE,
         replies: Replies | None = None,
         voice: Voice | None = None,
+        record: bool = True,
         with_admin: bool = False,
     ) -> None:
-        self.record = Record()
+        self.record = Record(enabled=record)
         self._port = port
         self._key = key
         self._faults = FaultBox(faults)

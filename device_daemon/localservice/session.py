@@ -8,33 +8,23 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from device_daemon.localservice import configuration, occasions, turn_detection
+from device_daemon.localservice.answers import Answer, Answers
 from device_daemon.localservice.checks import listed, mapping, text
 from device_daemon.localservice.conversation import Conversation, Item, shown, spoken_item
 from device_daemon.localservice.formats import InputFormat
 from device_daemon.localservice.hearing import NO_ECHO_DBFS, Hearing, decoded
 from device_daemon.localservice.messages import Close, Emit, Event, Refusal, error, event, new_id
 from device_daemon.localservice.models import Model
-from device_daemon.localservice.playback import AssumedPlayback
-from device_daemon.localservice.replies import Replies, Reply
-from device_daemon.localservice.responses import Options, Response
+from device_daemon.localservice.replies import Replies
 from device_daemon.localservice.turns import SpeechStarted, SpeechStopped
 
 logger = logging.getLogger(__name__)
 
 MAX_CONFIG_ATTEMPTS = 5
 _MAX_TYPED_ITEMS = 100
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """Make the answer of a response whose `response.created` was just sent, and send it piece by piece."""
-
-    response: Response
-    reply: Reply
 
 
 Action = Emit | Close | Answer
@@ -57,20 +47,15 @@ class Session:
         self.id = new_id("sess")
         self.model = model
         self.conversation = Conversation()
-        self.playback = AssumedPlayback()
-        self.response: Response | None = None
-        self._replies = replies
+        self.answers = Answers(self.conversation, model, replies)
         self._greeting = greeting
         self._first_message_rule = first_message_rule
         self._on_audio = on_audio
         self._hearing = Hearing()
         greets = {"type": "template", "text": greeting} if greeting else None
         self.configuration = configuration.opened(model, session_id=self.id, expires_at=expires_at, greeting=greets)
-        self._conversation_id = new_id("conv") if model.realtime else ""
         self._configured = False
         self._attempts = 0
-        self._voice_used = False
-        self._turns = 0
         self._turn_item_id = ""
         self._typed: dict[str, str] = {}
         self._handlers: dict[str, Handler] = {
@@ -83,15 +68,10 @@ class Session:
             "conversation.item.delete": lambda message, _: _emit(self.conversation.delete(message.get("item_id"))),
             "conversation.item.truncate": self._truncate,
             "response.create": self._create_response,
-            "response.cancel": self._cancel_response,
+            "response.cancel": lambda message, now_s: _emit(*self.answers.cancel(message.get("response_id"), now_s)),
             "input_text.delta": self._type,
             "input_text.done": self._typed_all,
         }
-
-    @property
-    def active(self) -> Response | None:
-        """The response that is being made: there is one at most."""
-        return None if self.response is None or self.response.closed else self.response
 
     @property
     def position_ms(self) -> int:
@@ -130,7 +110,9 @@ class Session:
         detection = self.configuration["turn_detection"] or {}
         events = [started]
         if detection.get("interrupt_response"):
-            events += self._interrupt("turn_detected", now_s, truncate=detection["auto_truncate"])
+            appended = detection.get("appended_text_after_truncation") or ""
+            truncate = detection["auto_truncate"]
+            events += self.answers.interrupt("turn_detected", now_s, truncate=truncate, appended=appended)
         return _emit(*events)
 
     def speech_stopped(self, turn: SpeechStopped, *, answered: bool = True) -> list[Action]:
@@ -143,9 +125,12 @@ class Session:
         detection = self.configuration["turn_detection"] or {}
         if not detection.get("create_response"):
             return _emit(stopped, *events, *transcription)
-        if self.active is not None:
-            return _emit(stopped, *events, *transcription, _busy(self.active).as_event())
-        return [*_emit(stopped, *events), *self._respond({}, {}, interlude=transcription)]
+        actions = _emit(stopped, *events)
+        try:
+            return [*actions, *self.answers.respond(self.configuration, {}, {}, transcription)]
+        except Refusal as refusal:
+            # An answer that may not be interrupted is still being made.
+            return [*actions, *_emit(*transcription, refusal.as_event())]
 
     def _admitted(self, message: object) -> tuple[dict[str, Any], Handler]:
         """Return the message and what handles it, or raise Refusal if it may not come at all, or not yet."""
@@ -164,7 +149,7 @@ class Session:
             message.get("session"),
             self.model,
             started=self._configured,
-            voice_used=self._voice_used,
+            voice_used=self.answers.voice_used,
         )
         first, self._configured = not self._configured, True
         audio = InputFormat(
@@ -175,7 +160,7 @@ class Session:
         self._hearing.configure(audio, turn_detection.effective(self.configuration["turn_detection"]))
         actions = _emit(event("session.updated", session=dict(self.configuration)))
         if first and self._greeting:
-            actions += self._begin(self._options({}), Reply(self._greeting, given=True))
+            actions += self.answers.say(self.configuration, {}, self._greeting)
         return actions
 
     def _append(self, message: Mapping[str, Any], now_s: float) -> list[Action]:
@@ -183,11 +168,10 @@ class Session:
         if self._on_audio is not None:
             self._on_audio(data, self._hearing.format)
         echo = self.configuration["input_audio_echo_cancellation"]
-        speaking = self.active is not None or self.playback.speaking(now_s)
         found = self._hearing.append(
             data,
-            assistant_speaking=speaking,
-            echo_dbfs=self.playback.echo_dbfs(now_s) if echo else NO_ECHO_DBFS,
+            assistant_speaking=self.answers.speaking(now_s),
+            echo_dbfs=self.answers.playback.echo_dbfs(now_s) if echo else NO_ECHO_DBFS,
         )
         actions: list[Action] = []
         for turn in found:
@@ -234,33 +218,27 @@ class Session:
         truncated = self.conversation.truncate(
             message.get("item_id"), message.get("content_index"), message.get("audio_end_ms")
         )
-        self.playback.interrupted(now_s)
+        self.answers.playback.interrupted(now_s)
         return _emit(truncated)
 
     def _create_response(self, message: Mapping[str, Any], now_s: float) -> list[Action]:
         wanted = mapping(message.get("response") or {}, "response")
         actions: list[Action] = []
-        if wanted.get("cancel_previous") and self.active is not None:
-            actions += _emit(*self._interrupt("client_cancelled", now_s))
-        if self.active is not None:
-            raise _busy(self.active)
-        if self.model.agent and (wanted.get("instructions") or message.get("additional_instructions")):
-            message_text = "Overriding instructions in response.create is not supported with Agent service"
-            raise Refusal("invalid_request_error", message_text, "response.instructions")
-        given = wanted.get("pre_generated_assistant_message")
-        if given is not None:
-            return [*actions, *self._begin(self._options(wanted), Reply(occasions.given_text(given), given=True))]
-        if wanted.get("commit"):
-            actions += self._commit(message, now_s)
-        for part in listed(wanted.get("append_input_items"), "response.append_input_items"):
-            actions += _emit(self.conversation.add(self.conversation.item_from_client(part)))
-        return [*actions, *self._respond(wanted, message)]
-
-    def _cancel_response(self, message: Mapping[str, Any], now_s: float) -> list[Action]:
-        response_id = message.get("response_id")
-        if self.active is None or response_id not in (None, self.active.id):
-            raise Refusal("response_cancel_not_active", "Cancellation failed: no active response found")
-        return _emit(*self._interrupt("client_cancelled", now_s))
+        try:
+            if wanted.get("cancel_previous") and self.answers.active is not None:
+                actions += _emit(*self.answers.interrupt("client_cancelled", now_s))
+            self.answers.check_free()
+            given = wanted.get("pre_generated_assistant_message")
+            if given is not None:
+                return [*actions, *self.answers.say(self.configuration, wanted, occasions.given_text(given))]
+            if wanted.get("commit"):
+                actions += self._commit(message, now_s)
+            for part in listed(wanted.get("append_input_items"), "response.append_input_items"):
+                actions += _emit(self.conversation.add(self.conversation.item_from_client(part)))
+            return [*actions, *self.answers.respond(self.configuration, wanted, message)]
+        except Refusal as refusal:
+            # What was done before the refusal happened: the client has to know.
+            return [*actions, *self.refuse(refusal, message)]
 
     def _type(self, message: Mapping[str, Any], _now_s: float) -> list[Action]:
         item_id, delta = text(message.get("id"), "id"), text(message.get("delta"), "delta")
@@ -276,72 +254,9 @@ class Session:
             {"item": {"id": item_id, "type": "message", "role": "user", "content": content}}, now_s
         )
 
-    def _respond(
-        self, wanted: Mapping[str, Any], message: Mapping[str, Any], *, interlude: list[Event] | None = None
-    ) -> list[Action]:
-        """Begin the answer to what happened last."""
-        options = self._options(wanted)
-        occasion = occasions.latest(self.conversation, self.configuration, wanted, message, turns_before=self._turns)
-        self._turns = occasion.turn
-        text_tokens = len(str(self.configuration["instructions"]).split())
-        text_tokens += sum(len(item.text().split()) for item in self.conversation.items)
-        audio_s = sum(item.audio_ms / 1000 for item in self.conversation.items if item.spoken_s)
-        reply = self._replies.answer(occasion)
-        return self._begin(options, reply, text_tokens=text_tokens, audio_s=audio_s, interlude=interlude)
-
-    def _begin(
-        self,
-        options: Options,
-        reply: Reply,
-        *,
-        text_tokens: int = 0,
-        audio_s: float = 0.0,
-        interlude: list[Event] | None = None,
-    ) -> list[Action]:
-        self.response = Response(
-            self.conversation,
-            self.model,
-            options,
-            self._conversation_id,
-            input_text_tokens=text_tokens,
-            input_audio_s=audio_s,
-            interlude=interlude or [],
-        )
-        self._voice_used = self._voice_used or options.speaks
-        return [*_emit(*self.response.created()), Answer(self.response, reply)]
-
-    def _options(self, wanted: Mapping[str, Any]) -> Options:
-        """Return what a response is to be like: what the message wants, else what the session says."""
-        return occasions.options(self.configuration, wanted, self.model)
-
-    def _interrupt(self, reason: str, now_s: float, *, truncate: bool = False) -> list[Event]:
-        """Stop what is being said, and with `truncate` forget what was not heard of it."""
-        detection = self.configuration["turn_detection"] or {}
-        events = [] if self.active is None else self.active.finish("cancelled", {"reason": reason})
-        if truncate and self.playback.speaking(now_s):
-            events += self._auto_truncate(now_s, detection.get("appended_text_after_truncation") or "")
-        self.playback.interrupted(now_s)
-        return events
-
-    def _auto_truncate(self, now_s: float, appended: str) -> list[Event]:
-        heard_id = self.playback.last_item_id()
-        for item in self.conversation.items:
-            if item.id == heard_id and item.is_assistant_audio():
-                heard_ms = min(self.playback.heard_ms(item.id, now_s), item.audio_ms)
-                return [self.conversation.cut(item, heard_ms, appended)]
-        return []
-
 
 def _emit(*events: Event) -> list[Action]:
     return [Emit(one) for one in events]
-
-
-def _busy(active: Response) -> Refusal:
-    message = (
-        f"Conversation already has an active response in progress: {active.id}. "
-        "Wait until the response is finished before creating a new one."
-    )
-    return Refusal("conversation_already_has_active_response", message)
 
 
 def _unknown(kind: object) -> Refusal:

@@ -16,6 +16,7 @@ BLOCK_MS = 20
 SILENCE_DBFS = -96.0
 
 _QUIETEST_FLOOR_DBFS = -70.0
+_LOUDEST_FIRST_FLOOR_DBFS = -45.0
 _FLOOR_FALLS = 0.1  # of the distance, per block: a gap of digital silence does not make noise sound like speech
 _FLOOR_RISES_DB = 0.06  # per quiet block: 3 dB in a second
 _FLOOR_RISES_IN_SPEECH_DB = 0.02  # per loud block: a fan that was switched on ends its "turn" after a while
@@ -28,7 +29,7 @@ class TurnSettings:
     """How a turn is told from noise; the names are those of `session.turn_detection`."""
 
     threshold: float = 0.5
-    """0 hears a whisper, 1 only what is 16 dB above the noise and no quieter than -36 dBFS."""
+    """0 hears a whisper, 1 only what is 16 dB above the noise and no quieter than -42 dBFS."""
     prefix_padding_ms: int = 400
     silence_duration_ms: int = 500
     speech_duration_ms: int = 200
@@ -42,7 +43,7 @@ class TurnSettings:
     @property
     def least_dbfs(self) -> float:
         """What is quieter than this is no speech in any room."""
-        return -60.0 + 24.0 * self.threshold
+        return -66.0 + 24.0 * self.threshold
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ class TurnDetector:
         self._block_frames = rate_hz * BLOCK_MS // 1000
         self._rest: NDArray[np.int16] = np.empty(0, np.int16)
         self._now_ms = start_ms
-        self._floor_dbfs = -60.0
+        self._floor_dbfs: float | None = None
         self._speaking = False
         self._loud_ms = 0
         self._first_loud_ms = start_ms
@@ -119,10 +120,13 @@ class TurnDetector:
         return stopped
 
     def _step(self, level_dbfs: float, mask_dbfs: float, needed_ms: int) -> list[SpeechStarted | SpeechStopped]:
+        if self._floor_dbfs is None:
+            # Audio begins with the room, as a rule; but somebody may be speaking already.
+            self._floor_dbfs = min(level_dbfs, _LOUDEST_FIRST_FLOOR_DBFS)
         start_dbfs = max(self._floor_dbfs + self.settings.margin_db, self.settings.least_dbfs, mask_dbfs)
         loud = level_dbfs > start_dbfs - (_HYSTERESIS_DB if self._speaking else 0.0)
         if level_dbfs > mask_dbfs or level_dbfs < self._floor_dbfs:
-            self._follow_noise(level_dbfs, loud=loud)
+            self._floor_dbfs = _followed(self._floor_dbfs, level_dbfs, loud=loud)
         block_start_ms = self._now_ms
         self._now_ms += BLOCK_MS
         if not loud:
@@ -148,13 +152,14 @@ class TurnDetector:
         self._free_from_ms = end_ms
         return SpeechStopped(self._turn_start_ms, end_ms, self._last_loud_ms - self._first_loud_ms)
 
-    def _follow_noise(self, level_dbfs: float, *, loud: bool) -> None:
-        if level_dbfs < self._floor_dbfs:
-            self._floor_dbfs += _FLOOR_FALLS * (level_dbfs - self._floor_dbfs)
-        else:
-            rise_db = _FLOOR_RISES_IN_SPEECH_DB if loud else _FLOOR_RISES_DB
-            self._floor_dbfs = min(level_dbfs, self._floor_dbfs + rise_db)
-        self._floor_dbfs = max(self._floor_dbfs, _QUIETEST_FLOOR_DBFS)
+
+def _followed(floor_dbfs: float, level_dbfs: float, *, loud: bool) -> float:
+    """Return the noise floor after one more block."""
+    if level_dbfs < floor_dbfs:
+        floor_dbfs += _FLOOR_FALLS * (level_dbfs - floor_dbfs)
+    else:
+        floor_dbfs = min(level_dbfs, floor_dbfs + (_FLOOR_RISES_IN_SPEECH_DB if loud else _FLOOR_RISES_DB))
+    return max(floor_dbfs, _QUIETEST_FLOOR_DBFS)
 
 
 def levels_dbfs(frames: NDArray[np.int16], block_frames: int) -> Sequence[float]:

@@ -11,7 +11,18 @@ import pytest
 from device_daemon.errors import ConfigError
 from device_daemon.localservice.faults import NONE, FaultBox, Faults, Garbage, Moment, from_json, parse
 from device_daemon.localservice.server import LocalService
-from tests.unit.localservice_wire import CREATE, UPDATE, append, connected, given, in_session, service, speech
+from device_daemon.localservice.wire import DelayLine
+from tests.unit.localservice_wire import (
+    CREATE,
+    DEADLINE_S,
+    UPDATE,
+    append,
+    connected,
+    given,
+    in_session,
+    service,
+    speech,
+)
 
 ABRUPT = 1006
 
@@ -162,6 +173,8 @@ async def test_responses_are_silent() -> None:
         await client.until("response.done")
         assert "response.audio.delta" not in client.types
         assert "response.audio.done" in client.types
+        words = [event["delta"] for event in client.seen if event["type"] == "response.audio_transcript.delta"]
+        assert "".join(words) == "One two three four five six seven eight nine ten."
 
 
 async def test_responses_come_late_and_stall() -> None:
@@ -179,7 +192,7 @@ async def test_audio_has_the_pace_and_the_pieces_it_is_told() -> None:
         began_s = time.monotonic()
         await client.send(given("one two three four"))
         await client.until("response.done")
-        assert time.monotonic() - began_s >= 0.06
+        assert time.monotonic() - began_s >= 0.04
         deltas = local.record.sessions[0].of_type("response.audio.delta")
         assert [entry.summary["audio_bytes"] for entry in deltas] == [4_800] * 4
 
@@ -200,6 +213,13 @@ async def test_deltas_of_a_cancelled_response_come_all_the_same() -> None:
         late = [event for event in client.seen[cancelled_at:] if event.get("response_id") == response_id]
         assert response_id in deltas
         assert len(late) == 2
+
+
+async def test_phantoms_come_one_at_a_time() -> None:
+    async with behaving(phantom_speech_at="speech-started", phantom_speech_ms=10) as local, in_session(local) as client:
+        await client.send(append(speech(400) + bytes(48 * 700)))
+        await client.until("response.done")
+        assert client.types.count("input_audio_buffer.speech_started") == 2
 
 
 async def test_speech_is_heard_where_there_is_none() -> None:
@@ -260,6 +280,35 @@ async def test_garbage_is_on_the_wire(kind: Garbage) -> None:
         assert (len(frame.data) > 4 * 1024 * 1024) == (kind is Garbage.HUGE)
         await client.send(given("It goes on."))
         await client.until("response.done")
+
+
+async def test_garbage_comes_once_at_its_moment() -> None:
+    async with behaving(garbage_at="delta", garbage="unknown-type", delta_ms=100) as local, in_session(local) as client:
+        await client.send(given("one two three four"))
+        await client.until("response.done")
+        assert client.types.count("response.telepathy.delta") == 1
+
+
+async def test_what_is_delayed_stays_in_order_when_the_delay_ends() -> None:
+    delivered: list[int] = []
+    everything = asyncio.Event()
+
+    def deliver(number: int) -> None:
+        delivered.append(number)
+        if number == 3:
+            everything.set()
+
+    line: DelayLine[int] = DelayLine(deliver)
+    line.put(0, 0.0)
+    assert delivered == [0]
+    line.put(1, 0.02)
+    line.put(2, 0.01)
+    line.put(3, 0.0)
+    async with asyncio.timeout(DEADLINE_S):
+        await everything.wait()
+    assert delivered == [0, 1, 2, 3]
+    line.put(4, 0.01)
+    line.close()
 
 
 async def test_the_network_delays_both_ways() -> None:

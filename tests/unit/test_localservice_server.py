@@ -60,7 +60,7 @@ async def test_only_the_services_own_path_with_its_parameters_is_served(path: st
         ({"Authorization": f"Bearer {KEY}"}, "", 101),
         ({}, "&api-key=a%20secret", 101),
         ({}, "&Authorization=Bearer%20a%20secret", 101),
-        ({"api-key": "wrong"}, "", 401),
+        ({"api-key": "a secret2"}, "", 401),
         ({"api-key": "wröng"}, "", 401),
         ({}, "", 401),
         ({"api-key": KEY}, "&agent-name=a&agent-project-name=p", 401),
@@ -163,6 +163,14 @@ async def test_received_sound_is_recorded_with_its_arrivals() -> None:
         assert bytes(session.audio) == speech(30) + silence(10)
         assert [(arrival.first_frame, arrival.frames) for arrival in session.arrivals] == [(0, 720), (720, 240)]
         assert session.opened_s <= session.arrivals[0].at_s <= session.arrivals[1].at_s
+
+
+async def test_nothing_that_was_said_is_kept_where_nobody_asked_for_it() -> None:
+    async with service(record=False) as local, in_session(local) as client:
+        await client.send(append(speech(30)), {"type": "input_audio_buffer.clear"})
+        await client.until("input_audio_buffer.cleared")
+        (session,) = local.record.sessions
+        assert (session.types(), bytes(session.audio)) == ([], b"")
 
 
 async def test_a_test_can_wait_for_a_message() -> None:

@@ -7,10 +7,11 @@ from hypothesis import given as for_all
 from hypothesis import settings
 from hypothesis import strategies as st
 
+from device_daemon.localservice.answers import Answer
 from device_daemon.localservice.messages import Close, Emit
 from device_daemon.localservice.models import Model
 from device_daemon.localservice.replies import CallRule, Replies, Rule
-from device_daemon.localservice.session import Answer, Session
+from device_daemon.localservice.session import Session
 from tests.unit.localservice_wire import CREATE, UPDATE, Json, append, given, silence, speech, typed
 
 CHAIN_END = [
@@ -25,9 +26,11 @@ CHAIN_END = [
 class Driver:
     """A client of a session, and the maker of its answers: 100 ms of sound a word."""
 
-    def __init__(self, model: str = "gpt-realtime", rules: list[Rule] | None = None, **options: Any) -> None:
+    def __init__(
+        self, model: str = "gpt-realtime", rules: list[Rule] | None = None, *, agent: bool = False, **options: Any
+    ) -> None:
         replies = Replies(rules or [Rule(say="Hello there.")])
-        self.session = Session(Model(model), replies, expires_at=1_800_000_000, **options)
+        self.session = Session(Model(model, agent), replies, expires_at=1_800_000_000, **options)
         self.now_s = 100.0
         self.events: list[Json] = []
         self.closed: Close | None = None
@@ -56,7 +59,7 @@ class Driver:
         item_id = answer.response.item.id
         self.take([Emit(event) for event in answer.response.text(answer.reply.say)])
         pcm = speech(1000)
-        self.session.playback.sent(item_id, pcm, self.now_s)
+        self.session.answers.playback.sent(item_id, pcm, self.now_s)
         self.take([Emit(event) for event in answer.response.audio(pcm, 1000)])
         return item_id
 
@@ -185,7 +188,7 @@ def test_a_given_greeting_has_exactly_one_text(content: object) -> None:
     message["response"]["pre_generated_assistant_message"]["content"] = content
     driver = configured()
     driver.error(message)
-    assert driver.session.active is None
+    assert driver.session.answers.active is None
 
 
 def test_there_is_one_active_response_at_most() -> None:
@@ -205,6 +208,15 @@ def test_a_response_that_shall_take_the_place_of_another_cancels_it() -> None:
     driver.begin()
     events = driver.send({"type": "response.create", "response": {"cancel_previous": True}})
     assert types(events) == [*CHAIN_END, "response.created"]
+
+
+def test_what_happened_before_a_refusal_is_told() -> None:
+    driver = configured()
+    driver.send(CREATE)
+    driver.begin()
+    wanted = {"cancel_previous": True, "append_input_items": [typed("one")["item"], {}]}
+    events = driver.send({"type": "response.create", "response": wanted})
+    assert types(events) == [*CHAIN_END, "conversation.item.created", "error"]
 
 
 def test_cancelling_closes_the_whole_chain() -> None:
@@ -377,6 +389,23 @@ def test_speech_interrupts_the_answer_and_cuts_it_at_what_was_heard() -> None:
     assert (events[6]["item_id"], events[6]["audio_end_ms"]) == (item_id, 400)
 
 
+def test_what_was_interrupted_is_not_cut_again_by_the_next_turn() -> None:
+    driver = configured(turn_detection=turn("azure_semantic_vad", auto_truncate=True, create_response=False))
+    driver.send(given("one two three four five six seven eight nine ten"))
+    driver.answer()
+    driver.now_s += 0.1
+    driver.send(append(speech(300) + silence(600)))
+    driver.now_s += 0.1
+    assert types(driver.send(append(speech(300)))) == ["input_audio_buffer.speech_started"]
+
+
+def test_a_response_ends_once() -> None:
+    driver = configured()
+    driver.send(CREATE)
+    driver.answer()
+    assert driver.answers[-1].response.finish("cancelled") == []
+
+
 def test_speech_over_an_answer_that_was_made_already_cancels_nothing_but_cuts_it() -> None:
     driver = configured(turn_detection=turn("azure_semantic_vad", auto_truncate=True))
     driver.send(given("one two three four five six seven eight nine ten"))
@@ -400,7 +429,7 @@ def test_an_answer_that_may_not_be_interrupted_goes_on_and_nothing_is_answered_m
     driver.send(given("Hello"))
     driver.begin()
     events = driver.send(append(speech(1000) + silence(600)))
-    assert driver.session.active is not None
+    assert driver.session.answers.active is not None
     assert events[-1]["error"]["code"] == "conversation_already_has_active_response"
 
 
@@ -408,7 +437,7 @@ def test_turns_are_not_answered_if_the_session_says_so() -> None:
     driver = configured(turn_detection=turn(create_response=False))
     assert "response.created" not in types(driver.send(append(speech(1000) + silence(600))))
     driver.send(CREATE)
-    assert driver.session.active is not None
+    assert driver.session.answers.active is not None
 
 
 def test_the_assistants_echo_is_no_turn_where_echo_is_cancelled() -> None:
@@ -496,8 +525,19 @@ def test_a_function_is_called_and_its_result_answered() -> None:
     output = {"type": "function_call_output", "call_id": call_id, "output": "noon"}
     driver.send({"type": "conversation.item.create", "item": output}, CREATE)
     assert driver.answers[-1].reply.say == "It says noon."
+    driver.send({"type": "response.cancel"})
     output["call_id"] = "call_none"
     assert driver.error({"type": "conversation.item.create", "item": output})["code"] == "invalid_tool_call_id"
+
+
+def test_a_call_whose_result_never_came_is_not_made_again() -> None:
+    tool = {"type": "function", "name": "get_time"}
+    driver = configured(rules=[Rule(after="text", call=CallRule("*")), Rule(say="Never mind.")], tools=[tool])
+    driver.send(typed("What time is it?"), CREATE)
+    response = driver.answers[-1].response
+    driver.take([Emit(event) for event in response.call("get_time", "{}") + response.finish()])
+    driver.send(CREATE)
+    assert driver.answers[-1].reply.say == "Never mind."
 
 
 def test_a_service_with_a_greeting_of_its_own_speaks_first_and_once() -> None:
@@ -508,8 +548,7 @@ def test_a_service_with_a_greeting_of_its_own_speaks_first_and_once() -> None:
 
 
 def test_an_agent_brings_its_own_instructions() -> None:
-    driver = Driver()
-    driver.session.model = Model("concierge", agent=True)
+    driver = Driver("concierge", agent=True)
     update = {"type": "session.update", "session": {"instructions": "Be brief."}}
     assert driver.error(update)["code"] == "instructions_configuration_not_supported"
     driver.send(UPDATE)
@@ -636,14 +675,14 @@ def test_whatever_a_client_sends_the_rules_hold(messages: list[Any], model: str)
     driver.send(UPDATE)
     for message in messages:
         if message in ("answer", "begin"):
-            response = driver.session.active
+            response = driver.session.answers.active
             if response is not None and response.item is None and response.options.speaks:
                 driver.answer() if message == "answer" else driver.begin()
         else:
             driver.send(message)
         driver.now_s += 0.1
-    if driver.session.active is not None:
-        driver.take([Emit(event) for event in driver.session.active.finish()])
+    if driver.session.answers.active is not None:
+        driver.take([Emit(event) for event in driver.session.answers.active.finish()])
     ids = [event["event_id"] for event in driver.events]
     assert len(set(ids)) == len(ids)
     open_response = None

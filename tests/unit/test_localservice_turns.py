@@ -55,9 +55,17 @@ def test_while_the_assistant_speaks_a_person_may_have_to_speak_longer() -> None:
     assert turns(short, settled) != []
 
 
-def test_noise_that_was_there_all_the_time_is_no_turn() -> None:
-    noise = np.random.default_rng(1).normal(0, 60, 10_000 * PER_MS).astype(np.int16)
+@pytest.mark.parametrize("noise_rms", [1, 10, 60, 200, 400])
+def test_noise_that_was_there_all_the_time_is_no_turn(noise_rms: int) -> None:
+    noise = np.random.default_rng(1).normal(0, noise_rms, 10_000 * PER_MS).astype(np.int16)
     assert turns(noise) == []
+
+
+@pytest.mark.parametrize("noise_rms", [1, 10, 60, 200])
+def test_a_voice_is_heard_in_noise(noise_rms: int) -> None:
+    noise = np.random.default_rng(1).normal(0, noise_rms, 4_000 * PER_MS)
+    found = turns((sound([(1500, 0), (1000, 3_000), (1500, 0)]) + noise).astype(np.int16))
+    assert found == [SpeechStarted(1100), SpeechStopped(1100, 3000, 1000)]
 
 
 def test_noise_that_begins_is_got_used_to() -> None:
