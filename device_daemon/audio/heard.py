@@ -62,17 +62,18 @@ class Ledger:
         return next((segment.start for segment in self._segments if not segment.playing.started), None)
 
     def write(self, source: str, frames: int, ticket: int) -> None:
-        """Take note of sound that is handed to the card; `frames` may be 0 where only the ticket matters."""
+        """Take note of sound that is handed to the card; of none at all only the ticket matters."""
         self._ticket = ticket
+        if not frames:
+            return
         if self._last is None or self._last.source != source:
             self._last = self._latest[source] = _Playing(source)
             self._latest.move_to_end(source)
             if len(self._latest) > _REMEMBERED:
                 self._latest.popitem(last=False)
-        if frames:
-            self._segments.append(_Segment(self._last, self._written, self._written + frames))
-            self._written += frames
-            self._sound_end = self._written
+        self._segments.append(_Segment(self._last, self._written, self._written + frames))
+        self._written += frames
+        self._sound_end = self._written
 
     def pad(self, frames: int, *, sound: bool = False) -> None:
         """Take note of silence that is handed to the card, or of sound that is nobody's (the fade after a flush)."""

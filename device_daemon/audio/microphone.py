@@ -158,9 +158,9 @@ class _CaptureThread(PcmThread):
         got = stream.negotiated
         convert = from_card(got.card, self._gain_db)
         clock = CardClock(got.card.rate_hz, got.period_frames)
-        frames_read = 0  # of the card
+        frames_before = max(0, stream.read()[0])  # starts the card; there is nothing to read yet, or not much
+        frames_read = frames_before  # of the card
         frames_out = 0  # of the program; behind by what a resampler holds back
-        stream.read()  # starts the card
         now_s = time.monotonic()
         clock.start(now_s)
         while not self.stopping:
@@ -178,11 +178,13 @@ class _CaptureThread(PcmThread):
                 frames, data = stream.read()
                 if frames == XRUN:
                     return False
+                if frames == 0:
+                    break
                 avail -= frames
                 frames_read += frames
                 pcm = convert(data)
                 frames_out += len(pcm) // BYTES_PER_FRAME
-                ends_at_s = clock.time_of(frames_out * got.card.rate_hz // SAMPLE_RATE_HZ)
+                ends_at_s = clock.time_of(frames_before + frames_out * got.card.rate_hz // SAMPLE_RATE_HZ)
                 self.works()
                 self._periods_read += 1
                 self._last = pcm

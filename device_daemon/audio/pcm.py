@@ -16,7 +16,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final, Literal
 
 if TYPE_CHECKING:
-    from device_daemon.audio.convert import PlaybackConverter, Resampler
+    from device_daemon.audio.convert import PlaybackConverter
 
 SAMPLE_RATE_HZ: Final = 24_000
 BYTES_PER_FRAME: Final = 2
@@ -117,20 +117,19 @@ class ToCard:
         if not self._plain:
             self.prepare()
 
-    def prepare(self) -> None:
+    def prepare(self) -> PlaybackConverter:
         """Import what converting needs now, rather than when the first sound waits for it."""
         if self._converter is None:
             from device_daemon.audio.convert import PlaybackConverter  # noqa: PLC0415 - see the head of this module
 
             self._converter = PlaybackConverter(self._card)
+        return self._converter
 
     def convert(self, pcm: Samples, gain: float) -> Samples:
         """Return the card's frames for a piece of the program's; a resampler holds back its last millisecond."""
         if self._plain and gain == 1.0 and self._converter is None:
             return pcm
-        self.prepare()
-        assert self._converter is not None  # noqa: S101 - prepare() made it
-        return self._converter.convert(pcm, gain)
+        return self.prepare().convert(pcm, gain)
 
     def reset(self) -> None:
         """Forget what was held back: the next piece does not continue the last one."""
@@ -149,12 +148,3 @@ def from_card(card: CardFormat, gain_db: float) -> Callable[[bytes], bytes]:
 
 def _untouched(pcm: bytes) -> bytes:
     return pcm
-
-
-def __getattr__(name: str) -> type[Resampler]:
-    """Offer `Resampler` here, where sound's other tools are, without importing numpy before it is used."""
-    if name == "Resampler":
-        from device_daemon.audio.convert import Resampler  # noqa: PLC0415 - see the head of this module
-
-        return Resampler
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import math
 import threading
 import time
@@ -23,8 +22,6 @@ from device_daemon.config.settings import SpeakerSettings
 from device_daemon.errors import SpeakerError
 
 __all__ = ["Failed", "Flushed", "Recovered", "Silent", "Speaker", "SpeakerCounters", "SpeakerEvent", "Started"]
-
-logger = logging.getLogger(__name__)
 
 KEEP_S: Final = 2.0
 """How long sound waits for a device that is missing: later it would come as a surprise."""
@@ -77,7 +74,7 @@ class Speaker:
     def play(self, source: str, pcm: bytes, ticket: int, *, gain: float = 1.0) -> None:
         """Add sound to what is to be played, in the program's format, as loud as `gain` times the volume.
 
-        `source` says whose it is: an item's id, or "sound:ready", or "notice:offline". Tickets grow; the last one is
+        `source` says whose it is: an item's id, or "sound:ready", or "notice:offline". The last ticket is
         answered with `Silent` when everything was heard. More than 300 s in all is cut off and counted.
         """
         if len(pcm) % BYTES_PER_FRAME:

@@ -25,6 +25,6 @@ def quieten() -> Any:
     return handler
 
 
-def _log(_file: bytes, _line: int, function: bytes, _error: int, message: bytes) -> None:
+def _log(_file: bytes | None, _line: int, function: bytes | None, _error: int, message: bytes | None) -> None:
     # The message is a printf format whose arguments cannot be had from here.
-    logger.debug("alsa-lib: %s: %s", function.decode(errors="replace"), message.decode(errors="replace"))
+    logger.debug("alsa-lib: %r: %r", function, message)

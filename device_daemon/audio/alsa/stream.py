@@ -25,6 +25,7 @@ ROLES: Final[dict[Direction, str]] = {"capture": "microphone", "playback": "spea
 XRUN: Final = -errno.EPIPE
 """What `write`, `read` and `avail` return when the card ran dry, or over, meanwhile."""
 
+_UNPLUGGED: Final = os.strerror(errno.ENODEV)
 _BROKEN: Final = select.POLLERR | select.POLLHUP | select.POLLNVAL
 
 
@@ -81,8 +82,8 @@ class Stream:
         except alsaaudio.ALSAAudioError as error:
             raise self.gone(reason(error)) from error
         # A card that ran dry, or over, reports an error too; reading and writing mend that.
-        if events & _BROKEN and self._pcm.state() != alsaaudio.PCM_STATE_XRUN:
-            raise self.gone("it reports an error")
+        if events & _BROKEN and (state := self._pcm.state()) != alsaaudio.PCM_STATE_XRUN:
+            raise self.gone(_UNPLUGGED if state == alsaaudio.PCM_STATE_DISCONNECTED else "it reports an error")
         return bool(events)
 
     def write(self, frames: Samples) -> int:

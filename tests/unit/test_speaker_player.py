@@ -1,0 +1,181 @@
+"""The player against a card in virtual time: what is heard, when, and what is told about it."""
+
+from __future__ import annotations
+
+from array import array
+
+import pytest
+
+from device_daemon.audio import player as player_module
+from device_daemon.audio.pcm import SAMPLE_RATE_HZ
+from device_daemon.audio.player import FADE_MS
+from device_daemon.audio.speaker_events import Flushed, Silent, Started
+from device_daemon.errors import DeviceGone
+from tests.unit.virtual_card import MS, Bench, VirtualCard, ramp, silence
+
+
+@pytest.fixture
+def no_fade(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the fade be silence, so that every sample heard is one that was played."""
+    monkeypatch.setattr(player_module, "fade_out", silence)
+
+
+@pytest.mark.parametrize("coarse", [False, True])
+@pytest.mark.parametrize("late_frames", [0, 7])
+@pytest.mark.parametrize(("period_ms", "periods"), [(10, 4), (2, 4), (20, 3), (10, 2), (2, 2)])
+def test_everything_is_heard_once_and_without_a_gap(
+    period_ms: int, periods: int, late_frames: int, *, coarse: bool
+) -> None:
+    bench = Bench(VirtualCard(period_ms * MS, periods, coarse=coarse), late_frames)
+    bench.play("greeting", ramp(777), 1)
+    bench.play("greeting", ramp(5000, 778), 2)
+    bench.run(8000)
+    frames, samples = zip(*bench.card.heard, strict=True)
+    assert samples == tuple(range(1, 5778))
+    assert frames == tuple(range(frames[0], frames[0] + 5777))
+    end_s = (frames[-1] + 1) / SAMPLE_RATE_HZ
+    (silent,) = bench.of(Silent)
+    assert silent.ticket == 2
+    assert silent.at_s == pytest.approx(end_s, abs=(late_frames + 5) / SAMPLE_RATE_HZ)
+    assert not bench.player.running
+    assert bench.player.underruns == 0
+
+
+def test_sound_that_comes_just_after_the_end_is_heard_at_once() -> None:
+    bench = Bench(VirtualCard())
+    bench.play("one", ramp(1000), 1)
+    bench.run(1010)
+    assert bench.player.running
+    bench.play("two", ramp(500, 1001), 2)
+    bench.run(2000)
+    frames, samples = zip(*bench.card.heard, strict=True)
+    assert samples == tuple(range(1, 1501))
+    assert frames[1000] - frames[999] == 11
+
+
+def test_a_silent_player_waits_for_ever() -> None:
+    bench = Bench(VirtualCard())
+    bench.play("greeting", ramp(480), 1)
+    bench.run(2000)
+    patience = bench.player.patience()
+    assert (patience.room, patience.timeout_s) == (False, None)
+
+
+def test_sound_shorter_than_a_period_is_heard_whole() -> None:
+    bench = Bench(VirtualCard(coarse=True))
+    bench.play("tick", ramp(3), 1)
+    bench.run(2000)
+    assert [sample for _, sample in bench.card.heard] == [1, 2, 3]
+
+
+def test_a_play_without_sound_is_answered_all_the_same() -> None:
+    bench = Bench(VirtualCard())
+    bench.play("nothing", array("h"), 1)
+    assert [event.ticket for event in bench.of(Silent)] == [1]
+
+
+@pytest.mark.parametrize("coarse", [False, True])
+@pytest.mark.parametrize("heard_frames", [1, 100, 239, 240, 241, 2399, 5000])
+def test_a_flush_tells_to_the_sample_how_much_was_heard(heard_frames: int, *, coarse: bool) -> None:
+    bench = Bench(VirtualCard(coarse=coarse))
+    bench.play("item", ramp(10_000), 1)
+    bench.run(heard_frames)
+    bench.flush(2)
+    (flushed,) = bench.of(Flushed)
+    assert (flushed.ticket, flushed.source, flushed.heard_ms) == (2, "item", heard_frames // MS)
+    assert flushed.at_s == pytest.approx(bench.card.now_s() + FADE_MS / 1000, abs=0.0003)
+
+
+def test_what_would_have_come_next_fades_out_within_3_ms() -> None:
+    bench = Bench(VirtualCard())
+    bench.play("item", array("h", [10_000] * 5000), 1)
+    bench.run(1000)
+    cut = bench.card.frame
+    bench.flush(2)
+    bench.run(3000)
+    tail = [sample for frame, sample in bench.card.heard if frame >= cut]
+    assert len(tail) == FADE_MS * MS
+    assert tail == sorted(tail, reverse=True)
+    assert tail[0] > 9_900
+    assert tail[-1] < 100
+
+
+def test_the_fade_goes_on_where_the_sound_would_have_been() -> None:
+    bench = Bench(VirtualCard())
+    bench.play("item", ramp(30_000), 1)
+    bench.run(20_000)
+    cut = bench.card.frame
+    bench.flush(2)
+    bench.run(3000)
+    first_of_fade = next(sample for frame, sample in bench.card.heard if frame >= cut)
+    assert 20_000 < first_of_fade < 20_010
+
+
+@pytest.mark.usefixtures("no_fade")
+def test_sound_that_follows_a_flush_is_heard_behind_the_fade() -> None:
+    bench = Bench(VirtualCard())
+    bench.play("old", ramp(5000), 1)
+    bench.run(1000)
+    bench.queue.flush(2)
+    bench.queue.put("new", ramp(500, 20_000).tobytes(), 3, 1.0, 0.0)
+    bench.player.work()
+    bench.run(3000)
+    assert [sample for _, sample in bench.card.heard] == [*range(1, 1001), *range(20_000, 20_500)]
+    assert [event.ticket for event in bench.of(Silent)] == [3]
+
+
+def test_late_sound_of_the_same_source_is_counted_as_a_gap_and_goes_on_counting() -> None:
+    bench = Bench(VirtualCard())
+    bench.play("item", ramp(1200), 1)
+    bench.run(3000)
+    bench.play("item", ramp(1200, 1201), 2)
+    bench.run(600)
+    bench.flush(3)
+    assert bench.player.starved == 1
+    assert [(event.source, event.heard_ms) for event in bench.of(Flushed)] == [("item", 1800 // MS)]
+
+
+def test_a_source_that_comes_again_later_starts_anew() -> None:
+    bench = Bench(VirtualCard())
+    for ticket, source in enumerate(["sound:ready", "item", "sound:ready"], start=1):
+        bench.play(source, ramp(480), ticket)
+        bench.run(2000)
+    assert [event.source for event in bench.of(Started)] == [
+        "sound:ready",
+        "item",
+        "sound:ready",
+    ]
+    assert bench.player.heard_frames("sound:ready") == 480
+    assert bench.player.starved == 0
+
+
+def test_an_underrun_is_counted_and_loses_nothing() -> None:
+    bench = Bench(VirtualCard())
+    bench.play("item", ramp(9000), 1)
+    bench.run(2000)
+    bench.card.let_pass(3000)  # nobody is at work meanwhile
+    bench.player.work()
+    bench.run(12_000)
+    assert [sample for _, sample in bench.card.heard] == list(range(1, 9001))
+    assert bench.player.underruns == 1
+
+
+def test_after_an_underrun_positions_still_count_from_the_first_sample() -> None:
+    bench = Bench(VirtualCard())
+    bench.play("item", ramp(9000), 1)
+    bench.run(2000)
+    bench.card.let_pass(3000)
+    bench.player.work()
+    bench.run(700)
+    truth = len(bench.card.heard) + 700
+    bench.flush(2)
+    assert [event.heard_ms for event in bench.of(Flushed)] == [truth // MS]
+
+
+def test_a_card_that_stands_still_is_taken_for_dead() -> None:
+    bench = Bench(VirtualCard())
+    bench.card.stuck = True
+    bench.play("item", ramp(9000), 1)
+    with pytest.raises(DeviceGone, match="stood still for 2 s"):
+        bench.run(3 * SAMPLE_RATE_HZ)
+    assert bench.card.frame <= 2.1 * SAMPLE_RATE_HZ
