@@ -21,6 +21,7 @@ exit codes:
   {EX_USAGE}  the command line is wrong
   {EX_UNAVAILABLE}  no speaker is running here, or a device is not there
   {EX_CONFIG}  the config file is wrong; each line says where and what is allowed
+  doctor: the number of things that are wrong, 63 at most
 
 environment:
   AZURE_VOICELIVE_API_KEY     the key, where no systemd credential and no api_key_file holds it
@@ -45,6 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"voicelive-speaker: {error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
+        return EX_FAILURE
+    except BrokenPipeError:  # `voicelive-speaker doctor | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EX_FAILURE
 
 
@@ -71,6 +75,12 @@ def _parser() -> argparse.ArgumentParser:
     devices = commands.add_parser("devices", help="list sound devices by stable name, and which ones the config picks")
     _add_config(devices)
     devices.set_defaults(command=_devices)
+
+    doctor = commands.add_parser("doctor", help="check the whole device: what is wrong, and the line that mends it")
+    _add_config(doctor)
+    doctor.add_argument("--json", action="store_true", help="for machines; asks nobody anything")
+    doctor.add_argument("--report", type=Path, metavar="FILE", help="also pack what a helper needs, without secrets")
+    doctor.set_defaults(command=_doctor)
 
     _add_controls(commands)
 
@@ -144,6 +154,27 @@ def _devices(args: argparse.Namespace) -> int:
 
     print(devices.report(args.config))
     return 0
+
+
+def _doctor(args: argparse.Namespace) -> int:
+    from device_daemon.doctor import bundle, checkup  # noqa: PLC0415
+    from device_daemon.doctor.visit import person_here, visit  # noqa: PLC0415
+
+    def tell(finding: checkup.Finding) -> None:
+        if not args.json:
+            print(checkup.as_text(finding), flush=True)
+
+    outcome = asyncio.run(visit(args.config, tell, person_here(wanted=not args.json)))
+    print(checkup.as_json(outcome.findings) if args.json else f"\n{checkup.summary(outcome.findings)}")
+    failures = checkup.exit_code(outcome.findings)
+    if args.report:
+        try:
+            bundle.write(args.report, args.config, outcome)
+        except OSError as error:
+            print(f"voicelive-speaker: {args.report}: cannot be written: {error.strerror or error}", file=sys.stderr)
+            return failures or EX_FAILURE
+        print(f"{args.report}: written, without keys; `tar -tzf {args.report}` lists what is in it", file=sys.stderr)
+    return failures
 
 
 def _control(args: argparse.Namespace) -> int:

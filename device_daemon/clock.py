@@ -9,7 +9,7 @@ from pathlib import Path
 
 TIMESYNC = Path("/run/systemd/timesync")
 _STA_UNSYNC = 0x0040
-_NOT_BEFORE_S = 1_795_000_000  # November 2026, when this was written: an earlier clock is wrong for certain
+NOT_BEFORE_S = 1_795_000_000  # November 2026, when this was written: an earlier clock is wrong for certain
 
 
 class _Timex(ctypes.Structure):
@@ -31,7 +31,7 @@ def is_set(now_s: float | None = None, timesync: Path = TIMESYNC) -> bool:
     systemd-timesyncd says so in a file; any other time service tells the kernel. Where there is neither (a
     container), a plausible date is all that can be asked for.
     """
-    if (time.time() if now_s is None else now_s) < _NOT_BEFORE_S:
+    if (time.time() if now_s is None else now_s) < NOT_BEFORE_S:
         return False
     if timesync.is_dir():
         return (timesync / "synchronized").exists()

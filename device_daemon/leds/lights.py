@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from device_daemon.config.settings import Led, Light, PwmLed, RgbLed
+from device_daemon.config.settings import Apa102, Led, Light, PwmLed, RgbLed
 from device_daemon.errors import PinUnusable
 from device_daemon.leds.patterns import COLOURS, PATTERNS, TABLE, Colour, Pattern
 from device_daemon.state import State
@@ -122,7 +122,7 @@ class _Fitting:
         if self._lamp is not None or now_s < self._retry_at_s:
             return
         try:
-            self._lamp = _build(self._settings)
+            self._lamp = build(self._settings)
         except PinUnusable as error:
             self._fail(error, now_s)
             return
@@ -166,8 +166,8 @@ def _look(settings: Light, state: State) -> tuple[Pattern, Colour]:
     return (pattern.plain() if isinstance(settings, Led) else pattern), COLOURS[look.colour]
 
 
-def _build(settings: Light) -> Lamp:
-    """Open a light; only the driver the config asks for is imported."""
+def build(settings: Light) -> Lamp:
+    """Open a light; only the driver the config asks for is imported. Raises PinUnusable."""
     match settings:
         case Led():
             from device_daemon.leds.led import PlainLed  # noqa: PLC0415
@@ -181,3 +181,7 @@ def _build(settings: Light) -> Lamp:
             from device_daemon.leds.rgb_led import ColourLed  # noqa: PLC0415
 
             return ColourLed(settings)
+        case Apa102():
+            from device_daemon.leds.apa102 import Strip  # noqa: PLC0415
+
+            return Strip(settings)

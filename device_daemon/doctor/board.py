@@ -1,0 +1,109 @@
+"""The machine under it: which board, whether it has enough power, and whether it is too hot."""
+
+from __future__ import annotations
+
+import os
+import platform
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from device_daemon.doctor import mends
+from device_daemon.doctor.checkup import Finding, failed, note, ok, skipped
+from device_daemon.doctor.programs import run
+from device_daemon.doctor.rounds import Check, in_thread
+
+_FLAGS: Final = "sys/devices/platform/soc/soc:firmware/get_throttled"
+_HOT_C: Final = 80.0
+
+_UNDER_VOLTAGE: Final = 0x1
+_TOO_HOT: Final = 0x2 | 0x4 | 0x8  # frequency capped, throttled, soft temperature limit
+_SINCE_BOOT: Final = 16
+"""The same flags, so many bits higher: it was so at some time since the start."""
+_POWER_MEND: Final = "a power supply made for this board, on a short thick cable, with less on its USB sockets"
+_HEAT_MEND: Final = "a heat sink or a fan, and a case with holes"
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """The board whose files are under `root`."""
+
+    root: Path = Path("/")
+
+    @property
+    def model(self) -> str:
+        """What the board calls itself, "" if it is no single-board computer."""
+        try:
+            return (self.root / "proc/device-tree/model").read_text(encoding="utf-8", errors="replace").strip("\0\n ")
+        except OSError:
+            return ""
+
+    @property
+    def is_pi(self) -> bool:
+        """Whether it is a Raspberry Pi."""
+        return "Raspberry Pi" in self.model
+
+    @property
+    def needs_lgpio(self) -> bool:
+        """Whether its pins hang on a chip that the older libraries do not know."""
+        return "Raspberry Pi 5" in self.model or "Raspberry Pi Compute Module 5" in self.model
+
+    async def look(self) -> Check:
+        """Which board, and its pins."""
+        machine = platform.machine()
+        yield ok("board", f"{self.model or 'no Raspberry Pi'}, {machine}, Linux {platform.release()}")
+        if self.is_pi and machine not in {"aarch64", "arm64"}:
+            yield note("system", f"{machine} is a 32-bit system, which is not tested", "install 64-bit Raspberry Pi OS")
+        chips = sorted((self.root / "dev").glob("gpiochip*"))
+        shut = [chip for chip in chips if not os.access(chip, os.R_OK | os.W_OK)]
+        if chips and len(shut) == len(chips):
+            yield failed("gpio access", f"this user may not use {shut[0]}", mends.join("gpio"))
+        if self.is_pi:
+            yield power(await in_thread(self._flags))
+        celsius = self._celsius()
+        if self.is_pi or celsius is not None:
+            yield temperature(celsius)
+
+    def _flags(self) -> int | None:
+        try:
+            return int((self.root / _FLAGS).read_text(encoding="ascii"), 16)
+        except (OSError, ValueError):
+            pass
+        try:
+            return int(run("vcgencmd", "get_throttled").said.partition("=")[2], 16)
+        except (OSError, ValueError):
+            return None
+
+    def _celsius(self) -> float | None:
+        try:
+            return int((self.root / "sys/class/thermal/thermal_zone0/temp").read_text(encoding="ascii")) / 1000
+        except (OSError, ValueError):
+            return None
+
+
+def power(flags: int | None) -> Finding:
+    """What the firmware's get_throttled flags mean."""
+    if flags is None:
+        return skipped("power", "the firmware does not tell", "sudo vcgencmd get_throttled")
+    before = flags >> _SINCE_BOOT
+    measured = {"throttled": float(flags)}
+    if flags & _UNDER_VOLTAGE:
+        return failed(
+            "power", "too little voltage, just now: sound crackles and the card fails", _POWER_MEND, **measured
+        )
+    if flags & _TOO_HOT:
+        return failed("power", "slowed down, because it is too hot", _HEAT_MEND, **measured)
+    if before & _UNDER_VOLTAGE:
+        return note("power", "there was too little voltage at some time since the start", _POWER_MEND, **measured)
+    if before & _TOO_HOT:
+        return note("power", "it was too hot at some time since the start, and slowed down", _HEAT_MEND, **measured)
+    return ok("power", "enough, ever since the start", **measured)
+
+
+def temperature(celsius: float | None) -> Finding:
+    """What the processor's temperature means."""
+    if celsius is None:
+        return skipped("temperature", "this machine does not tell")
+    if celsius >= _HOT_C:
+        return note("temperature", f"{celsius:.0f} °C: it slows down soon", _HEAT_MEND, celsius=celsius)
+    return ok("temperature", f"{celsius:.0f} °C", celsius=celsius)

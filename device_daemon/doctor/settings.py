@@ -1,0 +1,140 @@
+"""The config, and the key that belongs to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from device_daemon.config.reader import load
+from device_daemon.config.settings import Config, Service
+from device_daemon.doctor import mends
+from device_daemon.doctor.checkup import failed, ok, skipped
+from device_daemon.doctor.programs import run
+from device_daemon.doctor.rounds import Check, in_thread
+from device_daemon.errors import ConfigError, KeyMissing
+from device_daemon.voicelive.credentials import CREDENTIAL_NAME, Credential, Key, Token, find_key
+
+CREDENTIAL: Final = "credential"
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialPlaces:
+    """Where the service's own key lies while somebody else, such as the doctor, looks for it."""
+
+    running: Path = Path("/run/credentials/voicelive-speaker.service")
+    """The folder systemd makes for the unit while it runs."""
+    plain: Path = Path("/etc/credstore/voicelive-speaker.api-key")
+    encrypted: Path = Path("/etc/credstore.encrypted/voicelive-speaker.api-key")
+
+
+class NotForThisUser(Exception):
+    """The key may lie where only root can look."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(str(path))
+        self.path = path
+
+
+@dataclass(slots=True)
+class Settings:
+    """What the config says, once it was looked at."""
+
+    path: Path
+    environment: Mapping[str, str]
+    places: CredentialPlaces = CredentialPlaces()
+    config: Config | None = None
+    credential: Credential | None = None
+    secrets: list[str] = field(default_factory=list, repr=False)
+    """Keys that were read: they must not get into any report."""
+
+    async def look_at_config(self) -> Check:
+        """All that is wrong with it, or what it is."""
+        try:
+            self.config = config = load(self.path)
+        except ConfigError as error:
+            yield failed("config", "\n".join(error.problems), self._config_mend())
+            return
+        what = ", ".join(
+            f"{len(things)} {name}{'s' * (len(things) != 1)}"
+            for name, things in (
+                ("greeting", config.greetings),
+                ("trigger", config.triggers),
+                ("light", config.lights),
+            )
+        )
+        yield ok("config", f"{self.path}: {what}")
+
+    def _config_mend(self) -> str:
+        if self.path.exists():
+            return mends.edit(self.path, "then: voicelive-speaker check-config")
+        return 'name the file with --config; the README\'s "The config" shows a whole one'
+
+    async def look_at_credential(self) -> Check:
+        """Whether there is one that this program, run as a service or by this user, can read; never what it is."""
+        if self.config is None:
+            yield skipped(CREDENTIAL, "needs a config that can be read")
+            return
+        service = self.config.service
+        if service.local:
+            yield ok(CREDENTIAL, "none is needed for the voice service on this machine")
+        elif service.auth == "entra":
+            self.credential = token = Token()
+            await token.headers()
+            yield ok(CREDENTIAL, "Microsoft Entra gave a token")
+        else:
+            try:
+                key, place = await in_thread(partial(find_key_of_service, service, self.environment, self.places))
+            except NotForThisUser as hidden:
+                what = f"found none for this user; {hidden.path}, where the service may have one, is not for its eyes"
+                yield skipped(CREDENTIAL, what, mends.AS_ROOT)
+                return
+            self.secrets.append(key)
+            self.credential = Key(key)
+            yield ok(CREDENTIAL, f"an API key of {len(key)} characters in {place}")
+
+
+def find_key_of_service(service: Service, environment: Mapping[str, str], places: CredentialPlaces) -> tuple[str, str]:
+    """The key the service would find, and where; raises KeyMissing, or NotForThisUser.
+
+    systemd shows its credential to the unit alone. Root can look where systemd keeps it, and takes it from.
+    """
+    if "CREDENTIALS_DIRECTORY" in environment:
+        return find_key(service, environment)
+    hidden: Path | None = None
+    for path, find in (
+        (places.running / CREDENTIAL_NAME, _plain),
+        (places.encrypted, _decrypted),
+        (places.plain, _plain),
+    ):
+        try:
+            path.open("rb").close()
+        except PermissionError:
+            hidden = path
+        except OSError:
+            continue
+        else:
+            return find(path)
+    try:
+        return find_key(service, environment)
+    except KeyMissing:
+        if hidden is not None:
+            raise NotForThisUser(hidden) from None
+        raise
+
+
+def _plain(path: Path) -> tuple[str, str]:
+    return find_key(Service(api_key_file=str(path)), {})
+
+
+def _decrypted(path: Path) -> tuple[str, str]:
+    try:
+        answer = run("systemd-creds", "decrypt", f"--name={CREDENTIAL_NAME}", str(path), "-")
+    except OSError as error:
+        raise KeyMissing(f"{path}: cannot be decrypted: {error}; set the key again.") from None
+    if answer.code:
+        why = answer.complained.strip().rpartition("\n")[2]
+        raise KeyMissing(f"{path}: cannot be decrypted on this machine: {why}; set the key again.")
+    return answer.said.strip(), str(path)

@@ -1,0 +1,135 @@
+"""Lights that are looked at and buttons that are pressed, by a person who may be there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from device_daemon.config.settings import Apa102, ButtonTrigger, Config, Led, Light, Mute, PwmLed, RgbLed, Service
+from device_daemon.doctor import panel
+from device_daemon.doctor.board import Board
+from device_daemon.doctor.checkup import Finding, Status
+from device_daemon.doctor.person import Nobody
+from device_daemon.doctor.rounds import Check
+from device_daemon.errors import PinUnusable
+
+CONFIG = Path("/etc/voicelive-speaker/config.yaml")
+BUTTON = ButtonTrigger(pin=17)
+LIGHTS: list[Light] = [Led(pin=25), PwmLed(pin=12), RgbLed(red=5, green=6, blue=13)]
+
+
+class Somebody:
+    """A person who answers so, and does something when asked to."""
+
+    present = True
+
+    def __init__(self, answer: bool | None = None, does: Callable[[], None] = lambda: None) -> None:
+        self._answer = answer
+        self._does = does
+        self.asked: list[str] = []
+
+    def tell(self, line: str, /) -> None:
+        self.asked.append(line)
+        self._does()
+
+    def meter(self, _level_dbfs: float, /) -> None: ...
+
+    async def confirms(self, question: str, /) -> bool | None:
+        self.asked.append(question)
+        return self._answer
+
+
+@pytest.fixture(autouse=True)
+def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(panel, "BLINK_S", 0.001)
+    monkeypatch.setattr(panel, "PRESS_DEADLINE_S", 0.2)
+
+
+async def found(check: Check) -> Finding:
+    (finding,) = [finding async for finding in check]
+    return finding
+
+
+@pytest.mark.parametrize("light", LIGHTS)
+async def test_each_light_is_switched_on_and_left_dark(light: Any, gpio: Any) -> None:
+    finding = await found(panel.look_at_light(light, Nobody()))
+    assert (finding.name, finding.status) == (panel.describe_light(light), Status.OK)
+    pins = [gpio.pin(f"GPIO{getattr(light, name)}") for name in ("pin", "red", "green", "blue") if hasattr(light, name)]
+    for pin in pins:
+        assert max(state.state for state in pin.states) == 1
+        assert not pin.state
+
+
+@pytest.mark.parametrize(("answer", "status"), [(True, Status.OK), (False, Status.FAILED), (None, Status.OK)])
+async def test_whether_it_shines_a_person_says(answer: bool | None, status: Status, gpio: Any) -> None:
+    assert gpio
+    person = Somebody(answer)
+    finding = await found(panel.look_at_light(LIGHTS[0], person))
+    assert finding.status is status
+    assert person.asked == ["look at the led on pin 25: it blinks now", "did you see the led on pin 25 blink?"]
+
+
+async def test_a_press_that_arrives_is_ok(gpio: Any) -> None:
+    finding = await found(panel.look_at_button(BUTTON, Somebody(does=gpio.pin("GPIO17").drive_low), CONFIG))
+    assert (finding.status, finding.what) == (Status.OK, "pressed")
+
+
+async def test_one_that_does_not_names_the_wires(gpio: Any) -> None:
+    assert gpio
+    finding = await found(panel.look_at_button(BUTTON, Somebody(), CONFIG))
+    assert finding.status is Status.FAILED
+    assert "GPIO 17, the other to ground" in finding.mend
+
+
+async def test_a_button_that_is_pressed_by_nobody_is_a_failure_with_or_without_a_person(gpio: Any) -> None:
+    gpio.pin("GPIO17").drive_low()
+    gpio.pin("GPIO17")._set_pull = lambda _: None  # a wire to ground is stronger than the resistor
+    finding = await found(panel.look_at_button(BUTTON, Nobody(), CONFIG))
+    assert finding.status is Status.FAILED
+    assert finding.mend == f"sudo nano {CONFIG}    # active_high: true, or its wires"
+
+
+async def test_without_a_person_it_is_only_read(gpio: Any) -> None:
+    assert gpio
+    assert (await found(panel.look_at_button(BUTTON, Nobody(), CONFIG))).status is Status.OK
+
+
+async def test_a_mute_switch_that_is_on_is_told(gpio: Any) -> None:
+    assert (await found(panel.look_at_switch(22))).status is Status.OK
+    gpio.pin("GPIO22").drive_low()
+    gpio.pin("GPIO22")._set_pull = lambda _: None
+    assert (await found(panel.look_at_switch(22))).status is Status.NOTE
+
+
+async def test_the_library_is_judged_by_the_board(gpio: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert gpio
+    config = Config(Service(local=True), triggers=[BUTTON], lights=[*LIGHTS], mute=Mute(22))
+    assert (await found(panel.look_at_library(Config(Service(local=True)), Board(tmp_path)))).status is Status.SKIPPED
+    assert (await found(panel.look_at_library(config, Board(tmp_path)))).status is Status.NOTE
+    monkeypatch.setattr(panel, "take", lambda *_: "RPiGPIOFactory")
+    assert (await found(panel.look_at_library(config, Board(tmp_path)))).status is Status.NOTE
+    (tmp_path / "proc/device-tree").mkdir(parents=True)
+    (tmp_path / "proc/device-tree/model").write_text("Raspberry Pi 5 Model B\0", encoding="utf-8")
+    on_a_5 = await found(panel.look_at_library(config, Board(tmp_path)))
+    assert on_a_5.status is Status.FAILED
+    assert on_a_5.mend == "sudo apt install python3-lgpio"
+    monkeypatch.setattr(panel, "take", lambda *_: "LGPIOFactory")
+    assert (await found(panel.look_at_library(config, Board(tmp_path)))).status is Status.OK
+    assert len(list(panel.pins_of(config))) == 7
+
+
+async def test_a_strip_whose_bus_is_not_there_is_told_with_its_mend(monkeypatch: pytest.MonkeyPatch) -> None:
+    def build(_: object) -> None:
+        raise PinUnusable("apa102 on SPI 0.1: /dev/spidev0.1 does not exist", "apa102")
+
+    monkeypatch.setattr(panel, "build", build)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: name)
+    finding = await found(panel.look_at_light(Apa102(count=3, device=1), Nobody()))
+    assert finding.name == "apa102 on SPI 0.1"
+    assert finding.mend == "sudo raspi-config nonint do_spi 0 && sudo reboot"
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    finding = await found(panel.look_at_light(Apa102(count=3), Nobody()))
+    assert finding.mend == "sudo apt install python3-spidev"
