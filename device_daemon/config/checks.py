@@ -34,7 +34,7 @@ def _check_service(service: Service, places: Places, problems: Problems) -> None
     given = _given(service, ("endpoint", "local"), places)
     local = places.value(service, "local")
     if service.local and "endpoint" in given:
-        told = f"found true beside 'endpoint' (line {given['endpoint'].line}); allowed: one of the two"
+        told = f"found true beside 'endpoint' ({problems.where(given['endpoint'], local)}); allowed: one of the two"
         problems.add(local, told)
     if "endpoint" not in given and not service.local and not problems.noted(local.path):
         told = (
@@ -82,7 +82,8 @@ def _check_greetings(config: Config, places: Places, problems: Problems) -> None
             problems.add(places.value(greeting), f"found none of {', '.join(_WORDS)}; add one of them")
         for name, spot in list(given.items())[1:]:
             first, at = next(iter(given.items()))
-            problems.add(spot, f"found '{name}' beside '{first}' (line {at.line}); allowed: one of {', '.join(_WORDS)}")
+            where = problems.where(at, spot)
+            problems.add(spot, f"found '{name}' beside '{first}' ({where}); allowed: one of {', '.join(_WORDS)}")
         for steps, text in _texts(greeting, places):
             for sentence in _text_flaws(text, known, spoken=steps[0] != "ask_model"):
                 problems.add(places.value(greeting, *steps), sentence)
@@ -128,12 +129,15 @@ def _check_pins(config: Config, places: Places, problems: Problems) -> None:
         for name in _PINS
         if places.knows(part) and getattr(part, name, None) is not None
     ]
-    first_at: dict[int, str] = {}
-    for spot, pin in sorted(used, key=lambda use: (use[0].line, use[0].column)):
-        if pin in first_at:
-            problems.add(spot, f"found {pin}, which {first_at[pin]} uses already; give each a pin of its own")
+    # What is included comes first: the config itself is the easier one to mend.
+    used.sort(key=lambda use: (problems.origin(use[0].path) is problems, use[0].line, use[0].column))
+    first: dict[int, Spot] = {}
+    for spot, pin in used:
+        if pin in first:
+            user = f"{dotted(first[pin].path)} ({problems.where(first[pin], spot)})"
+            problems.add(spot, f"found {pin}, which {user} uses already; give each a pin of its own")
         else:
-            first_at[pin] = f"{dotted(spot.path)} (line {spot.line})"
+            first[pin] = spot
 
 
 def _given(struct: Struct, names: tuple[str, ...], places: Places) -> dict[str, Spot]:

@@ -31,17 +31,44 @@ class Spot:
 
 
 class Problems:
-    """Gathers all problems of one file; `name` is what the file is called in the messages."""
+    """Gathers all problems of a config; `name` is what its file is called in the messages.
+
+    A config may include other files: each has a `Problems` of its own, and everything is told by the first one.
+    """
 
     def __init__(self, name: str) -> None:
-        self._name = printable(name)
-        self._found: set[tuple[int, int, str]] = set()
+        self.name = printable(name)
+        self.found: set[tuple[int, int, str]] = set()
         self._paths: set[Path] = set()
+        self._others: list[Problems] = []
+        self._origins: dict[Path, Problems] = {}
+
+    def of_another(self, name: str) -> Problems:
+        """Return the problems of another file, which are told together with these."""
+        other = Problems(name)
+        self._others.append(other)
+        return other
+
+    def comes_from(self, path: Path, file: Problems) -> None:
+        """Remember that what is at `path`, and below it unless said otherwise, stands in the file of `file`."""
+        self._origins[path] = file
+
+    def origin(self, path: Path) -> Problems:
+        """Return the problems of the file in which the value at `path` stands."""
+        for length in range(len(path), 0, -1):
+            if path[:length] in self._origins:
+                return self._origins[path[:length]]
+        return self
+
+    def where(self, spot: Spot, seen_from: Spot) -> str:
+        """Return "line 7", and of which file if that is another one than that of `seen_from`."""
+        file = self.origin(spot.path)
+        return f"line {spot.line}" if file is self.origin(seen_from.path) else f"{file.name}, line {spot.line}"
 
     def add(self, spot: Spot, sentence: str) -> None:
         """Note a problem; the same one noted twice (a value used through an alias) counts once."""
         path = f"{dotted(spot.path)}: " if spot.path else ""
-        self._found.add((spot.line, spot.column, f"{path}{sentence}"))
+        self.origin(spot.path).found.add((spot.line, spot.column, f"{path}{sentence}"))
         self._paths.add(spot.path)
 
     def noted(self, path: Path) -> bool:
@@ -49,15 +76,18 @@ class Problems:
         return path in self._paths
 
     def __bool__(self) -> bool:
-        return bool(self._found)
+        return bool(self.found) or any(self._others)
 
     def lines(self) -> list[str]:
         """One printable line per problem, in the order of the file."""
-        found = sorted(self._found)
-        lines = [f"{self._name}:{line}:{column}: {text}" for line, column, text in found[:MOST_LINES]]
+        found = [
+            f"{file.name}:{line}:{column}: {text}"
+            for file in (self, *self._others)
+            for line, column, text in sorted(file.found)
+        ]
         if len(found) > MOST_LINES:
-            lines.append(f"{self._name}: {len(found) - MOST_LINES} more problems; mend these first")
-        return lines
+            return [*found[:MOST_LINES], f"{self.name}: {len(found) - MOST_LINES} more problems; mend these first"]
+        return found
 
 
 def dotted(path: Path) -> str:

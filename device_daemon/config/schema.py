@@ -36,8 +36,9 @@ def schema() -> dict[str, Any]:
         "required": ["type"],
         "additionalProperties": False,
     }
+    definitions["Config"]["properties"]["include"]["anyOf"].append({"type": "string"})
     definitions["Greeting"]["oneOf"] = [{"required": [key]} for key in ("say", "say_one_of", "ask_model")]
-    for light in ("Led", "PwmLed", "RgbLed"):
+    for light in ("Led", "PwmLed", "RgbLed", "Apa102"):
         definitions[light]["properties"]["patterns"]["propertyNames"] = {"$ref": "#/$defs/State"}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "voicelive-speaker", **generated}
 

@@ -195,7 +195,22 @@ class RgbLed(Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", 
     """What a state looks like, where it should not look as usual."""
 
 
-Light = Led | PwmLed | RgbLed
+class Apa102(Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="apa102"):
+    """A strip of APA102 LEDs on SPI, all in one colour."""
+
+    count: Annotated[int, Meta(ge=1, le=64)]
+    """How many LEDs the strip has."""
+    bus: Annotated[int, Meta(ge=0, le=10)] = 0
+    """The SPI bus: the first number of /dev/spidev0.0."""
+    device: Annotated[int, Meta(ge=0, le=3)] = 0
+    """The device on that bus: the second number of /dev/spidev0.0."""
+    brightness: Percent = 30
+    """How bright the LEDs are at most, in per cent."""
+    patterns: dict[State, PatternName] = field(default_factory=dict)
+    """What a state looks like, where it should not look as usual."""
+
+
+Light = Led | PwmLed | RgbLed | Apa102
 
 
 class Sounds(Struct, frozen=True, forbid_unknown_fields=True):
@@ -230,6 +245,8 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
 
     service: Service
     """Which voice service, and how to sign in."""
+    include: list[Text] = field(default_factory=list)
+    """A file, or several, whose settings hold where this one says nothing, such as boards/button-led.yaml."""
     conversation: ConversationLimits = ConversationLimits()
     """When a conversation ends by itself."""
     greetings: dict[Text, Greeting] = field(default_factory=lambda: {"welcome": Greeting(say="Hello! How can I help?")})

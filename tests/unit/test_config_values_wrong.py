@@ -8,7 +8,7 @@ from device_daemon.config.settings import PATTERN_NAMES
 from device_daemon.state import State
 from tests.unit.config_cases import LOCAL, Case, check
 
-SECTIONS = "service, conversation, greetings, names, triggers, audio, lights, sounds, mute, privacy"
+SECTIONS = "service, include, conversation, greetings, names, triggers, audio, lights, sounds, mute, privacy"
 IN_SERVICE = (
     "endpoint, local, model, agent, auth, api_key_file, voice, instructions, turn_detection, noise_reduction, "
     "transcription, proxy"
@@ -256,17 +256,17 @@ def test_a_value_of_a_wrong_kind_is_named_with_what_is_allowed(case: Case) -> No
         Case(
             "a misspelt kind of light",
             LOCAL + "lights: [{type: rgb_led, red: 1}]",
-            "2:17: lights[0].type: found 'rgb_led', not known in this version; allowed: led, pwm-led, rgb-led (did you mean 'rgb-led'?)",
+            "2:17: lights[0].type: found 'rgb_led', not known in this version; allowed: led, pwm-led, rgb-led, apa102 (did you mean 'rgb-led'?)",
         ),
         Case(
             "a light of no kind",
             LOCAL + "lights: [{pin: 1}]",
-            "2:10: lights[0]: found no 'type'; allowed: type: led | pwm-led | rgb-led",
+            "2:10: lights[0]: found no 'type'; allowed: type: led | pwm-led | rgb-led | apa102",
         ),
         Case(
             "a light whose kind is a list",
             LOCAL + "lights: [{type: [led]}]",
-            "2:17: lights[0].type: found a list, not known in this version; allowed: led, pwm-led, rgb-led",
+            "2:17: lights[0].type: found a list, not known in this version; allowed: led, pwm-led, rgb-led, apa102",
         ),
         Case(
             "a light that is a word",

@@ -1,0 +1,122 @@
+"""scripts/install and scripts/uninstall in a Debian that runs, and the package's upgrade there. Run by scripts/check-deb.
+
+BASE is a folder with a small Debian, WHEELS one with the Python packages, NEW and OLD are Debian packages.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from device_daemon import __version__
+from tests.package.guest import Guest
+
+BASE, WHEELS, NEW, OLD = (Path(os.environ[name]) for name in ("BASE", "WHEELS", "NEW", "OLD"))
+CHECKOUT = Path(__file__).parents[2]
+
+PRELUDE = """
+exec 2>&1
+key_of() { cat /run/credentials/voicelive-speaker.service/api-key; }
+"""
+CONFIGURE = """
+echo 'service: {local: true}' >/etc/voicelive-speaker/config.yaml
+echo secret-key-of-the-owner | voicelive-speaker-set-key
+systemctl start voicelive-speaker
+"""
+
+
+@pytest.fixture
+def guest(tmp_path: Path) -> Guest:
+    return Guest(tmp_path / "guest", BASE)
+
+
+@pytest.fixture
+def checkouts(tmp_path: Path) -> Path:
+    """A folder with this checkout, one that breaks before it is ready, and one that does not know the config."""
+    folder = tmp_path / "checkouts"
+    for name in ("good", "broken", "strange"):
+        for part in ("scripts", "device_daemon", "config", "systemd"):
+            shutil.copytree(CHECKOUT / part, folder / name / part, ignore=shutil.ignore_patterns("__pycache__"))
+        for part in ("pyproject.toml", "constraints.txt", "README.md", "LICENSE"):
+            shutil.copy(CHECKOUT / part, folder / name)
+    (folder / "broken/device_daemon/daemon.py").write_text("raise SystemExit('broken on purpose')\n", encoding="utf-8")
+    (folder / "strange/device_daemon/config/reader.py").write_text(
+        "raise SystemExit('strange on purpose')\n", encoding="utf-8"
+    )
+    return folder
+
+
+def test_a_speaker_is_installed_upgraded_kept_when_an_upgrade_fails_and_removed(guest: Guest, checkouts: Path) -> None:
+    ran = guest.boot(
+        f"""{PRELUDE}
+install() {{ {checkouts}/$1/scripts/install --wheels {WHEELS}; }}
+install good
+systemctl is-enabled voicelive-speaker
+! systemctl is-active voicelive-speaker
+{CONFIGURE}
+key_of
+install good
+systemctl is-active voicelive-speaker
+voicelive-speaker status
+printf 'service: {{local: true}}\ninclude: boards/button-led.yaml\n' >/tmp/config.yaml
+voicelive-speaker check-config --config /tmp/config.yaml
+running=$(systemctl show --value -p MainPID voicelive-speaker)
+kept=$(readlink /opt/voicelive-speaker/current)
+
+echo "--- strange"
+! install strange
+[ "$running" = "$(systemctl show --value -p MainPID voicelive-speaker)" ]
+
+echo "--- broken"
+! install broken
+systemctl is-active voicelive-speaker
+[ "$kept" = "$(readlink /opt/voicelive-speaker/current)" ]
+voicelive-speaker --version
+ls /opt/voicelive-speaker/versions | wc -l
+cat /etc/voicelive-speaker/config.yaml
+
+echo "--- uninstall"
+{checkouts}/good/scripts/uninstall
+ls /etc/voicelive-speaker
+! getent passwd voicelive-speaker
+! ls -d /opt/voicelive-speaker /var/lib/voicelive-speaker /etc/credstore* /usr/local/bin/voicelive-speaker* 2>/dev/null
+! systemctl cat voicelive-speaker 2>/dev/null
+{checkouts}/good/scripts/uninstall --purge
+! ls -d /etc/voicelive-speaker 2>/dev/null
+""",
+        see=[checkouts, WHEELS],
+    )
+    assert ran.code == 0, ran.said
+    installed, strange, broken, uninstalled = (part for part in ran.said.split("--- "))
+    assert "secret-key-of-the-owner" in installed
+    assert "strange on purpose" in strange
+    assert "nothing was changed" in strange
+    assert "does not get ready" in broken
+    assert f"active\nvoicelive-speaker {__version__}\n2\nservice: {{local: true}}\n" in broken
+    assert "\nconfig.yaml\n" in uninstalled
+
+
+def test_a_running_speaker_is_restarted_by_the_packages_upgrade_and_keeps_its_key(guest: Guest) -> None:
+    old, new = guest.take(OLD), guest.take(NEW)
+    ran = guest.boot(
+        f"""{PRELUDE}
+dpkg -i {old}
+! systemctl is-active voicelive-speaker
+{CONFIGURE}
+running=$(systemctl show --value -p MainPID voicelive-speaker)
+dpkg -i {new}
+systemctl is-active voicelive-speaker
+[ "$running" != "$(systemctl show --value -p MainPID voicelive-speaker)" ]
+key_of
+stat -c ' %U' "/proc/$(systemctl show --value -p MainPID voicelive-speaker)"
+dpkg -P voicelive-speaker
+! systemctl cat voicelive-speaker 2>/dev/null
+echo "purged"
+"""
+    )
+    assert ran.code == 0, ran.said
+    assert "\nactive\nsecret-key-of-the-owner voicelive-speaker\n" in ran.said
+    assert ran.said.endswith("purged\n")
