@@ -15,8 +15,9 @@ from typing import Any
 from device_daemon import events as on
 from device_daemon import greeting as greetings
 from device_daemon.audio.microphone import Microphone, Period
+from device_daemon.audio.speaker import Speaker
 from device_daemon.config.settings import Config
-from device_daemon.conversation import ClientPort, Conversation, SpeakerPort, Surroundings
+from device_daemon.conversation import ClientPort, Conversation, Surroundings
 from device_daemon.dialogue import Dialogue
 from device_daemon.errors import SpeakerError
 from device_daemon.greeting import Opening
@@ -58,9 +59,7 @@ class Outlets:
 class Conversations:
     """All methods are called from the event loop's thread."""
 
-    def __init__(
-        self, config: Config, client: ClientPort, speaker: SpeakerPort, memory: Memory, outlets: Outlets
-    ) -> None:
+    def __init__(self, config: Config, client: ClientPort, speaker: Speaker, memory: Memory, outlets: Outlets) -> None:
         self.measures = Measures()
         self.last: dict[str, Any] | None = None
         """What there is to say of the last conversation, ready for JSON."""
@@ -209,6 +208,7 @@ class Conversations:
             DURATION_S=round(duration_s, 1),
             REASON=reason,
             OVERRUNS=self.microphone.counters.overruns,
+            UNDERRUNS=self._speaker.counters.underruns,
         )
         logger.info("conversation of %.1f s over: %s", duration_s, failure or reason, extra=over)
         self._memory.remembered.last_conversation_at = datetime.now().astimezone()

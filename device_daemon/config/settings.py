@@ -99,7 +99,7 @@ class Greeting(Struct, frozen=True, forbid_unknown_fields=True):
     voice: Text | None = None
     """The voice of this greeting, if not that of the service."""
     cache: bool = True
-    """Keep the spoken greeting for the next time; false has the service speak it each time."""
+    """Whether the spoken greeting may be kept for the next time; in this version the service speaks it each time."""
 
 
 class ButtonTrigger(Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="button"):
