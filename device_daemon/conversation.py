@@ -168,17 +168,15 @@ class Conversation:
 
     def microphone_periods(self, periods: list[Period]) -> None:
         """What the microphone's thread captured, in order."""
-        hearing = self.dialogue.hearing(self._loop.time())
-        if hearing is Hearing.DISCARD:
-            return
-        if hearing is Hearing.HOLD:
-            for period in periods:
-                self._preroll.keep(period)
-            return
-        for period in self._preroll.take():
-            self._outbox.put_audio(period.pcm, None)
         for period in periods:
-            self._outbox.put_audio(period.pcm, period.captured_at_s - len(period.pcm) / 48_000)
+            # By when it was captured: what a busy loop gets late is still from the time when nobody was listened to.
+            match self.dialogue.hearing(period.captured_at_s):
+                case Hearing.HOLD:
+                    self._preroll.keep(period)
+                case Hearing.STREAM:
+                    for earlier in self._preroll.take():
+                        self._outbox.put_audio(earlier.pcm, None)
+                    self._outbox.put_audio(period.pcm, period.captured_at_s - len(period.pcm) / 48_000)
 
     # From events to commands
 
@@ -195,8 +193,6 @@ class Conversation:
                 logger.warning("the service says: %s (%s)", message, code)
             case on.ResponseDone(_, "failed", detail):
                 logger.warning("the service could not answer: %s", detail or "it gave no reason")
-            case on.Closed(failure):
-                logger.warning("%s", failure)
         self._obey(lambda: self.dialogue.receive(event, now))
         if isinstance(event, on.SpeechStarted):
             self.times.speech_started_s = now if self._flushing else None
@@ -205,7 +201,11 @@ class Conversation:
         """Carry out what the rules decide. A bug in them ends this conversation and nothing else."""
         self._flushing = False
         try:
-            self._carry_out(decide())
+            before = self.dialogue.trouble
+            commands = decide()
+            if self.dialogue.trouble is not before:
+                logger.warning("%s", self.dialogue.trouble)
+            self._carry_out(commands)
         except Exception as error:
             logger.exception("a bug in this program; please report it")
             if not self._over.done():

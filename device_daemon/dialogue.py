@@ -49,6 +49,8 @@ class Dialogue:
         self.ended: do.End | None = None
         self.stale_deltas = 0
         self.reconnects = 0
+        self.trouble: SpeakerError | None = None
+        """What last went wrong with the service, mended or not: for the log."""
         self._rules = rules
         self._patience = patience or Patience()
         self._playout = Playout()
@@ -62,6 +64,7 @@ class Dialogue:
         self._accepted: str | None = None
         self._unwanted = False  # the person waved the answer away before the service began it
         self._person_speaks = False
+        self._deaf_until_s = 0.0
         self._due_s = float("inf")
         self._limit_s = float("inf")
         self._history: deque[_Turn] = deque(maxlen=HISTORY_TURNS)
@@ -81,16 +84,20 @@ class Dialogue:
             return False
         return self.opening is None or self.opening.interruptible or self.ledger.step is not Step.AUDIBLE
 
-    def hearing(self, now: float) -> Hearing:
-        """What to do with a period of microphone audio that was captured just now."""
+    def hearing(self, captured_at_s: float) -> Hearing:
+        """What to do with a period of microphone audio; `captured_at_s` is the end of its last sample."""
         if self.ended or self._announces:
             return Hearing.DISCARD
         if not self._ready or self.ledger.pending:
             # Nothing is sent before the greeting is heard: the service would answer it instead of greeting.
             return Hearing.HOLD
+        deaf = self._playout.sounding and not self._may_be_talked_over
+        return Hearing.DISCARD if deaf or captured_at_s < self._deaf_until_s else Hearing.STREAM
+
+    def _deafen(self) -> None:
+        """Something that may not be talked over was heard to its end: what was captured until then counts for nothing."""
         tail_s = HALF_DUPLEX_TAIL_S if self._rules.half_duplex else 0.0
-        sounds = self._playout.sounding or now < self._playout.quiet_since_s + tail_s
-        return Hearing.DISCARD if sounds and not self._may_be_talked_over else Hearing.STREAM
+        self._deaf_until_s = self._playout.quiet_since_s + tail_s
 
     # Inputs
 
@@ -120,6 +127,9 @@ class Dialogue:
             case State.LISTENING:
                 return self._end(Reason.IDLE)
             case _:
+                self.trouble = ServiceSilent(
+                    "the service did not go on with its answer, which is given up; check the network if that happens often."
+                )
                 return self._give_up_response(now)
 
     def receive(self, event: on.Event, now: float) -> list[Command]:  # noqa: C901, PLR0911, PLR0912 - a table
@@ -180,6 +190,7 @@ class Dialogue:
         wait. Where no session ever stood it is tried again once only. The count starts anew whenever something of
         an answer arrives, so that only failures in a row end a conversation.
         """
+        self.trouble = failure
         if isinstance(failure, SessionEnded):
             return self._end(Reason.CLOSED)
         retries = len(RETRY_DELAYS_S) if self._ready_once else FIRST_CONNECTION_RETRIES
@@ -265,7 +276,12 @@ class Dialogue:
         return []
 
     def _silent(self, event: on.Silent, now: float) -> list[Command]:
-        if not self._playout.silent(event) or self.state is State.CONNECTING:
+        firm = not self._may_be_talked_over
+        if not self._playout.silent(event):
+            return []
+        if firm:
+            self._deafen()
+        if self.state is State.CONNECTING:
             return []
         if self.state is State.LISTENING:
             return self._listen(now)  # one of our own sounds ended: the idle time counts from here
@@ -336,12 +352,15 @@ class Dialogue:
         return [*commands, *self._listen(now)]
 
     def _flushed(self, event: on.Flushed, now: float) -> list[Command]:
+        firm = not self._may_be_talked_over
         truncations: list[Command] = []
         for truncate, response_id, share in self._playout.flushed(event):
             truncations.append(do.Send(truncate))
             for turn in self._history:
                 if turn.response_id == response_id:
                     turn.text = turn.text[: int(len(turn.text) * share)]
+        if firm and not self._playout.sounding:
+            self._deafen()
         if self.state is State.LISTENING and not self._playout.sounding:
             return [*truncations, *self._listen(now)]
         return truncations

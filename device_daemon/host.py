@@ -19,7 +19,7 @@ from device_daemon.config.settings import Config
 from device_daemon.control import Refused
 from device_daemon.conversation import ClientPort
 from device_daemon.conversations import Conversations, Outlets, Wish
-from device_daemon.errors import ClockNotSet, ServiceUnreachable, SpeakerError
+from device_daemon.errors import ClockNotSet, DeviceUnknown, ServiceUnreachable, SpeakerError
 from device_daemon.logs import PRESSED, STATE_CHANGED, fields
 from device_daemon.memory import Memory
 from device_daemon.probe import Probe
@@ -217,6 +217,8 @@ class Host:
             self._speaker_failure = event.error
         elif isinstance(event, on.SpeakerRecovered):
             self._speaker_failure = None
+            if isinstance(self._failure, DeviceUnknown):
+                self._failure = None  # it ended the last conversation; a microphone on the same card is back, too
         self._talks.speaker_event(event)
         self._rest()
 

@@ -55,7 +55,13 @@ class _Socket(aiohttp.ClientWebSocketResponse):
     close_reason = ""
 
     async def receive(self, timeout: float | None = None) -> aiohttp.WSMessage:  # noqa: ASYNC109 - aiohttp's signature
-        message = await super().receive(timeout)
+        code = self._close_code
+        try:
+            message = await super().receive(timeout)
+        except asyncio.CancelledError:
+            # aiohttp takes a cancelled receive for a broken line: close() would hang up before the service's goodbye.
+            self._close_code = code
+            raise
         self.ended = message.type not in {aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY}
         if message.type is aiohttp.WSMsgType.CLOSE:
             self.close_reason = str(message.extra or "")

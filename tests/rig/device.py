@@ -192,7 +192,7 @@ class Device:
         return changes[-1].level if changes else None
 
 
-def config_for(endpoint: str | None = None, **sections: Mapping[str, Any] | list[Any]) -> dict[str, Any]:
+def config_for(endpoint: str | None = None, **sections: Any) -> dict[str, Any]:
     """A config for tests: one button, one LED, a greeting. A section given is merged over these, key by key."""
     config: dict[str, Any] = {
         "service": {"endpoint": endpoint, "model": "gpt-realtime"} if endpoint else {"local": True},

@@ -6,6 +6,7 @@ import asyncio
 import socket
 import struct
 
+import aiohttp
 import pytest
 from aiohttp import web
 
@@ -191,6 +192,21 @@ async def test_a_service_that_never_answers_the_goodbye_is_dropped(monkeypatch: 
     async with asyncio.timeout(PATIENCE_S), serving(talking(deaf)) as endpoint:
         connection = await client_for(endpoint).connect()
         await connection.close()
+
+
+async def test_a_reader_that_is_cancelled_leaves_time_for_the_services_goodbye() -> None:
+    async def polite(ws: web.WebSocketResponse, _request: web.Request) -> None:
+        async for _ in ws:
+            pass
+
+    async with asyncio.timeout(PATIENCE_S), serving(talking(polite)) as endpoint:
+        connection = await client_for(endpoint).connect()
+        reading = asyncio.ensure_future(anext(connection.events()))
+        await asyncio.wait({reading}, timeout=0.01)
+        reading.cancel()
+        await asyncio.wait({reading})
+        await connection.close()
+        assert connection._socket.close_code == aiohttp.WSCloseCode.OK
 
 
 async def test_a_goodbye_that_is_cut_short_leaves_nothing_open() -> None:

@@ -117,6 +117,7 @@ def test_a_greeting_that_may_not_be_interrupted_is_not_listened_over() -> None:
     assert story.dialogue.hearing(story.now) is Hearing.DISCARD
     assert story.then(on.SpeechStarted()) == []
     story.then(on.ResponseDone("r1", "completed"), on.Silent(1, story.now))
+    assert story.dialogue.hearing(story.now - 0.001) is Hearing.DISCARD, "captured before, delivered late"
     assert story.dialogue.hearing(story.now) is Hearing.STREAM
 
 

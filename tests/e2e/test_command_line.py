@@ -1,0 +1,122 @@
+"""The command line as people and scripts see it: words, streams and exit codes."""
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+import yaml
+
+from device_daemon import __version__
+from tests.e2e.room import Room
+from tests.rig.device import config_for
+
+WRONG = """\
+service:
+  endpoint: http://example.org
+  modle: gpt-realtime
+conversation:
+  idle_timeout_s: soon
+greetings:
+  welcome: {say: "Hi {nmae}"}
+triggers:
+  - {type: button, pin: 17, greeting: welcom}
+lights:
+  - {type: led, pin: 17}
+"""
+
+
+class Shell:
+    """A person at a terminal of that machine."""
+
+    def __init__(self, room: Room, runtime: Path) -> None:
+        self._environment = {
+            **os.environ,
+            **room.card.environment(),
+            "RUNTIME_DIRECTORY": str(runtime),
+            "STATE_DIRECTORY": str(room.folder / "state"),
+            "XDG_CONFIG_HOME": str(room.folder),
+        }
+
+    async def types(self, *words: str) -> tuple[int | None, str, str]:
+        """The exit code, standard output and standard error of a command."""
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "device_daemon", *words),
+            env=self._environment,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        out, err = await process.communicate()
+        assert b"Traceback" not in err
+        return process.returncode, out.decode(), err.decode()
+
+
+async def test_help_version_and_wrong_words(room: Room) -> None:
+    shell = Shell(room, room.folder)
+    code, out, _ = await shell.types("--help")
+    assert code == 0
+    commands = "run check-config devices press hold greet say stop mute volume status local-service"
+    for word in [*commands.split(), "78", "AZURE_VOICELIVE_API_KEY"]:
+        assert word in out
+    assert await shell.types("--version") == (0, f"voicelive-speaker {__version__}\n", "")
+    code, out, err = await shell.types("sing")
+    assert (code, out) == (64, "")
+    assert "sing" in err
+    code, _, err = await shell.types()
+    assert code == 64
+    assert "COMMAND" in err
+
+
+async def test_a_missing_or_wrong_config_is_told_with_all_that_is_wrong_and_78(room: Room) -> None:
+    shell = Shell(room, room.folder)
+    missing = room.folder / "missing.yaml"
+    for command in ("run", "check-config"):
+        code, out, err = await shell.types(command, "--config", str(missing))
+        assert (code, out) == (78, "")
+        assert str(missing) in err
+
+    path = room.folder / "wrong.yaml"
+    path.write_text(WRONG)
+    expected = {2: "http", 3: "model", 5: "soon", 7: "{nmae}", 9: "welcome", 11: "17"}
+    for command in ("run", "check-config"):
+        code, out, err = await shell.types(command, "--config", str(path))
+        assert (code, out) == (78, "")
+        for line, words in expected.items():
+            told = [told for told in err.splitlines() if told.startswith(f"{path}:{line}:")]
+            assert told, f"nothing about line {line} in {err}"
+            assert words in told[0]
+
+
+async def test_check_config_and_devices_with_a_good_config(room: Room) -> None:
+    shell = Shell(room, room.folder)
+    path = room.folder / "good.yaml"
+    path.write_text(yaml.safe_dump(config_for("wss://speech.example.org")))
+    assert await shell.types("check-config", "--config", str(path)) == (0, f"{path}: ok\n", "")
+    code, out, err = await shell.types("devices", "--config", str(path))
+    assert (code, err) == (0, "")
+    assert "simcard" in out
+    assert "* default" in out
+
+
+async def test_control_commands_with_and_without_a_speaker(room: Room) -> None:
+    nobody = Shell(room, room.folder / "nowhere")
+    code, out, err = await nobody.types("press")
+    assert (code, out) == (69, "")
+    assert "no speaker is running here" in err
+
+    async with room.speaker() as device:
+        shell = Shell(room, room.folder / "speaker" / "run")
+        code, out, err = await shell.types("volume", "-5")
+        assert (code, out, err) == (0, "volume 95\n", "")
+        code, out, _ = await shell.types("status", "--json")
+        assert code == 0
+        assert out.startswith("{")
+        assert out.endswith("}\n")
+        code, out, err = await shell.types("greet", "nobody")
+        assert (code, out) == (1, "")
+        assert "there are: welcome, none" in err
+        code, out, _ = await nobody.types("press", "--socket", str(device.socket))
+        assert (code, out) == (0, "opening a conversation\n")
+        await device.enters("listening")
+        code, out, _ = await shell.types("say", "dinner", "is", "ready")
+        assert code == 1

@@ -1,0 +1,30 @@
+"""SIGHUP: the config file is read again, after the conversation there is; a wrong one changes nothing."""
+
+import signal
+
+import yaml
+
+from tests.e2e.room import Room, voice
+
+
+async def test_a_changed_config_counts_after_the_conversation_and_a_wrong_one_is_told(room: Room) -> None:
+    async with room.speaker() as device:
+        path = room.folder / "speaker" / "config.yaml"
+        config = yaml.safe_load(path.read_text())
+        path.write_text(yaml.safe_dump(config | {"greetings": {}}))
+        device.process.send_signal(signal.SIGHUP)
+        await device.wait_for_log("goes on with the old one")
+        assert "triggers[0].greeting" in "\n".join(device.log)
+
+        path.write_text(yaml.safe_dump(config | {"greetings": {"welcome": {"say": "something new"}}}))
+        await device.press()
+        await device.enters("greeting")
+        device.process.send_signal(signal.SIGHUP)
+        await device.wait_for_log("the config file was read again")
+        await device.enters("listening")
+        assert await device.ask("stop") == "ok: stopped"
+        await device.wait_for_log("ready: ", count=2)
+
+        pressed_s = await device.press()
+        await device.enters("greeting")
+        await room.hears(voice("something new"), pressed_s)
