@@ -58,6 +58,7 @@ debian() {
 # Runs a command in a tree: inside FOLDER COMMAND... The mounts are in a namespace of their own, so that they are gone
 # afterwards, whatever happens, and removing the tree can never remove the machine's own /dev.
 inside() {
+  # shellcheck disable=SC2016 # the inner shell's
   nice -n 15 unshare --mount --propagation private sh -c '
     mount -t proc proc "$1/proc" && mount --bind /dev "$1/dev" && cp -L /etc/resolv.conf "$1/etc/resolv.conf" || exit 1
     root=$1; shift

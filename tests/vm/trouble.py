@@ -1,0 +1,199 @@
+"""What happens to a speaker on a shelf: mistakes, failures, violence, and the end."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+
+from tests.vm import unit
+from tests.vm.board import BUTTON, LED, LINES
+from tests.vm.conversation import Conversation
+from tests.vm.speaker import CONFIG, OUT, Check, Speaker
+from tests.vm.table import Skipped
+from tests.vm.unit import Failed, Journal
+
+
+class Trouble:
+    """What a speaker has to come through."""
+
+    def __init__(self, speaker: Speaker) -> None:
+        self._speaker = speaker
+
+    def in_order(self) -> list[Check]:
+        """Each builds on those before it."""
+        return [
+            ("reload takes a new config", self.reloads),
+            ("reload refuses a wrong config", self.reload_refuses),
+            ("no service: says so, comes back", self.offline),
+            ("killed (-9), it comes back", self.killed),
+            ("stalled, the watchdog acts", self.stalled),
+            ("works as before after both", Conversation(self._speaker).greets),
+            ("the journal tells the story", self.journal),
+            ("stopped, its lights go out", self.stops),
+            ("a wrong config is named, not retried", self.wrong_config),
+            ("no sound card: waits, takes it later", self.card_comes_late),
+            ("doctor", self.doctor),
+            ("purged, it leaves nothing", self.purged),
+        ]
+
+    def reloads(self) -> str:
+        if unit.show("CanReload") != "yes":
+            raise Skipped("the unit has no reload")
+        journal, before = Journal(), unit.pid()
+        text = CONFIG.read_text()
+        CONFIG.write_text(text.replace("Lisa", "Bartholomew"))
+        begun_s = time.monotonic()
+        unit.systemctl("reload")
+        took_s = time.monotonic() - begun_s
+        if unit.pid() != before:
+            raise Failed("it was restarted")
+        unit.wait_for("idle")
+        said = next((line for line in journal.lines() if unit.NAME not in line), "nothing")
+        CONFIG.write_text(text)
+        unit.systemctl("reload")
+        unit.wait_for("idle")
+        return f'in {took_s:.1f} s, same process; it says "{said}"'
+
+    def reload_refuses(self) -> str:
+        if unit.show("CanReload") != "yes":
+            raise Skipped("the unit has no reload")
+        journal, before = Journal(), unit.pid()
+        text = self._speaker.break_config()
+        subprocess.run(["systemctl", "reload", unit.NAME], capture_output=True, check=False)
+        said = journal.wait(r".*config\.yaml.*")[0]
+        CONFIG.write_text(text)
+        unit.wait_for("idle")
+        if unit.pid() != before:
+            raise Failed("it was restarted")
+        return f'"{said[:120]}", and goes on'
+
+    def offline(self) -> str:
+        self._speaker.rest()
+        unit.run("systemctl", "stop", "relay.socket", "relay.service")
+        begun_s = self._speaker.board.push()
+        if self._speaker.room.first_sound_s(begun_s, 40) is None:
+            raise Failed("a press without a service is answered with silence")
+        took_s = unit.wait_for("offline", deadline_s=60)
+        unit.run("systemctl", "start", "relay.socket")
+        back_s = unit.wait_for("idle", deadline_s=90)
+        self._speaker.room.last_sound_s(time.monotonic())
+        return f"heard and shown ({took_s:.0f} s), idle again {back_s:.0f} s after the service came back"
+
+    def killed(self) -> str:
+        before = unit.pid()
+        os.kill(before, signal.SIGKILL)
+        took_s = _back(before, 60)
+        return f"ready again after {took_s:.1f} s"
+
+    def stalled(self) -> str:
+        watchdog = unit.show("WatchdogUSec")
+        if watchdog in {"0", "", "infinity"}:
+            raise Skipped("the unit has no watchdog")
+        journal, before = Journal(), unit.pid()
+        os.kill(before, signal.SIGSTOP)
+        took_s = _back(before, 180)
+        said = journal.wait(r"Watchdog timeout.*")[0]
+        return f"WatchdogSec={watchdog}; ready again {took_s:.0f} s after it stalled ({said})"
+
+    def journal(self) -> str:
+        wanted = {
+            "ready": r"ready: idle",
+            "press": r"pressed \(button on pin 17\)",
+            "state": r"connecting -> greeting",
+            "greeting": r"greeting heard \d+ ms",
+            "interruption": r"interrupted [\d.]+ ms",
+            "end": r"conversation of [\d.]+ s over",
+        }
+        text = unit.run("journalctl", "-u", unit.NAME, "-o", "cat", "--no-pager")
+        if missing := [name for name, pattern in wanted.items() if not re.search(pattern, text)]:
+            raise Failed(f"no line for {', '.join(missing)}")
+        fields: set[str] = set()
+        for line in unit.run("journalctl", "-u", unit.NAME, "-o", "json", "--no-pager").splitlines():
+            fields |= {name for name in json.loads(line) if not name.startswith(("_", "SYSLOG"))}
+        own = sorted(fields & {"MESSAGE_ID", "STATE", "CONVERSATION", "XRUNS", "LATENCY_MS"})
+        if bugs := len(re.findall(r"Traceback|a bug in this program", text)):
+            raise Failed(f"{bugs} tracebacks")
+        return f"{', '.join(wanted)}; fields {' '.join(own) or 'none of its own'}"
+
+    def stops(self) -> str:
+        self._speaker.rest()
+        self._speaker.board.push()
+        unit.wait_for("greeting", "listening")
+        begun_s = time.monotonic()
+        unit.systemctl("stop")
+        took_s = time.monotonic() - begun_s
+        if lit := self._speaker.board.lit(set(range(LINES)) - {BUTTON}):
+            raise Failed(f"line {lit} is lit")
+        if unit.show("Result") != "success":
+            raise Failed(f"Result={unit.show('Result')}")
+        return f"in the middle of a greeting, in {took_s:.1f} s; all lines low"
+
+    def wrong_config(self) -> str:
+        unit.systemctl("stop")
+        journal = Journal()
+        text = self._speaker.break_config()
+        done = subprocess.run(["systemctl", "start", unit.NAME], capture_output=True, check=False)
+        time.sleep(5)
+        CONFIG.write_text(text)
+        if done.returncode == 0:
+            raise Failed("it starts all the same")
+        tried = sum("Starting" in line for line in journal.lines())
+        named = journal.wait(r".*config\.yaml.*seventeen.*")[0]
+        unit.systemctl("reset-failed")
+        if tried != 1:
+            raise Failed(f"it was tried {tried} times")
+        return f'"{named[:140]}"'
+
+    def card_comes_late(self) -> str:
+        unit.systemctl("stop")
+        journal = Journal()
+        with self._speaker.room.left():
+            unit.run("modprobe", "-r", "snd-aloop")
+            try:
+                unit.systemctl("start")
+                unit.wait_for("error")
+                unit.until("the light", lambda: self._speaker.board.lit((LED,)), 3, every_s=0.02)
+                said = journal.wait(r"there is no (speaker|microphone).*")[0]
+            finally:
+                unit.run("modprobe", "snd-aloop")
+            took_s = unit.wait_for("idle", deadline_s=30)
+        return f'"{said[:110]}"; idle {took_s:.1f} s after it came; ' + Conversation(self._speaker).greets()
+
+    def doctor(self) -> str:
+        if "doctor" not in unit.run(unit.PROGRAM, "--help"):
+            raise Skipped("there is no such command")
+        self._speaker.rest()
+        running = _doctor("doctor-running")
+        # Cards and pins are looked at only while nobody else has them.
+        unit.systemctl("stop")
+        stopped = _doctor("doctor-stopped")
+        return f"while it runs: {running}; while it does not: {stopped}"
+
+    def purged(self) -> str:
+        unit.run("apt-get", "purge", "-y", "-q", "voicelive-speaker")
+        # In /run/systemd lies what this test put there itself.
+        folders = ("/etc", "/usr", "/opt", "/var", "/run")
+        left = unit.run("find", *folders, "-name", "*voicelive-speaker*", "-not", "-path", "/run/systemd/*").split()
+        if left or unit.pid():
+            raise Failed(f"left behind: {' '.join(left)}{' and a process' if unit.pid() else ''}")
+        return "program, config, key, state, user and unit are gone"
+
+
+def _doctor(name: str) -> str:
+    done = subprocess.run([unit.PROGRAM, "doctor"], capture_output=True, text=True, timeout=180, check=False)
+    (OUT / name).write_text(done.stdout + done.stderr)
+    said = (done.stdout or done.stderr or "nothing").strip().splitlines()[-1]
+    if "Traceback" in done.stderr:
+        raise Failed(f"doctor breaks: {said}")
+    return f"exit code {done.returncode}, {said}"
+
+
+def _back(before: int, deadline_s: float) -> float:
+    def there() -> bool:
+        return unit.pid() not in {0, before} and unit.show("ActiveState") == "active" and unit.state() == "idle"
+
+    return unit.until("another process that is ready", there, deadline_s)
