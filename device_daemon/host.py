@@ -193,6 +193,7 @@ class Host:
 
     def _conversation_begins(self) -> None:
         self._probe.stop()
+        self._failure = None  # what went wrong before is tried anew
         self.speaker.flush(NOTICE_TICKET)  # a notice of the time before must not talk into the greeting
 
     def _conversation_ends(self, failure: SpeakerError | None) -> None:

@@ -32,7 +32,8 @@ PERIOD_MS = 10
 FADE_S = 0.005
 """A flush leaves 3 ms of fading sound, and a gap of some samples before it."""
 SOME_S = 0.05
-GREETING = "one two three four five six seven eight nine"
+GREETING = "hello and welcome back my friend"
+SPEECH = "hello and welcome back to this long speech that leaves time to talk over it"
 ANSWER = "once upon a time a small speaker heard the kettle"
 MADE_UP = "hello from the model"
 _NEEDLE_FRAMES = 120
@@ -135,7 +136,7 @@ class Room:
         give_up_s = time.monotonic() + DEADLINE_S
         while not condition():
             assert time.monotonic() < give_up_s, f"no {what} within {DEADLINE_S} s"
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.02)
 
     # The person
 

@@ -5,10 +5,11 @@ import time
 import pytest
 
 from device_daemon.localservice.faults import Faults
-from tests.e2e.room import ANSWER, FADE_S, GREETING, PERIOD_MS, Room, voice
+from tests.e2e.room import ANSWER, FADE_S, PERIOD_MS, SPEECH, Room, voice
 from tests.rig.device import Device
 
-HELLO, REPLY = voice(GREETING), voice(ANSWER)
+HELLO, REPLY = voice(SPEECH), voice(ANSWER)
+GREETINGS = {"welcome": {"say": SPEECH}}
 LONG_REMARK = "no no no wait a moment I did not mean that at all please let me explain"
 
 
@@ -23,7 +24,7 @@ async def interrupted(room: Room, device: Device, sound: bytes, since_s: float, 
 
 
 async def test_talking_over_the_greeting_and_over_the_answer_silences_both(room: Room) -> None:
-    async with room.speaker() as device:
+    async with room.speaker(greetings=GREETINGS) as device:
         pressed_s = await device.press()
         await room.sounds(pressed_s)
         room.says()
@@ -51,7 +52,7 @@ async def test_talking_over_the_greeting_and_over_the_answer_silences_both(room:
 
 
 async def test_the_button_interrupts_greeting_thinking_and_answer_then_ends(room: Room) -> None:
-    async with room.speaker() as device:
+    async with room.speaker(greetings=GREETINGS) as device:
         room.service.faults = Faults(speed=1.0)
         pressed_s = await device.press()
         await room.sounds(pressed_s)

@@ -5,9 +5,9 @@ from typing import Any
 
 from device_daemon.audio.sounds import earcon
 from device_daemon.localservice.faults import Faults, Garbage, Moment
-from tests.e2e.room import ANSWER, GREETING, Room, voice
+from tests.e2e.room import ANSWER, Room, voice
 
-HELLO, REPLY, TROUBLE = voice(GREETING), voice(ANSWER), earcon("error")
+REPLY, TROUBLE = voice(ANSWER), earcon("error")
 SHORT: dict[str, Any] = {"greetings": {"welcome": {"say": "hello there"}}}
 
 

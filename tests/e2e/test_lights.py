@@ -6,7 +6,7 @@ from device_daemon.leds.patterns import COLOURS, PATTERNS, TABLE
 from device_daemon.leds.pwm_led import duty_cycle
 from device_daemon.localservice.faults import NONE, Faults
 from device_daemon.state import State
-from tests.e2e.room import Room
+from tests.e2e.room import SPEECH, Room
 from tests.rig.device import LED_PIN, Device
 
 PWM_PIN = 12
@@ -50,7 +50,7 @@ async def shows(device: Device, state: State) -> None:
 
 
 async def test_each_kind_of_light_shows_each_state(room: Room) -> None:
-    async with room.speaker(lights=LIGHTS) as device:
+    async with room.speaker(lights=LIGHTS, greetings={"welcome": {"say": SPEECH}}) as device:
         assert [change.level for change in device.pin_changes[:1]] == [1.0], "starting begins lit"
         await shows(device, State.IDLE)
         room.service.faults = Faults(session_updated_delay_ms=1200)

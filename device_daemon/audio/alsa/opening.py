@@ -97,9 +97,13 @@ def _refusal(direction: Direction, device: str, why: str) -> DeviceUnknown:
     role = ROLES[direction]
     if why == _BUSY:
         holder = holder_of(device, direction) or "another program"
+        sharing = (
+            ""
+            if device == "default"
+            else f", or set audio.{role}.device to a name that shares the card, such as default"
+        )
         return DeviceBusy(
-            f'the {role} "{device}" is in use by {holder}: stop that, or set audio.{role}.device to a name that shares '
-            "the card, such as default; it is taken as soon as it is free",
+            f'the {role} "{device}" is in use by {holder}: stop that{sharing}; it is taken as soon as it is free',
             device,
         )
     if why in _FORBIDDEN:
