@@ -128,10 +128,9 @@ def _run(args: argparse.Namespace) -> int:
     from device_daemon.daemon import Daemon  # noqa: PLC0415
 
     logs.set_up(verbose=args.verbose)
-    config = load(args.config)
 
     async def run() -> None:
-        await Daemon(config, folders.folders(os.environ), reread=lambda: load(args.config)).run()
+        await Daemon(partial(load, args.config), folders.folders(os.environ)).run()
 
     try:
         asyncio.run(run())

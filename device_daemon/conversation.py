@@ -176,7 +176,7 @@ class Conversation:
                 case Hearing.STREAM:
                     for earlier in self._preroll.take():
                         self._outbox.put_audio(earlier.pcm, None)
-                    self._outbox.put_audio(period.pcm, period.captured_at_s - len(period.pcm) / 48_000)
+                    self._outbox.put_audio(period.pcm, period.begins_at_s)
 
     # From events to commands
 

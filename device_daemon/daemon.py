@@ -34,22 +34,23 @@ STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class Daemon:
-    """One running speaker. `run` returns after a stop signal or `stop`."""
+    """One running speaker. `run` returns after a stop signal or `stop`.
+
+    `read_config` is called at once, and again for each reload; it raises ConfigError.
+    """
 
     def __init__(
         self,
-        config: Config,
+        read_config: Callable[[], Config],
         folders: Folders,
         environment: Mapping[str, str] = os.environ,
-        reread: Callable[[], Config] | None = None,
     ) -> None:
-        self._config = config
+        self._read_config = read_config
+        self._config = read_config()
         self._folders = folders
         self._environment = environment
-        self._reread = reread
         self._stopped = asyncio.Event()
         self._leave = asyncio.Event()
-        self._show_more: list[Callable[[State], None]] = []
         self.host: Host | None = None
 
     def stop(self) -> None:
@@ -59,20 +60,14 @@ class Daemon:
 
     def reload(self) -> None:
         """Take over a changed config file, between conversations; a wrong one is told, and the old one stays."""
-        if self._reread is None:
-            return
         try:
-            self._config = self._reread()
+            self._config = self._read_config()
         except ConfigError as error:
             for line in [*error.problems, "the config file is wrong (above); the speaker goes on with the old one"]:
                 logger.error(line)  # noqa: TRY400 - a traceback helps no owner
             return
         logger.info("the config file was read again")
         self._leave.set()
-
-    def on_state(self, show: Callable[[State], None]) -> None:
-        """Also show states there; call it before `run`."""
-        self._show_more.append(show)
 
     async def run(self) -> None:
         """Be a speaker. Raises control.Refused where another daemon already is one."""
@@ -142,11 +137,10 @@ class Daemon:
                 logger.error("%s The microphone stays off.", error)  # noqa: TRY400
                 host.switch(off=True)
 
-    def _show(self, lights: Lights, state: State) -> None:
+    @staticmethod
+    def _show(lights: Lights, state: State) -> None:
         lights.show(state)
         notify(f"STATUS={state}")
-        for show in self._show_more:
-            show(state)
 
 
 def _client(config: Config, environment: Mapping[str, str]) -> Client | LocalClient:

@@ -20,6 +20,7 @@ from device_daemon.control import Refused
 from device_daemon.conversation import ClientPort
 from device_daemon.conversations import Conversations, Outlets, Wish
 from device_daemon.errors import ClockNotSet, DeviceUnknown, ServiceUnreachable, SpeakerError
+from device_daemon.leds.patterns import foremost
 from device_daemon.logs import PRESSED, STATE_CHANGED, fields
 from device_daemon.memory import Memory
 from device_daemon.probe import Probe
@@ -35,14 +36,18 @@ ANNOUNCEMENT_CHARACTERS = 1_000
 
 
 def resting_state(*, muted: bool, failure: SpeakerError | None) -> State:
-    """What the device shows while nobody talks to it. Mute wins: it is what a person wants to be sure of."""
-    if muted:
-        return State.MUTED
-    if failure is None:
-        return State.IDLE
-    if isinstance(failure, ClockNotSet):
-        return State.NO_CLOCK
-    return State.OFFLINE if isinstance(failure, ServiceUnreachable) else State.ERROR
+    """What the device shows while nobody talks to it: the first in the table of lights of what is so."""
+    so = {State.MUTED} if muted else set()
+    match failure:
+        case None:
+            pass
+        case ClockNotSet():
+            so.add(State.NO_CLOCK)
+        case ServiceUnreachable():
+            so.add(State.OFFLINE)
+        case _:
+            so.add(State.ERROR)
+    return foremost(so)
 
 
 class Host:
@@ -55,7 +60,6 @@ class Host:
         self._loop = asyncio.get_running_loop()
         self._started_s = time.monotonic()
         self.state = State.STARTING
-        self.on_said: Callable[[str, str], None] = lambda _role, _text: None
         self.speaker = Speaker(config.audio.speaker, loop=self._loop, on_event=self._speaker_event)
         outlets = Outlets(
             own_sound=self._own_sound,
@@ -226,7 +230,6 @@ class Host:
     def _said(self, role: str, text: str) -> None:
         if self._config.privacy.log_transcripts:
             logger.info("%s: %s", role, text)
-        self.on_said(role, text)
 
     # States and sounds
 

@@ -10,9 +10,9 @@ import asyncio
 from collections import deque
 from dataclasses import dataclass
 
+from device_daemon.audio.pcm import BYTES_PER_MS
 from device_daemon.commands import Message
 
-BYTES_PER_MS = 48
 AUDIO_LIMIT_MS = 10_000
 MESSAGE_MS = 20
 """One append for two periods: half the messages at the price of half a period's delay on average."""

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from device_daemon.audio.pcm import BYTES_PER_MS
 from device_daemon.commands import Flush, Play, Sound, Truncate
 from device_daemon.events import Flushed, Silent, Started
-
-_BYTES_PER_S = 48_000  # 24 kHz mono S16LE
-_BYTES_PER_MS = _BYTES_PER_S // 1000
 
 
 @dataclass(slots=True)
@@ -41,7 +39,7 @@ class Playout:
         """Queue a piece of an item."""
         item = self._items.setdefault(item_id, _Item(response_id, content_index))
         item.received_bytes += len(pcm)
-        self._expect(now, len(pcm) / _BYTES_PER_S)
+        self._expect(now, len(pcm) / (BYTES_PER_MS * 1000))
         return Play(item_id, pcm, self._next())
 
     def sound(self, name: str, now: float) -> Sound:
@@ -83,7 +81,7 @@ class Playout:
             self._quiet(event.at_s)
         truncations = []
         for item_id, item in self._cut.pop(event.ticket, {}).items():
-            received_ms = item.received_bytes // _BYTES_PER_MS
+            received_ms = item.received_bytes // BYTES_PER_MS
             if item_id == event.source:
                 heard_ms = min(event.heard_ms, received_ms)
             else:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import deque
 
 from device_daemon.audio.microphone import Period
+from device_daemon.audio.pcm import BYTES_PER_MS
 
 LIMIT_MS = 10_000
 """Longer than any session takes to be ready; then the oldest is dropped and counted."""
-_BYTES_PER_MS = 48
 
 
 class Preroll:
@@ -22,13 +22,13 @@ class Preroll:
     @property
     def dropped_ms(self) -> int:
         """How much was dropped so far."""
-        return self._dropped_bytes // _BYTES_PER_MS
+        return self._dropped_bytes // BYTES_PER_MS
 
     def keep(self, period: Period) -> None:
         """Add what was captured last."""
         self._periods.append(period)
         self._bytes += len(period.pcm)
-        while self._bytes > LIMIT_MS * _BYTES_PER_MS:
+        while self._bytes > LIMIT_MS * BYTES_PER_MS:
             oldest = len(self._periods.popleft().pcm)
             self._bytes -= oldest
             self._dropped_bytes += oldest

@@ -13,7 +13,7 @@ from typing import Final
 from device_daemon.audio.alsa import XRUN, Negotiated, Stream
 from device_daemon.audio.card_clock import POLL_GRACE_S, STALL_S, CardClock
 from device_daemon.audio.handover import Handover
-from device_daemon.audio.pcm import BYTES_PER_FRAME, SAMPLE_RATE_HZ, SILENCE_DBFS, from_card, level_dbfs
+from device_daemon.audio.pcm import BYTES_PER_FRAME, BYTES_PER_MS, SAMPLE_RATE_HZ, SILENCE_DBFS, from_card, level_dbfs
 from device_daemon.audio.pcm_thread import PcmThread
 from device_daemon.config.settings import MicrophoneSettings
 from device_daemon.errors import SpeakerError
@@ -29,6 +29,11 @@ class Period:
     pcm: bytes
     captured_at_s: float
     """`time.monotonic()` of the end of its last sample."""
+
+    @property
+    def begins_at_s(self) -> float:
+        """`time.monotonic()` of its first sample."""
+        return self.captured_at_s - len(self.pcm) / (BYTES_PER_MS * 1000)
 
 
 @dataclass(frozen=True, slots=True)

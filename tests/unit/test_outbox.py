@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from device_daemon import outbox as outbox_module
+from device_daemon.audio.pcm import BYTES_PER_MS
 from device_daemon.commands import CancelResponse, Message, UpdateSession
-from device_daemon.outbox import AUDIO_LIMIT_MS, BURST_MS, BYTES_PER_MS, MESSAGE_MS, Outbox, Spoken
+from device_daemon.outbox import AUDIO_LIMIT_MS, BURST_MS, MESSAGE_MS, Outbox, Spoken
 
 PERIOD = bytes(10 * BYTES_PER_MS)
 
