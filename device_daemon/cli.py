@@ -105,7 +105,8 @@ def _add_controls(commands: argparse._SubParsersAction[argparse.ArgumentParser])
         ("press", [], "press the button: start, interrupt, or end a conversation"),
         ("hold", [], "hold the button: mute, or unmute"),
         ("greet", ["NAME"], "open a conversation with that greeting of the config"),
-        ("say", ["TEXT"], "make an announcement, and listen to nobody"),
+        ("say", ["TEXT"], "make an announcement; with --listen, hear what somebody answers"),
+        ("again", [], "say the last answer again"),
         ("stop", [], "end the conversation"),
         ("mute", ["on|off"], "close the microphone, also over restarts; or allow it again"),
         ("volume", ["N|+N|-N"], "set the volume, in per cent"),
@@ -118,7 +119,9 @@ def _add_controls(commands: argparse._SubParsersAction[argparse.ArgumentParser])
             control.add_argument("words", metavar=word, nargs=argparse.REMAINDER if name == "volume" else "+")
         if name == "status":
             control.add_argument("--json", action="store_true", help="for machines: one line of JSON")
-        control.set_defaults(command=_control, request=name, words=[], json=False)
+        if name == "say":
+            control.add_argument("--listen", action="store_true", help="listen to the answer")
+        control.set_defaults(command=_control, request=name, words=[], json=False, listen=False)
 
 
 def _run(args: argparse.Namespace) -> int:
@@ -179,7 +182,9 @@ def _doctor(args: argparse.Namespace) -> int:
 def _control(args: argparse.Namespace) -> int:
     from device_daemon.control import ask  # noqa: PLC0415
 
-    line = " ".join([args.request, *args.words, *(["--json"] if args.json else [])])
+    options = [option for option in ("json", "listen") if getattr(args, option)]
+    end_of_options = ["--"] if args.request == "say" else []  # a text may end in --listen and mean nothing by it
+    line = " ".join([args.request, *(f"--{option}" for option in options), *end_of_options, *args.words])
     for path in [args.socket] if args.socket else folders.socket_candidates(os.environ):
         try:
             answer = ask(path, line)

@@ -19,6 +19,9 @@ from device_daemon.state import State
 class UpdateSession:
     """session.update with everything the config asks for: the first message of a session."""
 
+    push_to_talk: bool = False
+    """Without turn detection: the person says by the button when a turn begins and ends."""
+
 
 @dataclass(frozen=True, slots=True)
 class RequestGreeting:
@@ -52,7 +55,24 @@ class CancelResponse:
     response_id: str
 
 
-Message = UpdateSession | RequestGreeting | Recall | Truncate | CancelResponse
+@dataclass(frozen=True, slots=True)
+class CommitAudio:
+    """All microphone audio until here is a person's whole turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestReply:
+    """Answer what was handed in; errors about it carry `event_id`."""
+
+    event_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClearAudio:
+    """Forget the microphone audio since the last turn."""
+
+
+Message = UpdateSession | RequestGreeting | Recall | Truncate | CancelResponse | CommitAudio | RequestReply | ClearAudio
 
 
 # Commands
@@ -89,6 +109,16 @@ class Play:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenMicrophone:
+    """Begin to capture; the light that says so was shown before."""
+
+
+@dataclass(frozen=True, slots=True)
+class CloseMicrophone:
+    """Stop capturing, before the light changes."""
+
+
+@dataclass(frozen=True, slots=True)
 class Flush:
     """Fall silent at once and forget what is queued."""
 
@@ -111,4 +141,4 @@ class End:
     failure: SpeakerError | None = None
 
 
-Command = Enter | Connect | Send | Play | Flush | Sound | End
+Command = Enter | Connect | Send | Play | Flush | Sound | OpenMicrophone | CloseMicrophone | End

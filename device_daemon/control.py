@@ -1,7 +1,27 @@
-"""The local socket behind `press`, `status`, `mute` and the other commands.
+"""The local socket behind `press`, `status`, `mute` and the other commands; other programs may use it, too.
 
-One line in, one answer out, both text: `press` -> `ok: …` or `error: …`; `status --json` -> one line of JSON. Who may
-connect is decided twice: by the socket's mode (0660) and by the peer's credentials, as the kernel tells them.
+The protocol, on a Unix stream socket: connect, write one line of UTF-8, read until the end; one request a connection.
+What is asked for has begun when the answer comes, and is not waited for. The answer is one line, `ok: ` or `error: ` and
+a sentence for people; of `status` it is several lines without `ok: `, of `status --json` one line of JSON. The requests:
+
+    press                  as the button: open a conversation, interrupt the speaker, or end the conversation
+    hold                   as the button held: mute, or unmute
+    greet NAME             open a conversation with a greeting of the config, or with `none`
+    say TEXT               make an announcement, and listen to nobody
+    say --listen TEXT      say it, and listen to the answer (`say TEXT --listen` is the same)
+    say [--listen] -- TEXT the same, whatever the text begins and ends with: for texts that somebody else wrote
+    again                  say the last answer again
+    stop                   end the conversation, and forget what waits for its end
+    mute on|off            close the microphone, also over restarts; or allow it again
+    volume N|+N|-N         set the volume, in per cent
+    status [--json]        what the speaker does, its counters and latencies
+
+`greet` and `say` wait for the end of a conversation that goes on: `ok: queued, 0 before it`. Eight may wait.
+
+A request may have 8 KiB and take five seconds to arrive, a TEXT 1000 characters; sixteen may be asking at once.
+
+Root, the daemon's own user and the members of the socket's group may ask. That is decided twice: by the socket's mode
+(0660) and by the peer's credentials, as the kernel tells them.
 """
 
 from __future__ import annotations
@@ -44,8 +64,11 @@ class Controls(Protocol):
     def greet(self, name: str) -> str:
         """Open a conversation with a greeting of the config."""
 
-    def say(self, text: str) -> str:
-        """Make an announcement."""
+    def say(self, text: str, *, listen: bool) -> str:
+        """Say a text; with `listen`, a person may answer."""
+
+    def again(self) -> str:
+        """Say the last answer again."""
 
     def stop(self) -> str:
         """End the conversation."""
@@ -67,7 +90,7 @@ class Controls(Protocol):
         """The same for people, several lines."""
 
 
-def obey(controls: Controls, line: str, now_s: float) -> str:
+def obey(controls: Controls, line: str, now_s: float) -> str:  # noqa: C901 - one table of requests
     """Carry out one request line. Raises Refused."""
     command, _, rest = line.strip().partition(" ")
     rest = rest.strip()
@@ -80,8 +103,11 @@ def obey(controls: Controls, line: str, now_s: float) -> str:
             return controls.stop()
         case "greet", name if name:
             return controls.greet(name)
-        case "say", text if text:
-            return controls.say(text)
+        case "say", words if announcement := _announcement(words):
+            text, listen = announcement
+            return controls.say(text, listen=listen)
+        case "again", "":
+            return controls.again()
         case "mute", "on" | "off":
             return controls.mute(on=rest == "on")
         case "volume", change if change:
@@ -92,9 +118,24 @@ def obey(controls: Controls, line: str, now_s: float) -> str:
             return json.dumps(controls.status())
         case _:
             raise Refused(
-                f"{line.strip()[:60]!r} is no request; there are: press, hold, greet NAME, say TEXT, stop, mute on|off,"
-                " volume N|+N|-N, status, status --json"
+                f"{line.strip()[:60]!r} is no request; there are: press, hold, greet NAME, say TEXT [--listen], again, stop,"
+                " mute on|off, volume N|+N|-N, status, status --json"
             )
+
+
+def _announcement(words: str) -> tuple[str, bool] | None:
+    """The text of `say`, and whether to listen; None without a text."""
+    first, _, rest = words.partition(" ")
+    listen = first == "--listen"
+    if listen:
+        words = rest.lstrip()
+        first, _, rest = words.partition(" ")
+    if first == "--":
+        text = rest.lstrip()
+    else:
+        text = words.removesuffix(" --listen").rstrip()
+        listen |= text != words
+    return (text, listen) if text else None
 
 
 def _volume(change: str, now: int) -> int:
@@ -175,6 +216,9 @@ class ControlSocket:
             return obey(self._controls, line, asyncio.get_running_loop().time())
         except Refused as refusal:
             return f"error: {refusal}"
+        except Exception as error:
+            logger.exception("a bug in this program; please report it")
+            return f"error: a bug in this program: {error!r}; please report it"
 
 
 def _peer(connection: socket.socket) -> int:

@@ -18,11 +18,13 @@ from device_daemon import events as on
 from device_daemon.audio.microphone import Period
 from device_daemon.dialogue import Dialogue
 from device_daemon.errors import ConnectionLost, SpeakerError
+from device_daemon.greeting import Opening
 from device_daemon.logs import GREETING_HEARD, fields
 from device_daemon.measures import Measures
 from device_daemon.outbox import Outbox, Spoken
 from device_daemon.preroll import Preroll
 from device_daemon.rules import Hearing, Reason
+from device_daemon.soundtrack import Soundtrack
 from device_daemon.state import State
 
 logger = logging.getLogger(__name__)
@@ -43,7 +45,9 @@ class SpeakerPort(Protocol):
 class ConnectionPort(Protocol):
     """The part of voicelive.client.Connection that a conversation needs."""
 
-    unreadable: int
+    @property
+    def unreadable(self) -> int:
+        """How many messages were no events."""
 
     async def send(self, message: do.Message) -> None:
         """Raises ConnectionLost."""
@@ -85,7 +89,11 @@ class Surroundings:
     own_sound: Callable[[str], tuple[bytes, float]]
     """A short sound by name: its pcm and gain."""
     on_state: Callable[[State], None]
+    on_microphone: Callable[[bool], None]
+    """The microphone is to be open, or closed; it is closed anyway when the conversation is over."""
     on_said: Callable[[str, str], None] = field(default=lambda _role, _text: None)
+    on_greeting_spoken: Callable[[Opening, bytes], None] = field(default=lambda _opening, _pcm: None)
+    """The service spoke an opening that is to be remembered, to its end."""
 
 
 class Conversation:
@@ -99,16 +107,29 @@ class Conversation:
         self._over: asyncio.Future[do.End] = self._loop.create_future()
         self._outbox = Outbox()
         self._preroll = Preroll()
+        self._soundtrack = Soundtrack()
+        self.greets_itself = False
+        """The service has a greeting of its own."""
         self._session: asyncio.Task[None] | None = None
         self._sessions: set[asyncio.Task[None]] = set()
         self._generation = 0
         self._timer: asyncio.TimerHandle | None = None
         self._flushing = False
 
-    async def run(self) -> do.End:
-        """Hold the conversation; returns how it ended. `close` must follow."""
+    async def run(self, *at_once: on.PersonEvent) -> do.End:
+        """Hold the conversation, which begins with what a person does `at_once`; returns how it ended.
+
+        `close` must follow.
+        """
         self._obey(lambda: self.dialogue.start(self._loop.time()))
-        return await self._over
+        for event in at_once:
+            self._feed(event)
+        end = await self._over
+        measures = self._around.measures
+        measures.reconnects += self.dialogue.reconnects
+        measures.stale_deltas += self.dialogue.stale_deltas
+        measures.microphone_dropped_ms += self._outbox.dropped_ms + self._preroll.dropped_ms
+        return end
 
     @property
     def over(self) -> bool:
@@ -126,16 +147,16 @@ class Conversation:
             _, stuck = await asyncio.wait(self._sessions, timeout=GOODBYE_DEADLINE_S)
             if stuck:
                 logger.warning("%d connections did not close in time; they are left behind", len(stuck))
-        measures = self._around.measures
-        measures.reconnects += self.dialogue.reconnects
-        measures.stale_deltas += self.dialogue.stale_deltas
-        measures.microphone_dropped_ms += self._outbox.dropped_ms + self._preroll.dropped_ms
 
     # Inputs
 
-    def press(self) -> None:
-        """The button: interrupts the speaker, or ends the conversation."""
-        self._feed(on.Pressed())
+    def person(self, event: on.PersonEvent) -> None:
+        """A press, a wake word, a push-to-talk button, or a wish to hear the last answer again."""
+        self._feed(event)
+
+    def answer(self) -> bytes:
+        """The sound of the last answer, 24 kHz mono S16LE; empty if there was none."""
+        return self._soundtrack.answer()
 
     def stop(self, reason: Reason) -> None:
         """End it now."""
@@ -174,9 +195,12 @@ class Conversation:
                 case Hearing.HOLD:
                     self._preroll.keep(period)
                 case Hearing.STREAM:
-                    for earlier in self._preroll.take():
-                        self._outbox.put_audio(earlier.pcm, None)
+                    self._send_preroll()
                     self._outbox.put_audio(period.pcm, period.begins_at_s)
+
+    def _send_preroll(self) -> None:
+        for earlier in self._preroll.take():
+            self._outbox.put_audio(earlier.pcm, None)
 
     # From events to commands
 
@@ -193,9 +217,21 @@ class Conversation:
                 logger.warning("the service says: %s (%s)", message, code)
             case on.ResponseDone(_, "failed", detail):
                 logger.warning("the service could not answer: %s", detail or "it gave no reason")
+            case on.ResponseDone(response_id, "completed") if response_id == self.dialogue.accepted:
+                self._remember(response_id)  # nothing of it was interrupted until now, so all of it is there
         self._obey(lambda: self.dialogue.receive(event, now))
-        if isinstance(event, on.SpeechStarted):
-            self.times.speech_started_s = now if self._flushing else None
+        match event:
+            case on.SpeechStarted():
+                self.times.speech_started_s = now if self._flushing else None
+            case on.AudioDelta(response_id) if response_id == self.dialogue.accepted:
+                self._soundtrack.add(event, self.dialogue.ledger.response_id)
+            case on.SessionUpdated(greets_itself=True):
+                self.greets_itself = True
+
+    def _remember(self, response_id: str) -> None:
+        opening = self.dialogue.opening
+        if opening and opening.remember and (pcm := self._soundtrack.greeting(response_id)):
+            self._around.on_greeting_spoken(opening, pcm)
 
     def _obey(self, decide: Callable[[], list[do.Command]]) -> None:
         """Carry out what the rules decide. A bug in them ends this conversation and nothing else."""
@@ -221,7 +257,7 @@ class Conversation:
         if not self._over.done():
             self._obey(lambda: self.dialogue.tick(self._loop.time()))
 
-    def _carry_out(self, commands: list[do.Command]) -> None:
+    def _carry_out(self, commands: list[do.Command]) -> None:  # noqa: C901 - one table of commands
         for command in commands:
             match command:
                 case do.Play(item_id, pcm, ticket):
@@ -230,7 +266,11 @@ class Conversation:
                     self._flushing = True
                     self._around.speaker.flush(ticket)
                 case do.Send(message):
+                    if isinstance(message, do.CommitAudio):
+                        self._send_preroll()
                     self._outbox.put(message)
+                case do.OpenMicrophone() | do.CloseMicrophone():
+                    self._around.on_microphone(isinstance(command, do.OpenMicrophone))
                 case do.Enter(state):
                     self._around.on_state(state)
                 case do.Sound(name, ticket):

@@ -4,44 +4,34 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
-import socket
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from typing import Any
 
 from device_daemon import events as on
-from device_daemon import greeting as greetings
-from device_daemon.audio.microphone import Microphone, Period
+from device_daemon.admission import MOST_WAITING
 from device_daemon.audio.speaker import Speaker
+from device_daemon.commands import End
 from device_daemon.config.settings import Config
 from device_daemon.conversation import ClientPort, Conversation, Surroundings
 from device_daemon.dialogue import Dialogue
+from device_daemon.ear import Ear
 from device_daemon.errors import SpeakerError
 from device_daemon.greeting import Opening
 from device_daemon.logs import CONVERSATION_OVER, fields
 from device_daemon.measures import Measures
 from device_daemon.memory import Memory
+from device_daemon.openings import Openings, Wish
 from device_daemon.rules import Reason, Rules
 from device_daemon.state import State
 
 logger = logging.getLogger(__name__)
 
-DEAF_AFTER_S = 10.0
 GOODBYES_DEADLINE_S = 4.0
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """A conversation somebody asked for."""
-
-    trigger: str
-    greeting: str
-    """Its name in the config, or "none"."""
-    pressed_s: float
-    announcement: str = ""
+ANSWER_KEPT_S = 300.0
+"""How long the last answer can be said again after its conversation; the next person should not hear it."""
 
 
 @dataclass(slots=True)
@@ -54,35 +44,49 @@ class Outlets:
     on_begin: Callable[[], None]
     on_end: Callable[[SpeakerError | None], None]
     """Called when a conversation is over, with what it failed from."""
+    stays_open: Callable[[SpeakerError | None], bool]
+    """Whether the microphone is wanted after a conversation that ended so: for the wake words."""
 
 
 class Conversations:
     """All methods are called from the event loop's thread."""
 
-    def __init__(self, config: Config, client: ClientPort, speaker: Speaker, memory: Memory, outlets: Outlets) -> None:
-        self.measures = Measures()
+    def __init__(
+        self,
+        config: Config,
+        *,
+        client: ClientPort,
+        speaker: Speaker,
+        ear: Ear,
+        memory: Memory,
+        openings: Openings,
+        outlets: Outlets,
+    ) -> None:
+        self.number = 0
+        """How many conversations were opened."""
+        self._measures = Measures()  # of all that are over
+        self._current = Measures()
         self.last: dict[str, Any] | None = None
         """What there is to say of the last conversation, ready for JSON."""
+        self.over_s: float | None = None
+        """When the last conversation was over (time.monotonic)."""
+        self.dropped_wishes = 0
+        """Requests that came while too many waited, or that waited for too long."""
         self._config = config
         self._client = client
         self._speaker = speaker
+        self._ear = ear
         self._memory = memory
+        self._openings = openings
         self._outlets = outlets
         self._loop = asyncio.get_running_loop()
-        self.microphone = Microphone(
-            config.audio.microphone,
-            loop=self._loop,
-            on_periods=self._microphone_periods,
-            on_failure=self._microphone_failed,
-            on_recovery=lambda: None,
-        )
-        self._heard_s: float | None = None
-        """When the microphone last gave something; None while it is closed."""
         self._conversation: Conversation | None = None
         self._wish: Wish | None = None
+        self._opened_s = 0.0
         self._task: asyncio.Task[None] | None = None
-        self._next: Wish | None = None
-        self._goodbyes: set[asyncio.Task[None]] = set()
+        self._waiting: deque[Wish] = deque()
+        self._answer: tuple[bytes, float] = b"", 0.0
+        self._goodbyes: set[asyncio.Future[None]] = set()
 
     @property
     def open(self) -> bool:
@@ -94,21 +98,56 @@ class Conversations:
         """The conversation that a press would reach, if there is one."""
         return self._conversation if self._conversation and not self._conversation.over else None
 
-    def begin(self, wish: Wish) -> None:
-        """Open a conversation; if the one before is just being closed, when that is done (the newest wish wins)."""
-        if self._task:
-            self._next = wish
-        else:
-            self._task = self._loop.create_task(self._converse(wish), name="conversation")
-            self._task.add_done_callback(self._done)
+    @property
+    def measures(self) -> Measures:
+        """Of all conversations, the one that goes on included."""
+        together = Measures()
+        together.join(self._measures)
+        together.join(self._current)
+        return together
+
+    @property
+    def wish(self) -> Wish | None:
+        """What the current conversation was opened for."""
+        return self._wish
+
+    @property
+    def opened_s(self) -> float:
+        """When the newest conversation was opened (time.monotonic)."""
+        return self._opened_s
+
+    def begin(self, wish: Wish) -> int:
+        """Open a conversation, or have it wait for the end of the one there is; return how many wait before it.
+
+        Raises OverflowError if too many wait.
+        """
+        if self._task is None:
+            self._start(wish)
+            return 0
+        if len(self._waiting) >= MOST_WAITING:
+            self.dropped_wishes += 1
+            raise OverflowError
+        self._waiting.append(wish)
+        return len(self._waiting)
 
     def stop(self, reason: Reason) -> bool:
-        """End the conversation there is; False if there was none."""
-        self._next = None
+        """End the conversation there is, and forget what waits; False if there was none."""
+        self._waiting.clear()
         if self.current is None:
             return False
         self.current.stop(reason)
         return True
+
+    def last_answer(self) -> bytes:
+        """The sound of the last answer, 24 kHz mono S16LE; empty if there is none, or it is too long ago."""
+        if self._conversation and (pcm := self._conversation.answer()):
+            return pcm
+        pcm, until_s = self._answer
+        return pcm if self._loop.time() < until_s else b""
+
+    def forget_answer(self) -> None:
+        """Nobody is to hear the last answer again."""
+        self._answer = b"", 0.0
 
     async def finish(self, stopped: asyncio.Event) -> None:
         """Wait for the end of the conversation there is, or until `stopped`."""
@@ -118,7 +157,7 @@ class Conversations:
             stop.cancel()
 
     async def close(self) -> None:
-        """End what goes on, say goodbye to the service, close the microphone."""
+        """End what goes on, and say goodbye to the service."""
         self.stop(Reason.STOPPED)
         if self._task:
             await asyncio.wait({self._task})
@@ -126,18 +165,16 @@ class Conversations:
             _, late = await asyncio.wait(self._goodbyes, timeout=GOODBYES_DEADLINE_S)
             for task in late:
                 task.cancel()
-        await self.microphone.close()
 
     def speaker_event(self, event: on.SpeakerEvent) -> None:
         """What the speaker's thread reports."""
         if self._conversation:
             self._conversation.speaker_event(event)
 
-    def ailing(self) -> str:
-        """What would make this device a deaf one: the microphone should be open, and nothing comes of it."""
-        if self._heard_s is None or (silent_s := self._loop.time() - self._heard_s) < DEAF_AFTER_S:
-            return ""
-        return f"the microphone is open and gave nothing for {silent_s:.0f} s"
+    def microphone_failed(self, error: SpeakerError) -> None:
+        """What the microphone's thread reports."""
+        if self._conversation:
+            self._conversation.microphone_failed(error)
 
     def status(self) -> dict[str, Any] | None:
         """What there is to say of the conversation that goes on, ready for JSON."""
@@ -147,105 +184,121 @@ class Conversations:
             "trigger": self._wish.trigger,
             "greeting": str(self._conversation.dialogue.ledger.step),
             "for_s": round(self._loop.time() - self._wish.pressed_s, 1),
+            "waiting": len(self._waiting),
         }
+
+    def _start(self, wish: Wish) -> None:
+        self._opened_s = self._loop.time()
+        self._wish = wish
+        self._task = self._loop.create_task(self._converse(wish), name="conversation")
+        self._task.add_done_callback(self._done)
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._task = None
         if not task.cancelled() and (error := task.exception()):
             logger.error("a bug in this program; please report it", exc_info=error)
-        if self._next:
-            wish, self._next = self._next, None
-            self.begin(wish)
+        while self._waiting and self._task is None:
+            wish = self._waiting.popleft()
+            if wish.expires_s is not None and self._loop.time() > wish.expires_s:
+                self.dropped_wishes += 1
+                logger.info("%s: too late now, its conversation is not opened", wish.trigger)
+            else:
+                self._start(wish)
 
     async def _converse(self, wish: Wish) -> None:
         self._outlets.on_begin()
+        self.number += 1
+        self._current = measures = Measures(conversations=1)
+        spoken: list[tuple[Opening, bytes]] = []
         around = Surroundings(
             client=self._client,
             speaker=self._speaker,
-            measures=self.measures,
+            measures=measures,
             own_sound=self._outlets.own_sound,
-            on_state=partial(self._enter, listens=not wish.announcement),
+            on_state=self._outlets.on_state,
+            on_microphone=self._microphone,
             on_said=self._outlets.on_said,
+            on_greeting_spoken=lambda opening, pcm: spoken.append((opening, pcm)),
         )
-        dialogue = Dialogue(self._opening(wish), self._rules())
+        dialogue = Dialogue(self._openings.opening(wish), self._rules(wish))
         conversation = Conversation(dialogue, around, wish.pressed_s)
-        self._conversation, self._wish = conversation, wish
-        self.measures.conversations += 1
-        end = await conversation.run()
-        await self.microphone.close()  # before the light says that nobody listens
-        self._heard_s = None
+        self._conversation = conversation
+        self._ear.conversation = conversation.microphone_periods
+        if wish.heard_from_s is not None:
+            conversation.microphone_periods(self._ear.since(wish.heard_from_s))
+        held = [] if wish.held_from_s is None else [on.TalkBegan(wish.held_from_s)]
+        end = await conversation.run(*held)
+        self._ear.conversation = None
+        if not self._outlets.stays_open(end.failure):
+            await self._ear.close()  # before the light says that nobody listens
+        if answer := conversation.answer():
+            self._answer = answer, self._loop.time() + ANSWER_KEPT_S
         self._conversation = self._wish = None
-        goodbye = self._loop.create_task(conversation.close(), name="goodbye")
-        self._goodbyes.add(goodbye)
-        goodbye.add_done_callback(self._goodbyes.discard)
-        self._account(wish, conversation, end.reason, end.failure)
+        self.over_s = self._loop.time()
+        self._account(wish, conversation, end)
+        self._measures.join(measures)
+        self._current = Measures()
+        measures.unreadable_messages = 0  # from here on: what the goodbye brings
+        self._say_goodbye(self._leave(conversation, measures, spoken))
         self._outlets.on_end(end.failure)
 
-    def _enter(self, state: State, *, listens: bool) -> None:
-        self._outlets.on_state(state)
-        if listens:
-            if self._heard_s is None:
-                self._heard_s = self._loop.time()
-            self.microphone.open()  # after the light says so; it stays open until the conversation is over
+    def _microphone(self, wanted: bool) -> None:
+        if wanted:
+            self._ear.listen()
+        else:
+            self._say_goodbye(self._ear.close())
 
-    def _account(self, wish: Wish, conversation: Conversation, reason: Reason, failure: SpeakerError | None) -> None:
+    def _say_goodbye(self, leaving: Awaitable[None]) -> None:
+        goodbye = asyncio.ensure_future(leaving)
+        self._goodbyes.add(goodbye)
+        goodbye.add_done_callback(self._goodbyes.discard)
+
+    async def _leave(self, conversation: Conversation, measures: Measures, spoken: list[tuple[Opening, bytes]]) -> None:
+        await conversation.close()
+        self._measures.unreadable_messages += measures.unreadable_messages
+        if conversation.greets_itself:
+            await asyncio.to_thread(self._openings.forget)
+        for opening, pcm in spoken:
+            await asyncio.to_thread(self._openings.spoken, opening, pcm)  # a memory card takes its time
+
+    def _account(self, wish: Wish, conversation: Conversation, end: End) -> None:
         duration_s = self._loop.time() - wish.pressed_s
         greeting_s = conversation.times.greeting_heard_s
         opening = conversation.dialogue.opening
         self.last = {
             "trigger": wish.trigger,
             "greeting": opening.name if opening else "none",
-            "ended": str(reason),
-            "failure": str(failure) if failure else None,
+            "remembered": conversation.dialogue.ledger.remembered,
+            "ended": str(end.reason),
+            "failure": str(end.failure) if end.failure else None,
             "duration_s": round(duration_s, 1),
             "press_to_greeting_ms": round((greeting_s - wish.pressed_s) * 1000, 1) if greeting_s else None,
             "reconnects": conversation.dialogue.reconnects,
         }
         over = fields(
             CONVERSATION_OVER,
-            CONVERSATION=self.measures.conversations,
+            CONVERSATION=self.number,
             TRIGGER=wish.trigger,
             DURATION_S=round(duration_s, 1),
-            REASON=reason,
-            OVERRUNS=self.microphone.counters.overruns,
+            REASON=end.reason,
+            OVERRUNS=self._ear.microphone.counters.overruns,
             UNDERRUNS=self._speaker.counters.underruns,
         )
-        logger.info("conversation of %.1f s over: %s", duration_s, failure or reason, extra=over)
+        why = end.failure or end.reason
+        told = ", ".join([wish.trigger, *self._current.in_short()])
+        logger.info("conversation of %.1f s over: %s (%s)", duration_s, why, told, extra=over)
         self._memory.remembered.last_conversation_at = datetime.now().astimezone()
         self._memory.save()
 
-    def _rules(self) -> Rules:
+    def _rules(self, wish: Wish) -> Rules:
         config = self._config
         return Rules(
             idle_timeout_s=config.conversation.idle_timeout_s,
             max_duration_s=config.conversation.max_duration_s,
             interruptible=config.conversation.interruptible,
             half_duplex=config.audio.echo == "half-duplex",
+            echo_by_service=config.audio.echo == "service",
+            push_to_talk=wish.held_from_s is not None,
             ready_sound=config.sounds.ready,
             error_sound=config.sounds.error,
         )
-
-    def _opening(self, wish: Wish) -> Opening | None:
-        if wish.announcement:
-            return Opening("announcement", wish.announcement, interruptible=False, announcement=True)
-        greeting = self._config.greetings.get(wish.greeting)
-        if greeting is None:
-            return None
-        remembered = self._memory.remembered
-        values = greetings.values(
-            datetime.now().astimezone(), socket.gethostname(), remembered.last_conversation_at, self._config.names
-        )
-        last = remembered.last_templates.get(wish.greeting)
-        opening, template = greetings.compose(wish.greeting, greeting, values, last, random.choice)
-        if greeting.say_one_of is not None:
-            remembered.last_templates[wish.greeting] = template
-        return opening
-
-    def _microphone_periods(self, periods: list[Period]) -> None:
-        self._heard_s = self._loop.time()
-        if self._conversation:
-            self._conversation.microphone_periods(periods)
-
-    def _microphone_failed(self, error: SpeakerError) -> None:
-        if self._conversation:
-            self._conversation.microphone_failed(error)

@@ -11,19 +11,19 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from device_daemon import watchdog
+from device_daemon.arming import Triggers
 from device_daemon.config.settings import Config
 from device_daemon.control import ControlSocket
-from device_daemon.errors import ConfigError, SpeakerError
+from device_daemon.desk import Desk
+from device_daemon.errors import ConfigError
 from device_daemon.folders import Folders
+from device_daemon.greeting_store import GreetingStore
 from device_daemon.host import Host
 from device_daemon.leds.lights import Lights
 from device_daemon.localservice.child import LocalClient
 from device_daemon.memory import Memory
 from device_daemon.notify import notify
-from device_daemon.presses import Presses
 from device_daemon.state import State
-from device_daemon.triggers.button import Button
-from device_daemon.triggers.switch import Switch
 from device_daemon.voicelive.client import Client
 from device_daemon.voicelive.credentials import credential_for
 from device_daemon.voicelive.session import session_for
@@ -91,22 +91,25 @@ class Daemon:
         lights = Lights(config.lights, loop=loop)
         lights.show(State.STARTING)
         client = _client(config, self._environment)
-        self.host = host = Host(config, client, Memory(self._folders.state), partial(self._show, lights))
-        control = ControlSocket(self._folders.socket, host)
-        contacts: list[Button | Switch] = []
+        memory = Memory(self._folders.state)
+        store = GreetingStore(self._folders.state / "greetings")
+        self.host = host = Host(config, client, memory, store, partial(self._show, lights))
+        desk = Desk(config, host, memory)
+        control = ControlSocket(self._folders.socket, desk)
+        triggers = Triggers(config, host, desk)
         try:
             await control.start()
-            self._arm(config, host, loop, contacts)
+            triggers.arm()
             host.start()
             notify("READY=1", f"STATUS={host.state}")
             logger.info("ready: %s", host.state)
+            triggers.listen()
             await self._leave.wait()
             if not self._stopped.is_set():
                 await host.finish_conversation(self._stopped)
         finally:
             notify("STOPPING=1" if self._stopped.is_set() else _reloading())
-            for contact in contacts:
-                contact.close()
+            triggers.close()
             await control.close()
             await host.close()
             await client.close()
@@ -114,28 +117,6 @@ class Daemon:
 
     def _ailing(self) -> str:
         return self.host.ailing() if self.host else ""
-
-    @staticmethod
-    def _arm(config: Config, host: Host, loop: asyncio.AbstractEventLoop, contacts: list[Button | Switch]) -> None:
-        """Take the pins. One that cannot be had is told, and the rest works without it."""
-        for trigger in config.triggers:
-            try:
-                presses = Presses(host, trigger.greeting, f"button on pin {trigger.pin}")
-                button = Button(
-                    trigger, loop=loop, on_press=presses.pressed, on_release=presses.released, on_hold=presses.held
-                )
-                contacts.append(button)
-            except SpeakerError as error:
-                logger.error("%s", error)  # noqa: TRY400 - the sentence says it all; a traceback helps no owner
-        if (pin := config.mute.switch_pin) is not None:
-            try:
-                switch = Switch(pin, loop=loop, on_change=lambda off: host.switch(off=off))
-                contacts.append(switch)
-                host.switch(off=switch.on)
-            except SpeakerError as error:
-                # A switch that is not seen must not leave the microphone on.
-                logger.error("%s The microphone stays off.", error)  # noqa: TRY400
-                host.switch(off=True)
 
     @staticmethod
     def _show(lights: Lights, state: State) -> None:

@@ -11,111 +11,56 @@ promises (tests/unit/test_dialogue_properties.py drives it through random interl
 
 from __future__ import annotations
 
-from collections import deque
-from dataclasses import dataclass
-
 from device_daemon import commands as do
 from device_daemon import events as on
 from device_daemon.commands import Command
 from device_daemon.errors import ConnectionLost, ServiceBusy, ServiceSilent, SessionEnded, SessionRejected, SpeakerError
-from device_daemon.greeting import Ledger, Opening, Step
-from device_daemon.playout import Playout
-from device_daemon.rules import Hearing, Patience, Reason, Rules
-from device_daemon.state import State, check_transition
+from device_daemon.floor import Floor
+from device_daemon.greeting import Step
+from device_daemon.playout import MEMORY
+from device_daemon.rules import Reason
+from device_daemon.state import State
 
-HALF_DUPLEX_TAIL_S = 0.2  # a room goes on sounding a little after the speaker fell silent
 GREETING_REQUESTS_PER_SESSION = 3
 RETRY_DELAYS_S = (0.25, 1.0, 3.0)
 FIRST_CONNECTION_RETRIES = 1  # somebody pressed the button and waits: better a quick notice than a long silence
-HISTORY_TURNS = 20
+ACTIVE_ALREADY = "conversation_already_has_active_response"
 
 
-@dataclass(slots=True)
-class _Turn:
-    """Something that was said, for a session that has to be told again after a reconnect."""
-
-    role: str
-    text: str
-    response_id: str
-
-
-class Dialogue:
+class Dialogue(Floor):
     """One conversation. Call `start` once, then `receive` and `tick`; carry out what they return, in order."""
-
-    def __init__(self, opening: Opening | None, rules: Rules, patience: Patience | None = None) -> None:
-        self.opening = opening
-        self.ledger = Ledger.opened(opening)
-        self.state = State.IDLE
-        self.ended: do.End | None = None
-        self.stale_deltas = 0
-        self.reconnects = 0
-        self.trouble: SpeakerError | None = None
-        """What last went wrong with the service, mended or not: for the log."""
-        self._rules = rules
-        self._patience = patience or Patience()
-        self._playout = Playout()
-        self._ready = False
-        self._ready_once = False
-        self._failures = 0
-        self._greeting_requests = 0
-        # The response the service is making (it makes one at a time), and the one whose sound may be played: the
-        # newest, unless somebody interrupted it.
-        self._active: str | None = None
-        self._accepted: str | None = None
-        self._unwanted = False  # the person waved the answer away before the service began it
-        self._person_speaks = False
-        self._deaf_until_s = 0.0
-        self._due_s = float("inf")
-        self._limit_s = float("inf")
-        self._history: deque[_Turn] = deque(maxlen=HISTORY_TURNS)
 
     @property
     def deadline_s(self) -> float:
         """When `tick` must be called next, on the clock of the `now` that is passed in."""
-        return min(self._due_s, self._limit_s)
-
-    @property
-    def _announces(self) -> bool:
-        return self.opening is not None and self.opening.announcement
-
-    @property
-    def _may_be_talked_over(self) -> bool:
-        if self._rules.half_duplex or not self._rules.interruptible:
-            return False
-        return self.opening is None or self.opening.interruptible or self.ledger.step is not Step.AUDIBLE
-
-    def hearing(self, captured_at_s: float) -> Hearing:
-        """What to do with a period of microphone audio; `captured_at_s` is the end of its last sample."""
-        if self.ended or self._announces:
-            return Hearing.DISCARD
-        if not self._ready or self.ledger.pending:
-            # Nothing is sent before the greeting is heard: the service would answer it instead of greeting.
-            return Hearing.HOLD
-        deaf = self._playout.sounding and not self._may_be_talked_over
-        return Hearing.DISCARD if deaf or captured_at_s < self._deaf_until_s else Hearing.STREAM
-
-    def _deafen(self) -> None:
-        """Something that may not be talked over was heard to its end: what was captured until then counts for nothing."""
-        tail_s = HALF_DUPLEX_TAIL_S if self._rules.half_duplex else 0.0
-        self._deaf_until_s = self._playout.quiet_since_s + tail_s
+        return min(self._due_s, self._limit_s, self._held.complete_at_s)
 
     # Inputs
 
     def start(self, now: float) -> list[Command]:
-        """Open the conversation."""
+        """Open the conversation. Of a push-to-talk button `TalkBegan` follows at once, and decides about the greeting."""
         self._limit_s = now + self._rules.max_duration_s
-        return self._connect(now, 0.0)
+        recital = [] if self._rules.push_to_talk else self._recite_greeting(now)
+        return self._with_microphone([*recital, *self._connect(now, 0.0)])
 
     def tick(self, now: float) -> list[Command]:
         """Act on a deadline that has passed; harmless at any other time."""
-        if self.ended:
-            return []
+        return [] if self.ended else self._with_microphone(self._tick(now))
+
+    def receive(self, event: on.Event, now: float) -> list[Command]:
+        """Take in one event; `now` is time.monotonic, or any clock that never steps back."""
+        return [] if self.ended else self._with_microphone(self._receive(event, now))
+
+    def _tick(self, now: float) -> list[Command]:
         if now >= self._limit_s:
             return self._end(Reason.LIMIT)
+        if now >= self._held.complete_at_s:
+            self._held.finish()
+            return self._commit(now) if self._ready else []
         if now < self._due_s:
             return []
         match self.state:
-            case State.CONNECTING:
+            case _ if not self._ready:
                 return self._lost(_late("session.update", self._patience.session_s), now)
             case State.GREETING if self.ledger.pending and not self._playout.sounding:
                 return self._lost(_late("the greeting", self._patience.greeting_s), now)
@@ -123,8 +68,9 @@ class Dialogue:
                 return self._listen(now)  # a cough is not a question: the service need not answer it
             case State.LISTENING if self._person_speaks:
                 self._person_speaks = False
+                self._held.drop()
                 return self._listen(now)
-            case State.LISTENING:
+            case State.LISTENING | State.WAITING:
                 return self._end(Reason.IDLE)
             case _:
                 self.trouble = ServiceSilent(
@@ -132,15 +78,12 @@ class Dialogue:
                 )
                 return self._give_up_response(now)
 
-    def receive(self, event: on.Event, now: float) -> list[Command]:  # noqa: C901, PLR0911, PLR0912 - a table
-        """Take in one event; `now` is time.monotonic, or any clock that never steps back."""
-        if self.ended:
-            return []
+    def _receive(self, event: on.Event, now: float) -> list[Command]:  # noqa: C901, PLR0911, PLR0912 - a table
         match event:
             case on.AudioDelta():
                 return self._audio(event, now)
             case on.Started():
-                if self._playout.started(event) == self.ledger.response_id:
+                if self._playout.started(event) == (MEMORY if self.ledger.remembered else self.ledger.response_id):
                     self.ledger.audible()
             case on.Silent():
                 return self._silent(event, now)
@@ -155,9 +98,9 @@ class Dialogue:
             case on.ResponseDone():
                 return self._response_done(event, now)
             case on.Transcript(role, text, response_id):
-                self._history.append(_Turn(role, text, response_id))
+                self._history.said(role, text, response_id)
             case on.Opened():
-                return [do.Send(do.UpdateSession())]
+                return [do.Send(do.UpdateSession(self._rules.push_to_talk))]
             case on.SessionUpdated():
                 return self._session_updated(event, now)
             case on.ServiceError():
@@ -166,6 +109,14 @@ class Dialogue:
                 return self._lost(failure, now)
             case on.Pressed():
                 return self._pressed(now)
+            case on.Called():
+                return self._called(now)
+            case on.TalkBegan(at_s):
+                return self._talk_began(at_s, now)
+            case on.TalkEnded(at_s):
+                return self._talk_ended(at_s, now)
+            case on.Again(pcm):
+                return self._again(pcm, now)
             case on.StopRequested(reason):
                 return self._end(reason)
             case on.MicrophoneFailed(error) | on.SpeakerFailed(error):
@@ -177,11 +128,13 @@ class Dialogue:
     def _connect(self, now: float, delay_s: float) -> list[Command]:
         self.ledger.lost()
         self._playout.forget_items()  # the next session does not know them
-        self._ready = self._person_speaks = self._unwanted = False
-        self._active = self._accepted = None
+        self._ready = self._person_speaks = self._unwanted = self._reply_wanted = False
+        self._active = self.accepted = None
         self._greeting_requests = 0
         self._due_s = now + delay_s + self._patience.session_s
-        return [*self._enter(State.CONNECTING), do.Connect(delay_s)]
+        # A remembered greeting needs no connection: it goes on.
+        reciting = self._playout.reciting and self.state is State.GREETING
+        return [*([] if reciting else self._enter(State.CONNECTING)), do.Connect(delay_s)]
 
     def _lost(self, failure: SpeakerError, now: float) -> list[Command]:
         """Say which failure ends a conversation and which is tried again, and how often.
@@ -208,15 +161,27 @@ class Dialogue:
             return []  # it follows every session.update, not only the first
         first_session = not self._ready_once
         self._ready = self._ready_once = True
-        recalled: list[Command] = [do.Send(do.Recall(turn.role, turn.text)) for turn in self._history if turn.text]
+        recalled: list[Command] = [do.Send(turn) for turn in self._history.recall()]
+        if self._playout.reciting and self.state is State.GREETING:
+            self._due_s = self._playout.expected_end_s + self._patience.stall_s
+            return recalled
         if event.greets_itself:
             self.ledger.skipped()
+        if self._held.open:
+            return [*recalled, *self._listen(now)]
+        if self._held.complete:
+            return [*recalled, *self._commit(now)]
         if self.ledger.pending:
-            return [*recalled, *self._request_greeting(now)]
+            return [*recalled, *self._greet(now)]
         if self._announces:
             return self._end(Reason.SAID)
-        begins = first_session and not event.greets_itself and self._rules.ready_sound
+        begins = first_session and self.ledger.step is Step.NONE and self._rules.ready_sound
         return [*recalled, *([self._playout.sound("ready", now)] if begins else []), *self._listen(now)]
+
+    # The greeting
+
+    def _greet(self, now: float) -> list[Command]:
+        return self._recite_greeting(now) or self._request_greeting(now)
 
     def _request_greeting(self, now: float) -> list[Command]:
         """Ask for the greeting, or give it up where the service refused it too often."""
@@ -238,6 +203,9 @@ class Dialogue:
         if event.about.startswith("greeting-") and self.ledger.step in {Step.REQUESTED, Step.CREATED}:
             self.ledger.lost()
             return self._request_greeting(now)
+        if event.about.startswith("turn-") and self.state is State.THINKING:
+            self._reply_wanted = event.code == ACTIVE_ALREADY  # asked for again when that one is done
+            return [] if self._reply_wanted else self._listen(now)
         return []  # the session stays open
 
     # The service speaks
@@ -246,19 +214,19 @@ class Dialogue:
         self._active = response_id
         if not self._ready:
             return []  # before our settings are in force: whatever it is, nobody asked for it
-        if self._unwanted:
+        if self._unwanted or self._held.open:
             self._unwanted = False
             return [do.Send(do.CancelResponse(response_id))]
-        self._accepted = response_id
+        self.accepted = response_id
         self._person_speaks = False
         self.ledger.created(response_id)
         if self.state is State.GREETING:
             return []
         self._due_s = now + self._patience.first_audio_s
-        return self._enter(State.THINKING) if self.state is State.LISTENING else []
+        return self._enter(State.THINKING) if self.state in {State.LISTENING, State.WAITING} else []
 
     def _audio(self, event: on.AudioDelta, now: float) -> list[Command]:
-        if event.response_id != self._accepted:
+        if event.response_id != self.accepted:
             self.stale_deltas += 1
             return []
         self._failures = 0
@@ -269,31 +237,36 @@ class Dialogue:
     def _response_done(self, event: on.ResponseDone, now: float) -> list[Command]:
         if event.response_id == self._active:
             self._active = None
-        if event.response_id == self._accepted and not self._playout.sounding:
+        if event.response_id == self.accepted and not self._playout.sounding:
             return self._response_over(event.status, now)
-        if self.ledger.step is Step.WANTED and self._active is None and self._ready:
+        if self._active is not None or not self._ready:
+            return []
+        if self._reply_wanted:
+            return self._request_reply(now)
+        if self.ledger.step is Step.WANTED and not self._held.open:
             return self._request_greeting(now)
         return []
 
     def _silent(self, event: on.Silent, now: float) -> list[Command]:
-        firm = not self._may_be_talked_over
+        firm, recited = not self._may_be_talked_over, self._playout.reciting
         if not self._playout.silent(event):
             return []
         if firm:
-            self._deafen()
-        if self.state is State.CONNECTING:
-            return []
-        if self.state is State.LISTENING:
-            return self._listen(now)  # one of our own sounds ended: the idle time counts from here
-        if self._accepted is not None and self._accepted == self._active:
+            self._deafen(recited=recited)
+        told = self._recited(1.0)
+        if not self._ready or self.state in {State.LISTENING, State.WAITING}:
+            return [*told, *self._listen(now)]  # one of our own sounds ended: the idle time counts from here
+        if self.accepted is None:
+            return [*told, *(self._listen(now) if recited else [])]
+        if self.accepted == self._active:
             self._due_s = now + self._patience.stall_s  # the network is slower than the voice
-            return []
-        return self._response_over("completed", now) if self._accepted else []
+            return told
+        return [*told, *self._response_over("completed", now)]
 
     def _response_over(self, status: str, now: float) -> list[Command]:
         """The response is done and nothing of it is left to hear."""
-        greeted = self._accepted == self.ledger.response_id
-        self._accepted = None
+        greeted = self.accepted == self.ledger.response_id
+        self.accepted = None
         if greeted and self.ledger.pending and status != "completed":
             self.ledger.lost()
         if self.ledger.step is Step.WANTED:
@@ -313,7 +286,7 @@ class Dialogue:
         stop: list[Command] = [self._playout.flush()] if self._playout.sounding else []
         if self._active is not None:
             stop.append(do.Send(do.CancelResponse(self._active)))
-        self._accepted = None
+        self.accepted = None
         if self._announces:
             return [*stop, *self._end(Reason.FAILED, _late("the announcement", self._patience.stall_s))]
         if self._rules.error_sound:
@@ -323,66 +296,95 @@ class Dialogue:
     # The person speaks, or presses
 
     def _speech_started(self, now: float) -> list[Command]:
+        if self._rules.push_to_talk:
+            return []
         self._person_speaks, self._unwanted = True, False
         if self.ledger.pending or (self._playout.sounding and not self._may_be_talked_over):
             return []  # nothing of the person was sent: the service heard a ghost
         self.ledger.done()
-        self._accepted = None  # the service stops making it; what still comes of it is stale
+        self.accepted = None  # the service stops making it; what still comes of it is stale
         flush: list[Command] = [self._playout.flush()] if self._playout.sounding else []
         return [*flush, *self._listen(now)]
 
     def _speech_stopped(self, now: float) -> list[Command]:
-        self._person_speaks = False
-        if self.state is not State.LISTENING:
+        if self._rules.push_to_talk or self.state is not State.LISTENING:
             return []
+        self._person_speaks = False
         self._due_s = now + self._patience.reply_s
         return self._enter(State.THINKING)
 
     def _pressed(self, now: float) -> list[Command]:
-        if self._announces or self.state not in {State.GREETING, State.THINKING, State.SPEAKING}:
+        return self._interrupted(now) if self._may_be_interrupted else self._end(Reason.PRESSED)
+
+    def _called(self, now: float) -> list[Command]:
+        if self._announces:
             return self._end(Reason.PRESSED)
-        commands: list[Command] = [self._playout.flush()] if self._playout.sounding else []
-        if self._active is not None:
-            commands.append(do.Send(do.CancelResponse(self._active)))
-        else:
-            self._unwanted = self._accepted is None  # what was asked for is not begun yet
-        self.ledger.skipped()
-        self.ledger.done()
-        self._accepted = None
-        return [*commands, *self._listen(now)]
+        return self._interrupted(now) if self._may_be_interrupted else []
+
+    @property
+    def _may_be_interrupted(self) -> bool:
+        return not self._announces and self.state in {State.GREETING, State.THINKING, State.SPEAKING}
+
+    def _interrupted(self, now: float) -> list[Command]:
+        return [*self._hush(), *self._listen(now)]
+
+    def _again(self, pcm: bytes, now: float) -> list[Command]:
+        if not self.may_repeat:
+            return self._end(Reason.PRESSED)
+        self._held.drop()
+        play = [*self._hush(), self._playout.recite(pcm, now)]
+        self._due_s = self._playout.expected_end_s + self._patience.stall_s
+        return [*play, *self._enter(State.SPEAKING)]
 
     def _flushed(self, event: on.Flushed, now: float) -> list[Command]:
-        firm = not self._may_be_talked_over
-        truncations: list[Command] = []
-        for truncate, response_id, share in self._playout.flushed(event):
-            truncations.append(do.Send(truncate))
-            for turn in self._history:
-                if turn.response_id == response_id:
-                    turn.text = turn.text[: int(len(turn.text) * share)]
-        if firm and not self._playout.sounding:
-            self._deafen()
-        if self.state is State.LISTENING and not self._playout.sounding:
-            return [*truncations, *self._listen(now)]
-        return truncations
+        firm, recited = not self._may_be_talked_over, self._playout.reciting
+        commands: list[Command] = []
+        for cut in self._playout.flushed(event):
+            if cut.truncate is None:
+                commands += self._recited(cut.share)
+            else:
+                commands.append(do.Send(cut.truncate))
+                self._history.cut(cut.response_id, cut.share)
+        if self._playout.sounding:
+            return commands
+        if firm:
+            self._deafen(recited=recited)
+        return [*commands, *self._listen(now)] if self.state in {State.LISTENING, State.WAITING} else commands
 
-    # Ends
+    # The person holds a button to talk
 
-    def _listen(self, now: float) -> list[Command]:
-        self._due_s = now + (self._patience.turn_s if self._person_speaks else self._rules.idle_timeout_s)
-        return self._enter(State.LISTENING)
+    def _talk_began(self, at_s: float, now: float) -> list[Command]:
+        if not self._rules.push_to_talk:
+            return self._pressed(now)
+        self._tap_ends = self.state is State.WAITING
+        self._held.begin(at_s)
+        self._person_speaks = True
+        return self._interrupted(now) if self._may_be_interrupted else self._listen(now)
 
-    def _enter(self, state: State) -> list[Command]:
-        if state is self.state:
+    def _talk_ended(self, at_s: float, now: float) -> list[Command]:
+        if not self._held.held:
             return []
-        check_transition(self.state, state)
-        self.state = state
-        return [do.Enter(state)]
+        self._person_speaks = False
+        if not self._held.end(at_s):
+            self.ledger.skipped()  # the person spoke first
+            return []
+        if self._tap_ends:
+            return self._end(Reason.PRESSED)
+        forget: list[Command] = [do.Send(do.ClearAudio())] if self._ready else []
+        if self._ready and self.ledger.step is Step.WANTED:
+            return [*forget, *self._greet(now)]
+        return [*forget, *(self._recite_greeting(now) or self._listen(now))]
 
-    def _end(self, reason: Reason, failure: SpeakerError | None = None) -> list[Command]:
-        self.ended = do.End(reason, failure)
-        # A failure lets what was said before it be heard to its end; a person who ends it wants silence.
-        hush = self._playout.sounding and reason is not Reason.FAILED
-        return [*([self._playout.flush()] if hush else []), self.ended]
+    def _commit(self, now: float) -> list[Command]:
+        """Hand in what was said while the button was held."""
+        self._held.drop()
+        return [do.Send(do.CommitAudio()), *self._request_reply(now)]
+
+    def _request_reply(self, now: float) -> list[Command]:
+        self._reply_wanted = False
+        self._turns += 1
+        self._due_s = now + self._patience.reply_s
+        return [do.Send(do.RequestReply(f"turn-{self._turns}")), *self._enter(State.THINKING)]
 
 
 def _late(what: str, patience_s: float) -> ServiceSilent:

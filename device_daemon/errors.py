@@ -136,3 +136,16 @@ class SessionEnded(SpeakerError):
     """The service closed the session in good order: the conversation is over, nothing is wrong."""
 
     notice = ""
+
+
+class WakeWordsUnusable(SpeakerError):
+    """Nothing listens for wake words: the engine is missing or failed; the message says what installs or mends it."""
+
+    exit_code = EX_UNAVAILABLE
+
+
+class WakeWordUnknown(WakeWordsUnusable):
+    """The config names a wake word that the engine does not know: choose one of those listed."""
+
+    notice = "settings"
+    exit_code = EX_CONFIG

@@ -15,7 +15,9 @@ from device_daemon.errors import SpeakerError
 from device_daemon.rules import Reason
 
 __all__ = [
+    "Again",
     "AudioDelta",
+    "Called",
     "Closed",
     "Event",
     "Flushed",
@@ -36,6 +38,8 @@ __all__ = [
     "SpeechStopped",
     "Started",
     "StopRequested",
+    "TalkBegan",
+    "TalkEnded",
     "Transcript",
 ]
 
@@ -134,6 +138,32 @@ class Pressed:
 
 
 @dataclass(frozen=True, slots=True)
+class Called:
+    """A wake word, heard by the device itself: it interrupts, and never ends a conversation."""
+
+
+@dataclass(frozen=True, slots=True)
+class TalkBegan:
+    """A push-to-talk button went down."""
+
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class TalkEnded:
+    """It was let go."""
+
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """Somebody wants to hear the last answer again; here is its sound."""
+
+    pcm: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class StopRequested:
     """End the conversation: somebody asked for it, muted the device, or the service is being stopped."""
 
@@ -160,4 +190,5 @@ ServiceEvent = (
     | ServiceError
     | Closed
 )
-Event = ServiceEvent | SpeakerEvent | Pressed | StopRequested | MicrophoneFailed
+PersonEvent = Pressed | Called | TalkBegan | TalkEnded | Again
+Event = ServiceEvent | SpeakerEvent | PersonEvent | StopRequested | MicrophoneFailed

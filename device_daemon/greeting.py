@@ -6,7 +6,7 @@ Pure: the time, the host name, the choice and the memory of the last choice are 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -28,6 +28,10 @@ class Opening:
     voice: str | None = None
     announcement: bool = False
     """Only these words: nobody is listened to, and the conversation ends when they were heard."""
+    pcm: bytes = field(default=b"", repr=False)
+    """The words as the service spoke them before, 24 kHz mono S16LE; empty if that is not remembered."""
+    remember: bool = False
+    """What the service speaks is to be remembered."""
 
 
 def fill(template: str, values: Mapping[str, str]) -> str:
@@ -114,11 +118,13 @@ class Ledger:
     """Keeps a conversation from greeting twice, and from forgetting to.
 
     Asked for only in `wanted`; a request or a response that is lost before anything was heard makes it wanted
-    again; from the first audible sample on nothing does. It belongs to the conversation, not to a connection.
+    again; from the first audible sample on nothing does. It belongs to the conversation, not to a connection, and
+    one that is played from memory cannot be lost with a connection.
     """
 
     step: Step
     response_id: str | None = None
+    remembered: bool = False
 
     @classmethod
     def opened(cls, opening: Opening | None) -> Ledger:
@@ -135,6 +141,12 @@ class Ledger:
         if self.step is not Step.WANTED:
             raise ValueError(f"greeting requested while {self.step}")
         self.step = Step.REQUESTED
+
+    def recited(self) -> None:
+        """Its remembered sound was handed to the speaker."""
+        if self.step is not Step.WANTED:
+            raise ValueError(f"greeting recited while {self.step}")
+        self.step, self.remembered = Step.CREATED, True
 
     def created(self, response_id: str) -> None:
         """The service has begun to make it."""
@@ -153,6 +165,8 @@ class Ledger:
 
     def lost(self) -> None:
         """The connection or the response went away: ask again if nothing was heard yet."""
+        if self.remembered:
+            return
         if self.step in {Step.REQUESTED, Step.CREATED}:
             self.step, self.response_id = Step.WANTED, None
         self.done()

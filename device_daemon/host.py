@@ -1,43 +1,55 @@
-"""What a speaker does when asked, and what it shows while nobody talks to it.
-
-Everything that opens a conversation (button, control socket, and what else may come) goes through here.
-"""
+"""What a speaker is between and around conversations: its state, its microphone at rest, mute, and what it says itself."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+from typing import Any, Protocol
 
 from device_daemon import events as on
-from device_daemon.audio import sounds
-from device_daemon.audio.microphone import Microphone
+from device_daemon.audio.microphone import Microphone, Period
 from device_daemon.audio.speaker import Speaker
 from device_daemon.config.settings import Config
-from device_daemon.control import Refused
 from device_daemon.conversation import ClientPort
-from device_daemon.conversations import Conversations, Outlets, Wish
+from device_daemon.conversations import Conversations, Outlets
+from device_daemon.ear import Ear
 from device_daemon.errors import ClockNotSet, DeviceUnknown, ServiceUnreachable, SpeakerError
+from device_daemon.greeting_store import GreetingStore
 from device_daemon.leds.patterns import foremost
-from device_daemon.logs import PRESSED, STATE_CHANGED, fields
+from device_daemon.logs import STATE_CHANGED, fields
 from device_daemon.memory import Memory
+from device_daemon.notices import Notices
+from device_daemon.openings import Openings
 from device_daemon.probe import Probe
+from device_daemon.rehearsal import Rehearsal
 from device_daemon.rules import Reason
+from device_daemon.standby import Standby
 from device_daemon.state import State, check_transition
-from device_daemon.status import as_text
 
 logger = logging.getLogger(__name__)
 
-NOTICE_TICKET = 0
-"""Dialogues count their own orders from 1; what is played between conversations answers to nobody."""
-ANNOUNCEMENT_CHARACTERS = 1_000
+
+class Words(Protocol):
+    """The part of triggers.wakeword.WakeWords that listening needs."""
+
+    def put(self, periods: list[Period]) -> None:
+        """What the microphone heard."""
+
+    def reset(self) -> None:
+        """What comes next does not follow what came last."""
+
+    async def close(self) -> None:
+        """Listen no more."""
 
 
-def resting_state(*, muted: bool, failure: SpeakerError | None) -> State:
+def resting_state(*, muted: bool, failure: SpeakerError | None, words: bool = False) -> State:
     """What the device shows while nobody talks to it: the first in the table of lights of what is so."""
     so = {State.MUTED} if muted else set()
+    if words:
+        so.add(State.WAKE_WORD)
     match failure:
         case None:
             pass
@@ -53,7 +65,9 @@ def resting_state(*, muted: bool, failure: SpeakerError | None) -> State:
 class Host:
     """Lives as long as its config; all methods are called from the event loop's thread."""
 
-    def __init__(self, config: Config, client: ClientPort, memory: Memory, show: Callable[[State], None]) -> None:
+    def __init__(
+        self, config: Config, client: ClientPort, memory: Memory, store: GreetingStore, show: Callable[[State], None]
+    ) -> None:
         self._config = config
         self._memory = memory
         self._show = show
@@ -61,19 +75,37 @@ class Host:
         self._started_s = time.monotonic()
         self.state = State.STARTING
         self.speaker = Speaker(config.audio.speaker, loop=self._loop, on_event=self._speaker_event)
-        outlets = Outlets(
-            own_sound=self._own_sound,
-            on_state=self._set_state,
-            on_said=self._said,
-            on_begin=self._conversation_begins,
-            on_end=self._conversation_ends,
+        self.notices = Notices(config.sounds, self.speaker, lambda: self.talks.current is None)
+        self._ear = Ear(
+            config.audio.microphone, on_failure=self._microphone_failed, on_recovery=self._microphone_recovered
         )
-        self._talks = Conversations(config, client, self.speaker, memory, outlets)
+        self._store = store
+        openings = Openings(config, memory, store)
+        self._standby = Standby(client, config.service.standby)
         self._probe = Probe(client, self._found)
+        self._rehearsal = Rehearsal(client, store, openings.wanted)
+        self.talks = Conversations(
+            config,
+            client=self._standby,
+            speaker=self.speaker,
+            ear=self._ear,
+            memory=memory,
+            openings=openings,
+            outlets=Outlets(
+                own_sound=self.notices.own_sound,
+                on_state=self._set_state,
+                on_said=self._said,
+                on_begin=self._conversation_begins,
+                on_end=self._conversation_ends,
+                stays_open=self._wants_ear,
+            ),
+        )
         self._switch_off = False
         self._failure: SpeakerError | None = None  # of the last conversation, or of reaching the service
         self._speaker_failure: SpeakerError | None = None
-        self._notices: set[asyncio.Task[None]] = set()
+        self._words: Words | None = None
+        self._words_failure: SpeakerError | None = None
+        self._tasks: set[asyncio.Future[None]] = set()
 
     # Life
 
@@ -87,126 +119,94 @@ class Host:
 
     async def finish_conversation(self, stopped: asyncio.Event) -> None:
         """Wait for the end of the conversation there is, or until `stopped`."""
-        await self._talks.finish(stopped)
+        await self.talks.finish(stopped)
 
     def ailing(self) -> str:
         """What is wrong with the device, for the watchdog; "" for nothing."""
-        return self._talks.ailing()
+        return self._ear.ailing()
 
     async def close(self) -> None:
         """End what goes on and let go of both cards; every task is awaited."""
         await self._probe.close()
-        await self._talks.close()
-        for task in self._notices:
-            task.cancel()
-        if self._notices:
-            await asyncio.wait(self._notices)
+        await self._rehearsal.close()
+        await self.talks.close()
+        await self._ear.close()
+        if self._words is not None:
+            await self._words.close()
+        await self._standby.close()
+        await self.notices.close()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
         await self.speaker.close()
 
-    # Controls
+    # Wake words
 
-    @property
-    def volume(self) -> int:
-        """Per cent."""
-        return self.speaker.volume
+    def listen_for(self, words: Words) -> None:
+        """From now on the microphone is open at rest, for these alone."""
+        self._words = words
+        self._ear.words, self._ear.on_gap = words.put, words.reset
+        self._rest()
+
+    def words_failed(self, error: SpeakerError) -> None:
+        """No word will be heard: what could open a conversation is broken, so that somebody has to mend it."""
+        self._ear.words = None
+        self._words_failure = error
+        self._rest()
+
+    # Mute
 
     @property
     def muted(self) -> bool:
         """The microphone stays closed: by a person, or by the hardware switch."""
         return self._switch_off or self._memory.remembered.muted
 
-    def press(self, pressed_s: float, greeting: str | None = None, trigger: str = "control socket") -> str:
-        """A press opens a conversation, interrupts the speaker, or ends the conversation."""
-        logger.info("pressed (%s)", trigger, extra=fields(PRESSED, TRIGGER=trigger))
-        if talk := self._talks.current:
-            talk.press()
-            return f"ok: {self.state}"
-        if self.muted:
-            self._notice("muted")
-            raise Refused("the microphone is muted; `mute off` or holding the button allows it again")
-        return self._open(Wish(trigger, greeting or self._config.default_greeting, pressed_s))
+    @property
+    def switched_off(self) -> bool:
+        """The hardware switch keeps the microphone off, whatever else is wanted."""
+        return self._switch_off
 
-    def hold(self) -> str:
-        """Held for a second: mute, or unmute."""
-        return self.mute(on=not self._memory.remembered.muted)
-
-    def greet(self, name: str) -> str:
-        """Open a conversation with the greeting of that name."""
-        if name != "none" and name not in self._config.greetings:
-            known = ", ".join([*self._config.greetings, "none"])
-            raise Refused(f"there is no greeting {name!r} in the config; there are: {known}")
-        self._refuse_if_talking()
-        if self.muted:
-            raise Refused("the microphone is muted; `mute off` allows it again")
-        return self._open(Wish("control socket", name, self._loop.time()))
-
-    def say(self, text: str) -> str:
-        """Speak a text through the service, listen to nobody, and be done."""
-        if len(text) > ANNOUNCEMENT_CHARACTERS:
-            raise Refused(f"an announcement may have {ANNOUNCEMENT_CHARACTERS} characters; this one has {len(text)}")
-        self._refuse_if_talking()
-        return self._open(Wish("control socket", "none", self._loop.time(), announcement=text))
-
-    def stop(self) -> str:
-        """End the conversation, or cut a notice short."""
-        if self._talks.stop(Reason.STOPPED):
-            return "ok: stopped"
-        self.speaker.flush(NOTICE_TICKET)
-        return "ok: there was no conversation"
-
-    def mute(self, *, on: bool) -> str:
+    def mute(self, *, on: bool) -> None:
         """Close the microphone until it is allowed again, also over restarts."""
-        if self._switch_off and not on:
-            raise Refused("the hardware switch keeps the microphone off; turn the switch")
         if self._memory.remembered.muted != on:
+            before = self.muted
             self._memory.remembered.muted = on
             self._memory.save()
-            self._muted_changed()
-        return f"ok: {'muted' if on else 'not muted'}"
+            self._muted_changed(before)
 
     def switch(self, *, off: bool) -> None:
         """The hardware switch was turned; it wins over everything."""
         before = self.muted
         self._switch_off = off
-        if before != self.muted:
-            self._muted_changed()
+        self._muted_changed(before)
 
-    def set_volume(self, percent: int) -> str:
-        """Set the volume, and keep it for the next start."""
-        self.speaker.volume = percent
-        self._memory.remembered.volume = percent
-        self._memory.save()
-        return f"ok: volume {percent}"
-
-    def _muted_changed(self) -> None:
+    def _muted_changed(self, before: bool) -> None:
+        if before == self.muted:
+            return
         logger.info("microphone %s", "muted" if self.muted else "allowed again")
         if self.muted:
-            self._talks.stop(Reason.MUTED)
+            self.talks.stop(Reason.MUTED)
+            self.talks.forget_answer()
         self._rest()
-        self._play_own("muted" if self.muted else "unmuted")
-
-    def _refuse_if_talking(self) -> None:
-        if self._talks.open:
-            raise Refused(f"busy: a conversation is open ({self.state}); `stop` ends it")
-
-    def _open(self, wish: Wish) -> str:
-        self._talks.begin(wish)
-        return f"ok: {'announcing' if wish.announcement else 'opening a conversation'}"
+        self.notices.play("muted" if self.muted else "unmuted")
 
     # What happens
 
     def _conversation_begins(self) -> None:
         self._probe.stop()
+        self._rehearsal.stop()
         self._failure = None  # what went wrong before is tried anew
-        self.speaker.flush(NOTICE_TICKET)  # a notice of the time before must not talk into the greeting
+        self.notices.hush()  # a notice of the time before must not talk into the greeting
 
     def _conversation_ends(self, failure: SpeakerError | None) -> None:
         self._failure = failure
         self._rest(over=True)
         if failure and failure.notice:
-            self._notice(failure.notice)
+            self.notices.say(failure.notice)
         if isinstance(failure, ServiceUnreachable):
             self._probe.begin(at_once=False)
+        elif failure is None:
+            self._rehearsal.begin()
+            self._standby.conversation_ended()
 
     def _found(self, failure: SpeakerError | None) -> None:
         """What the probe learned; each thing is said once."""
@@ -216,6 +216,9 @@ class Host:
             logger.info("the service can be reached again")
         self._failure = failure
         self._rest()
+        if failure is None:
+            self._rehearsal.begin()
+            self._standby.begin()
 
     def _speaker_event(self, event: on.SpeakerEvent) -> None:
         if isinstance(event, on.SpeakerFailed):
@@ -224,81 +227,105 @@ class Host:
             self._speaker_failure = None
             if isinstance(self._failure, DeviceUnknown):
                 self._failure = None  # it ended the last conversation; a microphone on the same card is back, too
-        self._talks.speaker_event(event)
-        self._rest()
+        self.talks.speaker_event(event)
+        if isinstance(event, on.SpeakerFailed | on.SpeakerRecovered):
+            self._rest()
+
+    def _microphone_failed(self, error: SpeakerError) -> None:
+        if self.talks.current:
+            self.talks.microphone_failed(error)
+        elif self._ear.open:
+            self._failure = error
+            self._rest()
+
+    def _microphone_recovered(self) -> None:
+        if isinstance(self._failure, DeviceUnknown):
+            self._failure = None
+            self._rest()
 
     def _said(self, role: str, text: str) -> None:
         if self._config.privacy.log_transcripts:
             logger.info("%s: %s", role, text)
 
-    # States and sounds
+    # States
 
     @property
     def failure(self) -> SpeakerError | None:
         """What is wrong now, as far as known."""
-        return self._speaker_failure or self._failure
+        return self._speaker_failure or self._failure or self._words_failure
+
+    @property
+    def resting(self) -> State:
+        """What the device shows, or would show, while nobody talks to it."""
+        return resting_state(muted=self.muted, failure=self.failure, words=self._ear.words is not None)
+
+    @property
+    def fit(self) -> State:
+        """The same for those who want a conversation: a broken wake word engine is in nobody else's way."""
+        return resting_state(muted=self.muted, failure=self._speaker_failure or self._failure)
+
+    def _wants_ear(self, failure: SpeakerError | None) -> bool:
+        """Whether the microphone is to be open at rest: for the wake words, unless the light cannot say so.
+
+        One that failed is tried until it works: nothing else would ever bring it back.
+        """
+        if self._ear.words is None or self.muted or self._speaker_failure:
+            return False
+        return failure is None or isinstance(failure, DeviceUnknown)
 
     def _rest(self, *, over: bool = False) -> None:
-        """Show the resting state, unless a conversation shows its own."""
-        if over or not self._talks.open:
-            self._set_state(resting_state(muted=self.muted, failure=self.failure))
+        """Show the resting state, unless a conversation shows its own; the light says so before the microphone opens."""
+        if self.talks.open and not over:
+            return
+        if not self._wants_ear(self._failure) and self._ear.open:
+            self._await(self._ear.close())
+            return
+        self._set_state(self.resting)
+        if self._wants_ear(self._failure):
+            self._ear.listen()
+
+    def _await(self, closing: Awaitable[None]) -> None:
+        """Close the microphone before the light says that nobody listens."""
+
+        async def close() -> None:
+            await closing
+            self._rest()
+
+        task = self._loop.create_task(close(), name="microphone closes")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def _set_state(self, state: State) -> None:
         if state is self.state:
             return
         check_transition(self.state, state)
-        number = self._talks.measures.conversations
-        logger.info("%s -> %s", self.state, state, extra=fields(STATE_CHANGED, STATE=state, CONVERSATION=number))
+        told = fields(STATE_CHANGED, STATE=state, CONVERSATION=self.talks.number)
+        logger.info("%s -> %s", self.state, state, extra=told)
         self.state = state
         self._show(state)
-
-    def _own_sound(self, name: str) -> tuple[bytes, float]:
-        return sounds.earcon(name), self._config.sounds.volume / 100
-
-    def _play_own(self, name: str) -> None:
-        pcm, gain = self._own_sound(name)
-        self.speaker.play(f"sound:{name}", pcm, NOTICE_TICKET, gain=gain)
-
-    def _notice(self, name: str) -> None:
-        """A spoken notice while no conversation is open: a press is never answered with silence."""
-
-        async def play() -> None:
-            pcm = await sounds.notice(name)
-            if self._talks.current is None:
-                self.speaker.play(f"notice:{name}", pcm, NOTICE_TICKET, gain=self._config.sounds.volume / 100)
-
-        if self._config.sounds.notices:
-            task = self._loop.create_task(play(), name="notice")
-            self._notices.add(task)
-            task.add_done_callback(self._notices.discard)
-        elif self._config.sounds.error:
-            self._play_own("error")
 
     # Status
 
     def status(self) -> dict[str, Any]:
         """Everything that is known, for machines."""
-        microphone = self._talks.microphone
+        microphone = self._ear.microphone
         return {
             "state": str(self.state),
             "failure": str(self.failure) if self.failure else None,
             "muted": self.muted,
-            "volume": self.volume,
+            "volume": self.speaker.volume,
             "up_s": round(time.monotonic() - self._started_s, 1),
-            "conversation": self._talks.status(),
-            "last_conversation": self._talks.last,
+            "conversation": self.talks.status(),
+            "last_conversation": self.talks.last,
             "microphone": _card(microphone),
             "speaker": _card(self.speaker),
             "levels_dbfs": {
                 "microphone": round(microphone.level_dbfs(), 1),
                 "speaker": round(self.speaker.level_dbfs(), 1),
             },
-            "measures": self._talks.measures.as_dict(),
+            "remembered_greetings": asdict(self._store.counters),
+            "measures": self.talks.measures.as_dict(),
         }
-
-    def status_text(self) -> str:
-        """The same in short, for people."""
-        return as_text(self.status())
 
 
 def _card(card: Microphone | Speaker) -> dict[str, Any]:

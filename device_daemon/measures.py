@@ -1,18 +1,25 @@
-"""What is counted and timed, for `status` and for each conversation's line in the journal."""
+"""What is counted and timed, for `status` and for each conversation's line in the journal.
+
+Each conversation has measures of its own; `status` shows those of the last hundred together.
+"""
 
 from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
+from itertools import chain
 
 SAMPLES_KEPT = 100
+CONVERSATIONS_KEPT = 100
 
 
 @dataclass(slots=True)
 class Latency:
-    """The last hundred values of one latency, in milliseconds."""
+    """One latency, in milliseconds: the last hundred values of a conversation, and those of the ones before it."""
 
     samples_ms: deque[float] = field(default_factory=lambda: deque(maxlen=SAMPLES_KEPT))
+    before_ms: deque[tuple[float, ...]] = field(default_factory=lambda: deque(maxlen=CONVERSATIONS_KEPT))
+    """One entry for each earlier conversation that had values."""
 
     def add(self, seconds: float) -> float:
         """Record a span given in seconds; returns it in milliseconds."""
@@ -22,9 +29,9 @@ class Latency:
 
     def summary(self) -> dict[str, float]:
         """Count, median, 95th percentile and maximum in milliseconds; empty if nothing was measured."""
-        if not self.samples_ms:
+        ordered = sorted(chain(self.samples_ms, *self.before_ms))
+        if not ordered:
             return {}
-        ordered = sorted(self.samples_ms)
         last = len(ordered) - 1
         return {
             "count": len(ordered),
@@ -36,7 +43,7 @@ class Latency:
 
 @dataclass(slots=True)
 class Measures:
-    """Of this run of the daemon, over all conversations."""
+    """Of one conversation or, joined, of all in this run of the daemon."""
 
     conversations: int = 0
     greetings_heard: int = 0
@@ -54,6 +61,25 @@ class Measures:
     """From the capture of the first sample of a message to the message handed to the socket."""
     turn_to_answer: Latency = field(default_factory=Latency)
     """From the service's speech_stopped to the first audible sample of the answer."""
+
+    def join(self, later: Measures) -> None:
+        """Add what a later conversation measured."""
+        for name in self.__slots__:
+            mine, its = getattr(self, name), getattr(later, name)
+            if isinstance(mine, Latency):
+                mine.before_ms.extend(its.before_ms)
+                if its.samples_ms:
+                    mine.before_ms.append(tuple(its.samples_ms))
+            else:
+                setattr(self, name, mine + its)
+
+    def in_short(self) -> list[str]:
+        """The medians of what was measured, for a line in the journal."""
+        return [
+            f"{name.replace('_', ' ')} {summary['median_ms']:g} ms"
+            for name in self.__slots__
+            if isinstance(value := getattr(self, name), Latency) and (summary := value.summary())
+        ]
 
     def as_dict(self) -> dict[str, object]:
         """Counters and latencies by name, ready for JSON."""

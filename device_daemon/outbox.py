@@ -36,7 +36,7 @@ class Outbox:
         self._dropped_bytes = 0
         self._entries: deque[Message | Spoken] = deque()
         self._audio_bytes = 0
-        self._filled = asyncio.Event()
+        self._sender: asyncio.Future[None] | None = None  # the sender waits for it while nothing is due
 
     @property
     def dropped_ms(self) -> int:
@@ -46,7 +46,7 @@ class Outbox:
     def put(self, message: Message) -> None:
         """Send it after everything that was put before."""
         self._entries.append(message)
-        self._filled.set()
+        self._wake_sender()
 
     def put_audio(self, pcm: bytes, since_s: float | None) -> None:
         """Send microphone audio (24 kHz mono S16LE) after everything that was put before."""
@@ -58,13 +58,13 @@ class Outbox:
             self._entries.append(Spoken(pcm, since_s))
         while self._audio_bytes > AUDIO_LIMIT_MS * BYTES_PER_MS:
             self._drop_oldest_audio()
-        if self._due():
-            self._filled.set()
+        self._wake_sender()
 
     async def take(self) -> Message | Spoken:
         """The next thing to send: a message, or as much audio as there is up to the burst size."""
-        while not self._filled.is_set():  # `clear` may come between the waking of this task and its turn
-            await self._filled.wait()
+        while not self._due():  # again: `clear` may come between the waking of this task and its turn
+            self._sender = asyncio.get_running_loop().create_future()
+            await self._sender
         first = self._entries.popleft()
         if isinstance(first, Spoken):
             parts = [first.pcm]
@@ -77,15 +77,16 @@ class Outbox:
                 self._entries.popleft()
             self._audio_bytes -= size
             first = Spoken(b"".join(parts), first.since_s)
-        if not self._due():
-            self._filled.clear()
         return first
 
     def clear(self) -> None:
         """Forget everything: the connection it was for is gone."""
         self._entries.clear()
         self._audio_bytes = 0
-        self._filled.clear()
+
+    def _wake_sender(self) -> None:
+        if self._sender is not None and not self._sender.done() and self._due():
+            self._sender.set_result(None)
 
     def _due(self) -> bool:
         if not self._entries:

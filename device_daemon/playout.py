@@ -7,10 +7,24 @@ and only the answer to the newest one says that nothing is left to hear.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Final, NamedTuple
 
 from device_daemon.audio.pcm import BYTES_PER_MS
 from device_daemon.commands import Flush, Play, Sound, Truncate
 from device_daemon.events import Flushed, Silent, Started
+
+MEMORY: Final = "memory"
+"""Stands for the response and the item where the sound is remembered: the service knows of neither."""
+
+
+class Cut(NamedTuple):
+    """What became of an item that a flush took away."""
+
+    truncate: Truncate | None
+    """What to tell the service; None of an item that it does not know."""
+    response_id: str
+    share: float
+    """How much of it was heard, 0..1."""
 
 
 @dataclass(slots=True)
@@ -26,6 +40,8 @@ class Playout:
     """Tickets, the items of the response that may be heard, and whether the speaker still sounds."""
 
     sounding: bool = False
+    reciting: bool = False
+    """What sounds, or is about to, is remembered sound: the service does not know of it."""
     quiet_since_s: float = 0.0
     """When the speaker fell silent (time.monotonic); means something only while not `sounding`."""
     expected_end_s: float = 0.0
@@ -41,6 +57,11 @@ class Playout:
         item.received_bytes += len(pcm)
         self._expect(now, len(pcm) / (BYTES_PER_MS * 1000))
         return Play(item_id, pcm, self._next())
+
+    def recite(self, pcm: bytes, now: float) -> Play:
+        """Queue remembered sound."""
+        self.reciting = True
+        return self.play(MEMORY, MEMORY, 0, pcm, now)
 
     def sound(self, name: str, now: float) -> Sound:
         """Queue one of the device's own short sounds."""
@@ -63,8 +84,9 @@ class Playout:
 
     def forget_items(self) -> None:
         """The items belong to a session that is gone: there is nobody to tell how much of them was heard."""
-        self._items.clear()
-        self._cut.clear()
+        for items in (self._items, *self._cut.values()):
+            for item_id in items.keys() - {MEMORY}:
+                del items[item_id]
 
     def silent(self, event: Silent) -> bool:
         """True if this answers the newest order: the room is quiet now."""
@@ -75,11 +97,11 @@ class Playout:
         self._items = dict(list(self._items.items())[-1:])
         return True
 
-    def flushed(self, event: Flushed) -> list[tuple[Truncate, str, float]]:
-        """Truncations to send, each with its response id and the share of the item that was heard (0..1)."""
+    def flushed(self, event: Flushed) -> list[Cut]:
+        """The items of which something was not heard; remembered sound in any case."""
         if event.ticket == self._ticket:
             self._quiet(event.at_s)
-        truncations = []
+        cuts = []
         for item_id, item in self._cut.pop(event.ticket, {}).items():
             received_ms = item.received_bytes // BYTES_PER_MS
             if item_id == event.source:
@@ -87,13 +109,16 @@ class Playout:
             else:
                 # Items sound one after the other: what began before the audible one was heard to its end.
                 heard_ms = received_ms if item.started else 0
-            if heard_ms < received_ms:
+            if item_id == MEMORY:
+                cuts.append(Cut(None, MEMORY, heard_ms / received_ms))
+            elif heard_ms < received_ms:
                 truncate = Truncate(item_id, item.content_index, heard_ms)
-                truncations.append((truncate, item.response_id, heard_ms / received_ms))
-        return truncations
+                cuts.append(Cut(truncate, item.response_id, heard_ms / received_ms))
+        return cuts
 
     def _quiet(self, at_s: float) -> None:
-        self.sounding, self.quiet_since_s = False, at_s
+        self.sounding = self.reciting = False
+        self.quiet_since_s = at_s
 
     def _expect(self, now: float, seconds: float) -> None:
         self.expected_end_s = max(self.expected_end_s, now) + seconds if self.sounding else now + seconds

@@ -1,30 +1,38 @@
-"""What a button asks of the host: a press acts at once, but while muted only a hold may end the mute."""
+"""What buttons ask of the desk: a press acts at once, but while muted only a hold may end the mute."""
 
 from __future__ import annotations
 
 import contextlib
 
 from device_daemon.control import Refused
-from device_daemon.host import Host
+from device_daemon.desk import Desk
 
 
 class Presses:
     """One button's presses, releases and holds, in that order for each time it is pushed."""
 
-    def __init__(self, host: Host, greeting: str, trigger: str) -> None:
-        self._host = host
+    def __init__(self, desk: Desk, greeting: str, trigger: str) -> None:
+        self._desk = desk
         self._greeting = greeting
         self._trigger = trigger
         self._waiting_since_s: float | None = None
 
     def pressed(self, at_s: float) -> None:
         """Act at once; but while muted it may become the hold that unmutes, so wait for what follows."""
-        if self._host.muted:
+        if self._desk.muted:
             self._waiting_since_s = at_s
         else:
             self._press(at_s)
 
-    def released(self) -> None:
+    def pressed_twice(self, at_s: float) -> None:
+        """Say the last answer again; while muted it is a press like any other."""
+        if self._desk.muted:
+            self._waiting_since_s = at_s
+            return
+        with contextlib.suppress(Refused):
+            self._desk.pressed_twice(at_s, self._greeting, self._trigger)
+
+    def released(self, _at_s: float) -> None:
         """A short press while muted is answered with the reason why nothing happens."""
         if self._waiting_since_s is not None:
             self._press(self._waiting_since_s)
@@ -34,8 +42,29 @@ class Presses:
         """Mute, or unmute."""
         self._waiting_since_s = None
         with contextlib.suppress(Refused):  # the hardware switch wins; its light says so already
-            self._host.hold()
+            self._desk.hold()
 
     def _press(self, at_s: float) -> None:
         with contextlib.suppress(Refused):  # the person hears the reason as a notice
-            self._host.press(at_s, self._greeting, self._trigger)
+            self._desk.press(at_s, self._greeting, self._trigger)
+
+
+class PushToTalk:
+    """A button that is held while somebody talks."""
+
+    def __init__(self, desk: Desk, greeting: str, trigger: str) -> None:
+        self._desk = desk
+        self._greeting = greeting
+        self._trigger = trigger
+
+    def pressed(self, at_s: float) -> None:
+        """Listen from now on, and say at once if that cannot be."""
+        with contextlib.suppress(Refused):
+            self._desk.talk_begins(at_s, self._greeting, self._trigger)
+
+    def released(self, at_s: float) -> None:
+        """The turn is over."""
+        self._desk.talk_ends(at_s)
+
+    def held(self) -> None:
+        """Holding is what this button is for."""

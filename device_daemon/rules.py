@@ -22,6 +22,10 @@ class Rules:
     max_duration_s: float = 900.0
     interruptible: bool = True
     half_duplex: bool = False
+    echo_by_service: bool = True
+    """The service takes the echo away, and knows only what it sent itself: nothing else may be talked over."""
+    push_to_talk: bool = False
+    """A person is heard while the button is held, and at no other time."""
     ready_sound: bool = True
     error_sound: bool = True
 
@@ -41,7 +45,7 @@ class Patience:
     stall_s: float = 5.0
     """In the middle of a response, with nothing left to play."""
     turn_s: float = 120.0
-    """A person's turn that the service never ends, as with a television."""
+    """A person's turn that never ends, as with a television, or a button that something lies on."""
 
 
 class Reason(StrEnum):

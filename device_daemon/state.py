@@ -18,32 +18,39 @@ class State(StrEnum):
     LISTENING = "listening"
     THINKING = "thinking"
     SPEAKING = "speaking"
+    WAITING = "waiting"
+    WAKE_WORD = "wake-word"
     MUTED = "muted"
     OFFLINE = "offline"
     NO_CLOCK = "no-clock"
     ERROR = "error"
 
 
-IN_CONVERSATION = frozenset({State.CONNECTING, State.GREETING, State.LISTENING, State.THINKING, State.SPEAKING})
-"""States of an open conversation. The microphone is open in these and in no other: their lights say so."""
+MICROPHONE_OPEN = frozenset(
+    {State.CONNECTING, State.GREETING, State.LISTENING, State.THINKING, State.SPEAKING, State.WAKE_WORD}
+)
+"""The microphone may be open in these and in no other: their lights say so."""
 
-RESTING = frozenset({State.IDLE, State.MUTED, State.OFFLINE, State.NO_CLOCK, State.ERROR})
+IN_CONVERSATION = MICROPHONE_OPEN - {State.WAKE_WORD} | {State.WAITING}
+"""States of an open conversation."""
+
+RESTING = frozenset({State.IDLE, State.WAKE_WORD, State.MUTED, State.OFFLINE, State.NO_CLOCK, State.ERROR})
 """States that may last: a press leaves each of them."""
+
+_OPENING = frozenset({State.CONNECTING, State.GREETING})
+"""A conversation begins with calling the service or, with a remembered greeting, with speaking."""
 
 TRANSITIONS: dict[State, frozenset[State]] = {
     State.STARTING: RESTING,
-    State.IDLE: RESTING | {State.CONNECTING},
-    # A service that speaks at once, or a reconnect during an answer, may skip the greeting.
-    State.CONNECTING: RESTING | {State.GREETING, State.LISTENING},
-    State.GREETING: RESTING | {State.CONNECTING, State.LISTENING},
-    State.LISTENING: RESTING | {State.CONNECTING, State.THINKING, State.SPEAKING},
-    State.THINKING: RESTING | {State.CONNECTING, State.LISTENING, State.SPEAKING},
-    State.SPEAKING: RESTING | {State.CONNECTING, State.LISTENING, State.THINKING},
     # An announcement needs no microphone, so it may be made while muted.
-    State.MUTED: RESTING | {State.CONNECTING},
-    State.OFFLINE: RESTING | {State.CONNECTING},
-    State.NO_CLOCK: RESTING | {State.CONNECTING},
-    State.ERROR: RESTING | {State.CONNECTING},
+    **dict.fromkeys(RESTING, RESTING | _OPENING),
+    # A service that speaks at once, or a reconnect during an answer, may skip the greeting.
+    State.CONNECTING: RESTING | {State.GREETING, State.LISTENING, State.THINKING, State.WAITING},
+    State.GREETING: RESTING | {State.CONNECTING, State.LISTENING, State.SPEAKING, State.WAITING},
+    State.LISTENING: RESTING | {*_OPENING, State.THINKING, State.SPEAKING, State.WAITING},
+    State.THINKING: RESTING | {State.CONNECTING, State.LISTENING, State.SPEAKING, State.WAITING},
+    State.SPEAKING: RESTING | {State.CONNECTING, State.LISTENING, State.THINKING, State.WAITING},
+    State.WAITING: RESTING | {*_OPENING, State.LISTENING, State.THINKING, State.SPEAKING},
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -104,15 +104,21 @@ class Microphone:
             self._thread.negotiated = self._negotiated
             self._thread.start(after=self._closing)
 
-    async def close(self) -> None:
-        """Stop capturing and close the device; no callback comes after the call. Does nothing if it is closed."""
-        thread = self._thread
+    def close(self) -> Awaitable[None]:
+        """Stop capturing and close the device; no callback comes after the call. Does nothing if it is closed.
+
+        Await what it returns: then the device is closed. `open` may be called before that.
+        """
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            thread.handover.close()
+            self._negotiated = thread.negotiated
+            self._closing = thread
+        return self._closed(thread)
+
+    async def _closed(self, thread: _CaptureThread | None) -> None:
         if thread is None:
             return
-        thread.handover.close()
-        self._negotiated = self.negotiated
-        self._thread = None
-        self._closing = thread
         await thread.stop()
         self._before += thread.counters
         if self._closing is thread:

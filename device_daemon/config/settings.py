@@ -11,7 +11,9 @@ from typing import Annotated, Any, Literal, get_args
 
 from msgspec import Meta, Struct, field
 
+from device_daemon.config import times
 from device_daemon.state import State
+from device_daemon.triggers.hours import TIME_PATTERN
 
 NO_GREETING = "none"
 """What a trigger names to have the speaker listen at once; no greeting may be called so."""
@@ -25,11 +27,39 @@ Periods = Annotated[int, Meta(ge=2, le=32)]
 
 TurnDetection = Annotated[
     dict[str, Any],
-    Meta(extra={"allowed": "a mapping such as {type: azure_semantic_vad} (push-to-talk is not known in this version)"}),
+    Meta(extra={"allowed": "a mapping such as {type: azure_semantic_vad} (push-to-talk is the mode of a button)"}),
 ]
 
-PatternName = Literal["off", "on", "blink", "slow-blink", "double-blink", "pulse", "breathe", "tick", "flicker"]
+TimeOfDay = Annotated[
+    str,
+    Meta(
+        pattern=times.TIME_OF_DAY,
+        extra={"allowed": 'a time from "00:00" to "23:59"', "meant": times.meant_time},
+    ),
+]
+Span = Annotated[
+    str,
+    Meta(
+        pattern=times.SPAN,
+        extra={"allowed": 'two times such as "07:00-22:00"', "meant": times.meant_span},
+    ),
+]
+Weekdays = Annotated[
+    str,
+    Meta(
+        pattern=times.WEEKDAYS,
+        extra={"allowed": "daily, or days and ranges such as mon-fri or sat,sun", "meant": times.meant_weekdays},
+    ),
+]
+
+PatternName = Literal[
+    "off", "on", "blink", "slow-blink", "double-blink", "triple-blink", "pulse", "breathe", "tick", "flicker", "wink"
+]
 PATTERN_NAMES: tuple[str, ...] = get_args(PatternName)
+
+# For editors only: trigger_checks has better words for what does not match.
+TimeText = Annotated[str, Meta(extra_json_schema={"pattern": f"^{TIME_PATTERN}$"})]
+HoursText = Annotated[str, Meta(extra_json_schema={"pattern": f"^{TIME_PATTERN}-{TIME_PATTERN}$"})]
 
 
 class Agent(Struct, frozen=True, forbid_unknown_fields=True):
@@ -70,6 +100,8 @@ class Service(Struct, frozen=True, forbid_unknown_fields=True):
     """How the service cleans the sound of the microphone."""
     transcription: bool = False
     """Have the service write down what people say."""
+    standby: Literal["off", "after-conversation", "always"] = "off"
+    """Keep a session ready for the next press: not at all, for some minutes after a conversation, or always."""
     proxy: Text | None = None
     """An HTTP proxy on the way to the service, http://host:port."""
 
@@ -99,7 +131,7 @@ class Greeting(Struct, frozen=True, forbid_unknown_fields=True):
     voice: Text | None = None
     """The voice of this greeting, if not that of the service."""
     cache: bool = True
-    """Whether the spoken greeting may be kept for the next time; in this version the service speaks it each time."""
+    """Keep what the service spoke and play it at once the next time; false has the service speak it each time."""
 
 
 class ButtonTrigger(Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="button"):
@@ -115,9 +147,50 @@ class ButtonTrigger(Struct, frozen=True, forbid_unknown_fields=True, tag_field="
     """A press counts if it lasts so many milliseconds."""
     hold_s: Annotated[float, Meta(ge=0.3, le=10)] = 1.0
     """Holding the button for so many seconds mutes."""
+    mode: Literal["press", "push-to-talk"] = "press"
+    """press: a press opens a conversation; push-to-talk: a person is heard while the button is held."""
 
 
-Trigger = ButtonTrigger
+class WakeWordTrigger(Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="wake-word"):
+    """A word that the device listens for by itself; nothing leaves it before the word."""
+
+    word: Text
+    """The word's name, such as okay_nabu."""
+    greeting: Text = NO_GREETING
+    """The greeting it begins with, or none: what is said in the same breath is heard."""
+    sensitivity: Annotated[float, Meta(ge=0, le=1)] = 0.5
+    """From 0 (only when it is said clearly) to 1 (also when something only sounds like it)."""
+    refractory_s: Seconds = 2.0
+    """How long after the word it is not listened for again."""
+
+
+class MotionTrigger(Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="motion"):
+    """A motion sensor on a pin: greets who walks past."""
+
+    pin: Pin
+    """The sensor's output."""
+    greeting: Text = NO_GREETING
+    """The greeting it begins with, or none."""
+    cooldown_s: Annotated[float, Meta(ge=0, le=86_400)] = 600.0
+    """How many seconds it opens nothing after a conversation, whoever began that."""
+    between: Span | None = None
+    """Only from the first of two times to just before the second, such as "07:00-22:00"; over midnight too."""
+    active_high: bool = True
+    """False for a sensor that pulls its output low when it sees somebody."""
+
+
+class ScheduleTrigger(Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="schedule"):
+    """A time of the day at which the speaker begins a conversation."""
+
+    at: TimeOfDay
+    """When, in the device's time zone, such as "07:30"."""
+    days: Weekdays = "daily"
+    """On which days: daily, a range such as mon-fri, or a list such as sat,sun."""
+    greeting: Text = NO_GREETING
+    """The greeting it begins with, or none."""
+
+
+Trigger = ButtonTrigger | WakeWordTrigger | MotionTrigger | ScheduleTrigger
 """Further kinds join with `|`; their tag is what the file's `type` says."""
 
 
@@ -270,8 +343,10 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     def default_greeting(self) -> str:
         """Name of the greeting for a press that comes from no trigger (the control socket), or `none`.
 
-        It is what the first trigger says; without triggers, the greeting called `welcome` if there is one.
+        It is what the first button says; without a button, the first trigger; without triggers, the greeting called
+        `welcome` if there is one.
         """
-        if self.triggers:
-            return self.triggers[0].greeting
+        buttons = [trigger for trigger in self.triggers if isinstance(trigger, ButtonTrigger)]
+        for trigger in (*buttons, *self.triggers):
+            return trigger.greeting
         return "welcome" if "welcome" in self.greetings else NO_GREETING

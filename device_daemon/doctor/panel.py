@@ -123,7 +123,14 @@ async def look_at_button(button: ButtonTrigger, person: Person, config_path: Pat
         yield ok(name, "can be read, and is not pressed")
         return
     pressed = asyncio.Event()
-    watched = Button(button, loop=loop, on_press=lambda _: pressed.set(), on_release=_nothing, on_hold=_nothing)
+    watched = Button(
+        button,
+        loop=loop,
+        on_press=lambda _: pressed.set(),
+        on_double=lambda _: None,
+        on_release=lambda _: None,
+        on_hold=lambda: None,
+    )
     try:
         person.tell(f"press the {name} now")
         async with asyncio.timeout(PRESS_DEADLINE_S):
@@ -173,7 +180,3 @@ def _colours(light: Light) -> tuple[Colour, ...]:
     if isinstance(light, Led | PwmLed):
         return (COLOURS["white"], COLOURS["white"])
     return ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
-
-
-def _nothing() -> None:
-    """A release, or a hold, says nothing more."""

@@ -69,9 +69,13 @@ def _steps(*frames_and_levels: tuple[int, float]) -> tuple[float, ...]:
     return tuple(level for frames, level in frames_and_levels for _ in range(frames))
 
 
-def _waves(frames: int, *beats: int, lowest: float = 0.0, sharpness: int = 1) -> tuple[float, ...]:
-    """Return cosines of so many `beats` laid over each other, between `lowest` and 1, brightest first."""
-    sums = [sum(math.cos(2 * math.pi * beat * i / frames) for beat in beats) / len(beats) for i in range(frames)]
+def _waves(frames: int, *beats: int, lowest: float = 0.0, sharpness: int = 1, every: int = 1) -> tuple[float, ...]:
+    """Return cosines of so many `beats` laid over each other, between `lowest` and 1, brightest first.
+
+    They change with every `every`-th frame only: each change wakes the program up.
+    """
+    places = [i - i % every for i in range(frames)]
+    sums = [sum(math.cos(2 * math.pi * beat * i / frames) for beat in beats) / len(beats) for i in places]
     dimmest = min(sums)
     return tuple(lowest + (1 - lowest) * ((value - dimmest) / (1 - dimmest)) ** sharpness for value in sums)
 
@@ -83,10 +87,13 @@ PATTERNS: dict[str, Pattern] = {
     # Mostly dark: someone who knows that a lit light means "I hear you" must not take it for that.
     "slow-blink": Pattern(_steps((7, 1.0), (68, 0.0)), "one short wink every three seconds"),
     "double-blink": Pattern(_steps((3, 1.0), (3, 0.0), (3, 1.0), (29, 0.0)), "two quick winks, then a pause"),
+    "triple-blink": Pattern(_steps(*(((3, 1.0), (6, 0.0)) * 3), (40, 0.0)), "three quick winks, then a pause"),
     "pulse": Pattern(_waves(30, 1, lowest=0.1, sharpness=2), "swells and fades about once a second, never quite dark"),
     "breathe": Pattern(_waves(100, 1), "swells and fades every four seconds"),
     "tick": Pattern(_steps((4, 1.0), (34, 0.0)), "a short wink every one and a half seconds, like a clock"),
-    "flicker": Pattern(_waves(60, 3, 5, lowest=0.2), "dances like a voice, mostly lit"),
+    # Half the frames are enough for what flickers, and it is what is shown for most of a conversation.
+    "flicker": Pattern(_waves(60, 3, 5, lowest=0.2, every=2), "dances like a voice, mostly lit"),
+    "wink": Pattern(_steps((46, 1.0), (4, 0.0)), "lit, and dark for a moment every two seconds"),
 }
 """Every pattern begins lit (a change of state is seen at once) and none flashes more than three times a second."""
 
@@ -111,6 +118,8 @@ TABLE: dict[State, Look] = {
     State.LISTENING: Look("on", "blue", "your turn: the microphone is open"),
     State.THINKING: Look("pulse", "blue", "working on an answer; the microphone is open"),
     State.SPEAKING: Look("flicker", "green", "answering; the microphone is open"),
+    State.WAITING: Look("triple-blink", "blue", "hold the button to talk; until then the microphone is closed"),
+    State.WAKE_WORD: Look("wink", "white", "listening for the word, on this device only: nothing leaves it"),
     State.IDLE: Look("off", "white", "waiting for a press; the microphone is closed"),
 }
 """The first that is so is shown: being muted hides everything else, being idle hides nothing.

@@ -7,15 +7,16 @@ from collections.abc import Callable, Sequence
 
 from device_daemon.config.settings import ButtonTrigger
 from device_daemon.triggers.contact import Contact
-from device_daemon.triggers.gesture import Gesture, GestureMachine, Hold, Press, Release
+from device_daemon.triggers.gesture import DoublePress, Gesture, GestureMachine, Hold, Press, Release
 
 
 class Button:
     """A push button, debounced.
 
-    `on_press(at_s)` gets the time.monotonic() of the press's first edge and is called `debounce_ms` later; `on_hold`
-    once the button has been down for `hold_s`; `on_release` once after each press, held or not. All are called in
-    the loop's thread. Raises PinUnusable if the pin cannot be had.
+    `on_press(at_s)` gets the time.monotonic() of the press's first edge and is called `debounce_ms` later; so does
+    `on_double`, which takes its place for the second of two quick presses; `on_hold` is called once the button has been
+    down for `hold_s`; `on_release(at_s)` once after each press, held or not, with the time of the first edge of letting
+    go. All are called in the loop's thread. Raises PinUnusable if the pin cannot be had.
     """
 
     def __init__(
@@ -24,11 +25,13 @@ class Button:
         *,
         loop: asyncio.AbstractEventLoop,
         on_press: Callable[[float], None],
-        on_release: Callable[[], None],
+        on_double: Callable[[float], None],
+        on_release: Callable[[float], None],
         on_hold: Callable[[], None],
     ) -> None:
         self._loop = loop
         self._on_press = on_press
+        self._on_double = on_double
         self._on_release = on_release
         self._on_hold = on_hold
         self._timer: asyncio.TimerHandle | None = None
@@ -62,10 +65,12 @@ class Button:
             match gesture:
                 case Press(at_s):
                     self._on_press(at_s)
+                case DoublePress(at_s):
+                    self._on_double(at_s)
                 case Hold():
                     self._on_hold()
-                case Release():
-                    self._on_release()
+                case Release(at_s):
+                    self._on_release(at_s)
 
     def _cancel_timer(self) -> None:
         if self._timer is not None:

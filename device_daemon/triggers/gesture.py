@@ -1,16 +1,24 @@
-"""From the edges of a bouncing contact to press, hold and release, as a pure machine: edges and time in, gestures out.
+"""From the edges of a bouncing contact to press, double press, hold and release, as a pure machine.
+
+Edges and time in, gestures out.
 
 A press counts from its first edge, but only once the contact is still closed `debounce_s` later: a spark of
 interference is no press, and a real one loses a few milliseconds. A release has no such hurry and waits until the
 contact has been open for `RELEASE_QUIET_S`: a worn button's late bounces would otherwise be a second press.
+
+A press acts at once. The second of two quick ones is told as a double press: whoever takes it amends what the first one
+did, so that nobody who presses once has to wait for a second press that does not come.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum, auto
+from math import inf
 
 RELEASE_QUIET_S = 0.02
+DOUBLE_PRESS_S = 0.4
+"""From one press to the next, for them to be a double press."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,16 +29,25 @@ class Press:
 
 
 @dataclass(frozen=True, slots=True)
+class DoublePress:
+    """The button went down again, at `at_s`, soon after a `Press`. The next one is a Press in any case."""
+
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Hold:
-    """The button has been down for `hold_s` since `Press`; it may stay down for longer."""
+    """The button has been down for `hold_s`; it may stay down for longer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """The button is up again. Every Press is followed by exactly one."""
+    """The button was let go at `at_s`, the time of the first edge. Every Press and DoublePress is followed by one."""
+
+    at_s: float
 
 
-Gesture = Press | Hold | Release
+Gesture = Press | DoublePress | Hold | Release
 
 
 class _Phase(Enum):
@@ -56,6 +73,8 @@ class GestureMachine:
         self._closed = False
         self._edge_at_s = 0.0
         self._pressed_at_s = 0.0
+        self._opened_at_s = -inf  # for good, as far as known; bounces that follow do not make it later
+        self._first_at_s = -inf  # of the press that a second one would make a double press
         self.phantoms = 0
 
     @property
@@ -74,6 +93,9 @@ class GestureMachine:
         """Take note that the contact closed or opened at `at_s`; return what is known by then."""
         gestures = self.tick(at_s)
         if closed is not self._closed:
+            bounces = self._opened_at_s >= self._pressed_at_s and at_s - self._edge_at_s < self._release_quiet_s
+            if not closed and not bounces:
+                self._opened_at_s = at_s
             self._closed = closed
             self._edge_at_s = at_s
             if closed and self._phase is _Phase.UP:
@@ -93,6 +115,10 @@ class GestureMachine:
         match self._phase, self._closed:
             case _Phase.UNSURE, True:
                 self._phase = _Phase.DOWN
+                if self._pressed_at_s - self._first_at_s <= DOUBLE_PRESS_S:
+                    self._first_at_s = -inf
+                    return [DoublePress(self._pressed_at_s)]
+                self._first_at_s = self._pressed_at_s
                 return [Press(self._pressed_at_s)]
             case _Phase.UNSURE, False:
                 self._phase = _Phase.UP
@@ -100,7 +126,8 @@ class GestureMachine:
                 return []
             case _Phase.DOWN, True:
                 self._phase = _Phase.HELD
+                self._first_at_s = -inf  # who held it did not begin a double press
                 return [Hold()]
             case _:
                 self._phase = _Phase.UP
-                return [Release()]
+                return [Release(self._opened_at_s)]

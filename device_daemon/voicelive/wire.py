@@ -106,8 +106,9 @@ def _failure_text(detail: Any) -> str:
 def encode(message: do.Message, session: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The wire's messages for one of ours, in order; `session` is what session.update asks for."""
     match message:
-        case do.UpdateSession():
-            return [{"type": "session.update", "session": dict(session)}]
+        case do.UpdateSession(push_to_talk):
+            turns = {"turn_detection": None} if push_to_talk else {}
+            return [{"type": "session.update", "session": {**session, **turns}}]
         case do.RequestGreeting(opening, event_id):
             return _greeting(opening.text, event_id, opening.voice, ask_model=opening.ask_model)
         case do.Recall(role, text):
@@ -124,6 +125,12 @@ def encode(message: do.Message, session: Mapping[str, Any]) -> list[dict[str, An
             ]
         case do.CancelResponse(response_id):
             return [{"type": "response.cancel", "response_id": response_id}]
+        case do.CommitAudio():
+            return [{"type": "input_audio_buffer.commit"}]
+        case do.RequestReply(event_id):
+            return [{"type": "response.create", "event_id": event_id}]
+        case do.ClearAudio():
+            return [{"type": "input_audio_buffer.clear"}]
 
 
 def _greeting(text: str, event_id: str, voice_name: str | None, *, ask_model: bool) -> list[dict[str, Any]]:
@@ -144,7 +151,9 @@ def _item(role: str, kind: str, text: str) -> dict[str, Any]:
     return {"type": "conversation.item.create", "item": {"type": "message", "role": role, "content": content}}
 
 
-def append(pcm: bytes) -> dict[str, str]:
-    """Microphone audio (24 kHz mono S16LE) for the service's input buffer."""
-    audio = binascii.b2a_base64(pcm, newline=False).decode("ascii")
-    return {"type": "input_audio_buffer.append", "audio": audio}
+def append(pcm: bytes) -> bytes:
+    """The message that adds microphone audio (24 kHz mono S16LE) to the service's input buffer, ready to be sent.
+
+    Put together by hand: base64 needs no escapes, and there are fifty of them in a second.
+    """
+    return b'{"type":"input_audio_buffer.append","audio":"%b"}' % binascii.b2a_base64(pcm, newline=False)

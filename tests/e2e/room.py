@@ -101,6 +101,9 @@ class Room:
         }
         local = sections.get("service", {}).get("local")
         config = config_for(None if local else endpoint or self.service.endpoint, **(defaults | sections))
+        for greeting in config["greetings"].values():
+            # Else the speaker has it spoken ahead, in a session of its own: that has tests of its own.
+            greeting.setdefault("cache", False)
         config["service"].setdefault("turn_detection", {"type": "azure_semantic_vad", "silence_duration_ms": 200})
         async with running(self.folder / "speaker", config, self.card, environment) as device:
             yield device

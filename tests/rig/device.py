@@ -21,6 +21,7 @@ from typing import Any
 import yaml
 
 from device_daemon.control import ask
+from device_daemon.triggers.gesture import DOUBLE_PRESS_S
 from tests.rig.card import SimulatedCard
 
 DEADLINE_S = 20.0
@@ -57,6 +58,7 @@ class Device:
         self.states: list[Entered] = []
         self.pin_changes: list[PinChange] = []
         self.process = process
+        self._pressed_s = -DOUBLE_PRESS_S
         self._news = asyncio.Condition()
         self._waited_for = 0
         self._log_ended = False
@@ -72,9 +74,13 @@ class Device:
         return await self._finger("high", pin)
 
     async def press(self, pin: int = BUTTON_PIN) -> float:
-        """Push the button and let it go, and wait until the daemon took it for a press; returns when it was pushed."""
+        """Push the button and let it go, and wait until the daemon took it for a press; returns when it was pushed.
+
+        Not so soon after the press before that it would be a double press: nobody sees how a finger takes its time.
+        """
+        await asyncio.sleep(max(0.0, self._pressed_s + DOUBLE_PRESS_S + 0.05 - time.monotonic()))
         seen = self._presses()
-        at_s = await self._finger("tap", pin)
+        at_s = self._pressed_s = await self._finger("tap", pin)
         await self.wait_until(lambda: self._presses() > seen, "a press in the log")
         return at_s
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from itertools import pairwise
 
 import pytest
@@ -29,6 +29,13 @@ async def settle() -> None:
     """Let every task run as far as it gets without further events; nothing here waits for anything outside."""
     for _ in range(30):
         await asyncio.sleep(0)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Let tasks run, and threads that work for them, until it is so."""
+    async with asyncio.timeout(5):
+        while not condition():  # noqa: ASYNC110 - what is waited for has no event of its own
+            await asyncio.sleep(0)
 
 
 def period(number: int) -> Period:
@@ -146,6 +153,10 @@ class Room:
         """Flushes and the service's events, in the order in which they were dealt with."""
         self.client, self.speaker, self.measures = FakeClient(self.diary), FakeSpeaker(self.diary), Measures()
         self.states: list[State] = []
+        self.microphone: list[bool] = []
+        """Each time that it was to be opened (True) or closed."""
+        self.spoken: list[tuple[Opening, bytes]] = []
+        """Greetings to be remembered."""
         self.said: list[tuple[str, str]] = []
         self.conversation = Conversation(
             dialogue or Dialogue(opening, rules or Rules()),
@@ -155,7 +166,9 @@ class Room:
                 measures=self.measures,
                 own_sound=lambda _: OWN_SOUND,
                 on_state=self.states.append,
+                on_microphone=self.microphone.append,
                 on_said=lambda role, text: self.said.append((role, text)),
+                on_greeting_spoken=lambda opening, pcm: self.spoken.append((opening, pcm)),
             ),
             PRESSED_S,
         )

@@ -11,6 +11,7 @@ import pytest
 
 from device_daemon.config.settings import ButtonTrigger
 from device_daemon.errors import PinUnusable
+from device_daemon.triggers import gesture
 from device_daemon.triggers.button import Button
 
 pytestmark = pytest.mark.usefixtures("gpio")
@@ -24,13 +25,19 @@ class Owner:
     def __init__(self) -> None:
         self.told: asyncio.Queue[str] = asyncio.Queue()
         self.press_at_s = 0.0
+        self.release_at_s = 0.0
         self.threads: set[int] = set()
 
     def on_press(self, at_s: float) -> None:
         self.press_at_s = at_s
         self._tell("press")
 
-    def on_release(self) -> None:
+    def on_double(self, at_s: float) -> None:
+        self.press_at_s = at_s
+        self._tell("double press")
+
+    def on_release(self, at_s: float) -> None:
+        self.release_at_s = at_s
         self._tell("release")
 
     def on_hold(self) -> None:
@@ -63,6 +70,7 @@ def build(owner: Owner, buttons: list[Button], **settings: Any) -> Button:
         ButtonTrigger(**{"pin": 17, **settings}),
         loop=asyncio.get_running_loop(),
         on_press=owner.on_press,
+        on_double=owner.on_double,
         on_release=owner.on_release,
         on_hold=owner.on_hold,
     )
@@ -102,6 +110,38 @@ async def test_holding_the_button_is_told_after_the_press_and_before_the_release
     assert await owner.hears() == "hold"
     gpio.pin(17).drive_high()
     assert await owner.hears() == "release"
+
+
+async def test_the_second_of_two_quick_presses_is_told_as_a_double_press_with_its_own_times(
+    gpio: Any, owner: Owner, buttons: list[Button], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gesture, "DOUBLE_PRESS_S", 60.0)  # whatever else this machine has to do
+    build(owner, buttons)
+    gpio.pin(17).drive_low()
+    assert await owner.hears() == "press"
+    first_at_s = owner.press_at_s
+    gpio.pin(17).drive_high()
+    assert await owner.hears() == "release"
+    gpio.pin(17).drive_low()
+    assert await owner.hears() == "double press"
+    assert owner.press_at_s > owner.release_at_s > first_at_s
+    gpio.pin(17).drive_high()
+    assert await owner.hears() == "release"
+
+
+async def test_a_release_is_told_with_the_time_of_its_first_edge(
+    gpio: Any, owner: Owner, buttons: list[Button]
+) -> None:
+    build(owner, buttons, debounce_ms=100)
+    gpio.pin(17).drive_low()
+    assert await owner.hears() == "press"
+    before_s = time.monotonic()
+    gpio.pin(17).drive_high()
+    after_s = time.monotonic()
+    gpio.pin(17).drive_low()
+    gpio.pin(17).drive_high()
+    assert await owner.hears() == "release"
+    assert before_s <= owner.release_at_s <= after_s
 
 
 async def test_bounces_are_one_press(gpio: Any, owner: Owner, buttons: list[Button]) -> None:
@@ -186,6 +226,7 @@ async def test_an_edge_after_the_loop_was_closed_is_nobodys_business(gpio: Any, 
         ButtonTrigger(pin=17),
         loop=loop,
         on_press=owner.on_press,
+        on_double=owner.on_double,
         on_release=owner.on_release,
         on_hold=owner.on_hold,
     )

@@ -45,8 +45,11 @@ class Speaker:
             raise Refused(f"there is no greeting {name!r}")
         return self._do("greet", name)
 
-    def say(self, text: str) -> str:
-        return self._do("say", text)
+    def say(self, text: str, *, listen: bool) -> str:
+        return self._do("say", text, *(["and listen"] if listen else []))
+
+    def again(self) -> str:
+        return self._do("again")
 
     def stop(self) -> str:
         return self._do("stop")
@@ -76,6 +79,14 @@ class Speaker:
         ("stop", ("stop",)),
         ("greet welcome", ("greet", "welcome")),
         ("say  The dryer is done. ", ("say", "The dryer is done.")),
+        ("say --listen Shall I wait?", ("say", "Shall I wait?", "and listen")),
+        ("say Shall I wait? --listen", ("say", "Shall I wait?", "and listen")),
+        ("say the option --listen is one", ("say", "the option --listen is one")),
+        ("say --listen Twice? --listen", ("say", "Twice?", "and listen")),
+        ("say -- never say --listen", ("say", "never say --listen")),
+        ("say -- --listen", ("say", "--listen")),
+        ("say --listen -- -- or --listen", ("say", "-- or --listen", "and listen")),
+        ("again", ("again",)),
         ("mute on", ("mute", True)),
         ("mute off", ("mute", False)),
         ("volume 30", ("volume", 30)),
@@ -98,7 +109,11 @@ def test_the_status_for_machines_is_one_line_of_json() -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["", "dance", "press now", "mute", "mute maybe", "greet", "say", "volume", "PRESS", "status --xml"]
+    "line",
+    [
+        *("", "dance", "press now", "mute", "mute maybe", "greet", "volume", "PRESS", "status --xml", "again again"),
+        *("say", "say --listen", "say --", "say --listen --"),
+    ],
 )
 def test_what_is_no_request_is_refused_with_a_list_of_those_there_are(line: str) -> None:
     with pytest.raises(Refused, match=r"press, hold, greet NAME.*status --json"):
@@ -113,7 +128,24 @@ def test_a_volume_that_is_none_is_refused_and_nothing_changes(change: str) -> No
     assert speaker.done == []
 
 
-WORDS = st.sampled_from(["press", "hold", "greet", "say", "stop", "mute", "volume", "status", "on", "off", "welcome"])
+WORDS = st.sampled_from(
+    [
+        "press",
+        "hold",
+        "greet",
+        "say",
+        "again",
+        "stop",
+        "mute",
+        "volume",
+        "status",
+        "on",
+        "off",
+        "welcome",
+        "--",
+        "--listen",
+    ]
+)
 
 
 @given(st.text() | st.lists(WORDS | st.integers().map(str) | st.text(max_size=5)).map(" ".join))
@@ -127,6 +159,16 @@ def test_any_line_is_answered_or_refused(line: str) -> None:
     else:
         assert answer
         assert 0 <= speaker.volume <= 100
+
+
+@given(st.text().map(str.strip).filter(bool), st.booleans())
+@example("do not --listen", False)
+def test_a_text_that_somebody_else_wrote_is_said_as_it_is_and_never_opens_the_microphone(
+    text: str, listen: bool
+) -> None:
+    speaker = Speaker()
+    obey(speaker, f"say {'--listen ' if listen else ''}-- {text}", 0.0)
+    assert speaker.done == [("say", text, *(["and listen"] if listen else []))]
 
 
 # Over the socket
@@ -158,6 +200,21 @@ async def test_a_refusal_is_an_answer_that_says_why(speaker: Speaker, tmp_path: 
     assert await asked(tmp_path, "greet nobody") == "error: there is no greeting 'nobody'"
     assert await asked(tmp_path, " ") == "error: an empty request"
     assert speaker.done == []
+
+
+async def test_a_bug_behind_a_request_is_an_answer_too_and_the_next_request_is_served(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Broken(Speaker):
+        def status(self) -> dict[str, Any]:
+            return {"state": object()}
+
+    server = ControlSocket(tmp_path / "run" / "control.sock", Broken())
+    await server.start()
+    assert (await asked(tmp_path, "status --json")).startswith("error: a bug in this program: TypeError(")
+    assert "please report it" in caplog.text
+    assert await asked(tmp_path, "hold") == "ok: hold"
+    await server.close()
 
 
 async def test_only_the_user_and_the_group_may_open_the_socket(speaker: Speaker, tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ async def test_what_was_said_before_the_greeting_is_kept_up_to_a_bound_and_the_o
     room.conversation.microphone_periods([period(13), period(14)])
     await settle()
     assert room.in_order(room.connection.audio) == list(range(5, 15))
-    room.conversation.press()
+    room.conversation.person(on.Pressed())
     await room.end()
     assert room.measures.microphone_dropped_ms == 50
 
@@ -76,7 +76,7 @@ async def test_a_slow_network_drops_the_oldest_sound_and_it_is_counted(monkeypat
     numbers = room.in_order(room.connection.audio)
     assert numbers[:2] == [0, 1], "what was being sent"
     assert numbers[2:] == list(range(20, 30)), "and what the bound allows of the rest"
-    room.conversation.press()
+    room.conversation.person(on.Pressed())
     await room.end()
     assert room.measures.microphone_dropped_ms == 180
 
@@ -103,7 +103,7 @@ async def test_the_order_to_fall_silent_is_given_before_anything_else_happens() 
     room.connection.arrive(on.SpeechStarted())
     await settle()
     assert room.diary == ["flush", "SpeechStarted was dealt with"]
-    room.conversation.press()
+    room.conversation.person(on.Pressed())
     await room.end()
 
 
@@ -118,7 +118,7 @@ async def test_what_was_heard_of_an_interrupted_answer_reaches_the_service() -> 
     assert room.connection.messages[-1] == do.Truncate("i2", 0, 400)
     assert list(room.measures.speech_to_silence.samples_ms) == pytest.approx([12.0])
     assert room.measures.interruptions == 1
-    room.conversation.press()
+    room.conversation.person(on.Pressed())
     await room.end()
 
 
@@ -128,7 +128,7 @@ async def test_the_time_from_the_press_to_the_greeting_is_measured_once() -> Non
     assert list(room.measures.press_to_greeting.samples_ms) == pytest.approx([400.0])
     assert room.measures.greetings_heard == 1
     assert room.conversation.times.greeting_heard_s == 100.4
-    room.conversation.press()
+    room.conversation.person(on.Pressed())
     await room.end()
 
 
@@ -155,7 +155,7 @@ async def test_the_time_from_mouth_to_wire_counts_from_the_first_sample_of_a_mes
     (told_ms,) = room.measures.mouth_to_wire.samples_ms
     first_sample_s = period(0).captured_at_s - 0.01
     assert told_ms >= (before_s - first_sample_s) * 1000
-    room.conversation.press()
+    room.conversation.person(on.Pressed())
     await room.end()
 
 
@@ -170,7 +170,7 @@ async def test_states_words_and_sounds_are_passed_on() -> None:
     await settle()
     assert room.said == [("user", "Hi.")]
     assert room.states == [State.CONNECTING, State.LISTENING]
-    room.conversation.press()
+    room.conversation.person(on.Pressed())
     assert await room.end() == do.End(Reason.PRESSED)
 
 
@@ -233,7 +233,7 @@ async def test_a_goodbye_that_hangs_is_left_behind_in_time(
     monkeypatch.setattr(conversation_module, "GOODBYE_DEADLINE_S", 0.02)
     room = await Room().greeted()
     room.connection.may_close.clear()
-    room.conversation.press()
+    room.conversation.person(on.Pressed())
     assert await room.end() == do.End(Reason.PRESSED)
     assert "did not close in time" in caplog.text
     room.connection.may_close.set()
@@ -245,7 +245,7 @@ async def test_after_the_end_nothing_is_done_any_more() -> None:
     connection: FakeConnection = room.connection
     orders, sent = list(room.speaker.orders), list(connection.sent)
     assert room.conversation.over
-    room.conversation.press()
+    room.conversation.person(on.Pressed())
     room.conversation.microphone_periods([period(0), period(1)])
     connection.arrive(on.AudioDelta("r2", "i2", 0, SECOND))
     await settle()
@@ -258,7 +258,7 @@ async def test_what_a_connection_could_not_read_and_what_came_too_late_is_counte
     room.connection.unreadable = 3
     room.connection.arrive(on.SpeechStarted(), on.AudioDelta("r2", "i2", 0, SECOND))
     await settle()
-    room.conversation.press()
+    room.conversation.person(on.Pressed())
     await room.end()
     assert room.measures.unreadable_messages == 3
     assert room.measures.stale_deltas == 1

@@ -64,7 +64,7 @@ class Story:
 
 def test_the_first_message_is_session_update_and_the_greeting_follows_when_the_session_is_ready() -> None:
     story = Story()
-    assert story.commands == [do.Enter(State.CONNECTING), do.Connect(0.0)]
+    assert story.commands == [do.Enter(State.CONNECTING), do.Connect(0.0), do.OpenMicrophone()]
     story.then(on.Opened())
     assert story.sent() == [do.UpdateSession()]
     assert story.then(on.SessionCreated("s")) == []

@@ -8,9 +8,12 @@ from device_daemon import commands as do
 from device_daemon import events as on
 from device_daemon.dialogue import Dialogue
 from device_daemon.errors import AuthRefused, ConnectionLost, ServiceUnreachable, SessionEnded
+from device_daemon.floor import ECHO_TAIL_S
 from device_daemon.greeting import Opening
+from device_daemon.held_turn import COMMIT_AFTER_S
+from device_daemon.playout import MEMORY
 from device_daemon.rules import Hearing, Reason, Rules
-from device_daemon.state import IN_CONVERSATION, State
+from device_daemon.state import IN_CONVERSATION, MICROPHONE_OPEN, State, check_transition
 
 FAILURES = (ConnectionLost("lost"), ServiceUnreachable("gone"), SessionEnded("over"), AuthRefused("no"))
 OPENINGS = (
@@ -18,6 +21,8 @@ OPENINGS = (
     Opening("welcome", "Hello!"),
     Opening("firm", "Listen.", interruptible=False),
     Opening("tailored", "Greet them.", ask_model=True),
+    Opening("remembered", "Hello again!", pcm=bytes(48 * 500)),
+    Opening("remembered and firm", "Listen again.", interruptible=False, pcm=bytes(48 * 500)),
     Opening("announcement", "The dryer is done.", interruptible=False, announcement=True),
 )
 
@@ -41,32 +46,84 @@ class World(RuleBasedStateMachine):
         self.flushes: list[tuple[do.Flush, list[do.Play | do.Sound]]] = []
         self.last_ticket = 0
         self.connected = False
+        self.configured = False
+        self.state = State.IDLE
+        self.microphone_open = False
+        self.recited = 0
+        self.told: list[str] = []
+        self.reciting_until: int | None = None  # the ticket that ends what is recited
+        self.quiet_since_s = 0.0
+        self.held_since_s: float | None = None
+        self.released_s = 0.0
         self.end: do.End | None = None
 
     @initialize(
         opening=st.sampled_from(OPENINGS),
         interruptible=st.booleans(),
         half_duplex=st.booleans(),
+        echo_by_service=st.booleans(),
+        push_to_talk=st.booleans(),
     )
-    def begin(self, opening: Opening | None, interruptible: bool, half_duplex: bool) -> None:
+    def begin(
+        self,
+        opening: Opening | None,
+        interruptible: bool,
+        half_duplex: bool,
+        echo_by_service: bool,
+        push_to_talk: bool,
+    ) -> None:
         self.opening = opening
-        self.dialogue = Dialogue(opening, Rules(interruptible=interruptible, half_duplex=half_duplex))
+        self.rules = Rules(
+            interruptible=interruptible,
+            half_duplex=half_duplex,
+            echo_by_service=echo_by_service,
+            push_to_talk=push_to_talk and not (opening and opening.announcement),
+        )
+        self.dialogue = Dialogue(opening, self.rules)
         self.limit_s = self.now + 900.0
         self.obey(self.dialogue.start(self.now))
+        if self.rules.push_to_talk:
+            self.button_goes_down()
 
-    def obey(self, commands: list[do.Command]) -> None:
+    def obey(self, commands: list[do.Command]) -> None:  # noqa: C901, PLR0912, PLR0915 - one table of commands
         for command in commands:
             assert self.end is None, "nothing may follow the end"
             match command:
                 case do.Connect():
                     self.connected, self.made, self.greeting_asked = False, [], False
+                    self.configured = False
+                    self.told = []
+                case do.Enter(state):
+                    check_transition(self.state, state)
+                    self.state = state
+                case do.OpenMicrophone():
+                    assert not self.microphone_open
+                    self.microphone_open = True
+                case do.CloseMicrophone():
+                    assert self.microphone_open
+                    self.microphone_open = False
+                case do.Send(do.UpdateSession(push_to_talk)):
+                    assert push_to_talk is self.rules.push_to_talk
+                case do.Send(do.Recall(_, text)):
+                    assert self.configured
+                    self.told.append(text)
+                case do.Send(do.CommitAudio() | do.RequestReply() | do.ClearAudio()):
+                    assert self.rules.push_to_talk
+                    assert self.configured
                 case do.Send(do.RequestGreeting(opening)):
+                    assert self.configured
                     assert opening == self.opening
+                    assert not opening.pcm, "what is remembered is not asked for"
                     assert self.greetings_heard == 0, "asked for again after it was heard"
                     assert not self.greeting_asked, "asked for twice at once"
                     self.greeting_asked = True
                 case do.Send(do.Truncate(item_id, _, audio_end_ms)):
                     assert 0 <= audio_end_ms < self.received_ms[item_id]
+                case do.Play(do_item, pcm, ticket) if do_item == MEMORY:
+                    self.ordered(ticket)
+                    self.recited += 1
+                    self.received_ms[MEMORY] = self.received_ms.get(MEMORY, 0) + len(pcm) // 48
+                    self.queue.append(command)
                 case do.Play(item_id, pcm, ticket):
                     response_id = item_id.removeprefix("item-")
                     assert response_id not in self.interrupted, "stale sound"
@@ -103,6 +160,7 @@ class World(RuleBasedStateMachine):
     @precondition(lambda self: self.connected)
     @rule(greets_itself=st.sampled_from([False, False, False, True]))
     def session_updated(self, greets_itself: bool) -> None:
+        self.configured = True
         self.feed(on.SessionUpdated(greets_itself=greets_itself))
 
     @precondition(lambda self: self.connected)
@@ -168,7 +226,7 @@ class World(RuleBasedStateMachine):
     def start_of(self, entry: do.Play | do.Sound) -> None:
         if isinstance(entry, do.Play) and entry.item_id not in self.started:
             self.started.add(entry.item_id)
-            if entry.item_id.removeprefix("item-") in self.greetings:
+            if entry.item_id.removeprefix("item-") in self.greetings or (entry.item_id == MEMORY and self.greets):
                 self.greetings_heard += 1
             self.feed(on.Started(entry.item_id, self.now))
 
@@ -178,6 +236,7 @@ class World(RuleBasedStateMachine):
         for entry in list(self.queue):
             self.start_of(entry)
         self.queue = []
+        self.quiet_since_s = self.now
         self.feed(on.Silent(self.last_ticket, self.now))
 
     @precondition(lambda self: self.flushes)
@@ -187,13 +246,42 @@ class World(RuleBasedStateMachine):
         begun = [entry.item_id for entry in cut if isinstance(entry, do.Play) and entry.item_id in self.started]
         source = begun[-1] if begun else ""
         heard_ms = int(self.received_ms.get(source, 0) * share)
+        if flush.ticket == self.last_ticket:
+            self.quiet_since_s = self.now
         self.feed(on.Flushed(flush.ticket, source, heard_ms, self.now))
+
+    @rule()
+    def a_notice_of_before_falls_silent(self) -> None:
+        self.feed(on.Flushed(0, "notice:offline", 100, self.now))
 
     # The person, and time
 
     @rule()
     def press(self) -> None:
         self.feed(on.Pressed())
+
+    @rule()
+    def wake_word(self) -> None:
+        before = self.end
+        self.feed(on.Called())
+        if before is None and not (self.opening and self.opening.announcement):
+            assert self.end is None, "a word never ends a conversation"
+
+    @rule()
+    def say_that_again(self) -> None:
+        self.feed(on.Again(bytes(48 * 300)))
+
+    @precondition(lambda self: self.held_since_s is None)
+    @rule()
+    def button_goes_down(self) -> None:
+        self.held_since_s = self.now
+        self.feed(on.TalkBegan(self.now))
+
+    @precondition(lambda self: self.held_since_s is not None)
+    @rule()
+    def button_is_let_go(self) -> None:
+        self.held_since_s, self.released_s = None, self.now
+        self.feed(on.TalkEnded(self.now))
 
     @rule(seconds=st.floats(0.001, 5))
     def time_passes(self, seconds: float) -> None:
@@ -213,6 +301,36 @@ class World(RuleBasedStateMachine):
     def greets_once_at_the_most(self) -> None:
         assert self.greetings_heard <= 1
 
+    @property
+    def greets(self) -> bool:
+        """The remembered sound that is heard first is the greeting, unless the last answer was asked for before."""
+        return bool(self.opening and self.opening.pcm) and self.dialogue.ledger.remembered
+
+    @invariant()
+    def the_microphone_is_open_only_in_states_whose_light_says_so(self) -> None:
+        if self.end is None and self.microphone_open:
+            assert self.state in MICROPHONE_OPEN
+            assert not (self.opening and self.opening.announcement)
+
+    @invariant()
+    def while_a_button_is_to_be_held_the_microphone_is_open_only_while_it_is_held(self) -> None:
+        if self.end is None and hasattr(self, "rules") and self.rules.push_to_talk and self.microphone_open:
+            assert self.held_since_s is not None or self.now < self.released_s + COMMIT_AFTER_S
+
+    @invariant()
+    def a_remembered_greeting_is_told_once(self) -> None:
+        if hasattr(self, "opening") and self.opening and self.opening.pcm:
+            assert sum(self.opening.text.startswith(text) for text in self.told) <= 1
+
+    @invariant()
+    def the_service_never_hears_an_echo_that_it_cannot_know(self) -> None:
+        if not hasattr(self, "rules") or not self.rules.echo_by_service or self.rules.push_to_talk:
+            return
+        recital = [entry for entry in self.queue if isinstance(entry, do.Play) and entry.item_id == MEMORY]
+        if self.end is None and recital:
+            assert self.dialogue.hearing(self.now) is Hearing.DISCARD
+            assert self.dialogue.hearing(self.now - ECHO_TAIL_S) is Hearing.DISCARD
+
     @invariant()
     def no_state_lasts_for_ever(self) -> None:
         if self.end is None:
@@ -224,7 +342,11 @@ class World(RuleBasedStateMachine):
         if self.dialogue.hearing(self.now) is Hearing.STREAM:
             assert self.end is None
             assert self.connected
-            assert self.dialogue.state in IN_CONVERSATION - {State.CONNECTING}
+            assert self.microphone_open
+            assert self.dialogue.state in MICROPHONE_OPEN - {State.CONNECTING}
+            assert (
+                not self.rules.push_to_talk or self.held_since_s is not None or self.dialogue.state is State.LISTENING
+            )
             assert not (self.opening and self.opening.announcement)
 
     def teardown(self) -> None:

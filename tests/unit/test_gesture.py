@@ -1,11 +1,22 @@
 from __future__ import annotations
 
+import re
 from itertools import pairwise
+from math import inf
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from device_daemon.triggers.gesture import RELEASE_QUIET_S, Gesture, GestureMachine, Hold, Press, Release
+from device_daemon.triggers.gesture import (
+    DOUBLE_PRESS_S,
+    RELEASE_QUIET_S,
+    DoublePress,
+    Gesture,
+    GestureMachine,
+    Hold,
+    Press,
+    Release,
+)
 
 DEBOUNCE_S = 0.005
 HOLD_S = 1.0
@@ -55,18 +66,22 @@ def test_a_contact_that_opens_before_the_debounce_is_over_was_no_press_but_is_co
 def test_bounces_of_a_press_are_one_press() -> None:
     bounces = [(True, 10.0), (False, 10.001), (True, 10.0015), (False, 10.003), (True, 10.004)]
     gestures, machine = play([*bounces, (False, 10.3)])
-    assert gestures == [Press(10.0), Release()]
+    assert gestures == [Press(10.0), Release(10.3)]
     assert machine.phantoms == 0
 
 
 def test_bounces_that_outlast_the_debounce_are_one_press_too() -> None:
     bounces = [(True, 10.0), (False, 10.007), (True, 10.010), (False, 10.015), (True, 10.02)]
-    assert play([*bounces, (False, 10.3)])[0] == [Press(10.0), Release()]
+    assert play([*bounces, (False, 10.3)])[0] == [Press(10.0), Release(10.3)]
 
 
-def test_bounces_of_a_release_are_one_release_and_no_press() -> None:
+def test_bounces_of_a_release_are_one_release_at_the_first_edge_and_no_press() -> None:
     bounces = [(False, 10.2), (True, 10.203), (False, 10.21), (True, 10.215), (False, 10.22)]
-    assert play([(True, 10.0), *bounces])[0] == [Press(10.0), Release()]
+    assert play([(True, 10.0), *bounces])[0] == [Press(10.0), Release(10.2)]
+
+
+def test_a_contact_that_opens_for_a_moment_while_the_button_is_down_was_not_let_go() -> None:
+    assert play([(True, 10.0), (False, 10.2), (True, 10.21), (False, 10.5)])[0] == [Press(10.0), Release(10.5)]
 
 
 def test_a_release_is_told_when_the_contact_has_been_quiet() -> None:
@@ -74,7 +89,7 @@ def test_a_release_is_told_when_the_contact_has_been_quiet() -> None:
     machine.edge(True, 10.0)
     machine.edge(False, 10.5)
     assert machine.deadline_s == 10.5 + RELEASE_QUIET_S
-    assert machine.tick(10.5 + RELEASE_QUIET_S) == [Release()]
+    assert machine.tick(10.5 + RELEASE_QUIET_S) == [Release(10.5)]
     assert machine.deadline_s is None
 
 
@@ -87,24 +102,53 @@ def test_a_hold_is_told_once_while_the_button_is_still_down() -> None:
     assert machine.deadline_s is None
     assert machine.tick(60.0) == []
     assert machine.edge(False, 60.0) == []
-    assert machine.tick(61.0) == [Release()]
+    assert machine.tick(61.0) == [Release(60.0)]
 
 
 def test_a_button_let_go_just_before_the_hold_is_no_hold() -> None:
-    assert play([(True, 10.0), (False, 10.999)])[0] == [Press(10.0), Release()]
+    assert play([(True, 10.0), (False, 10.999)])[0] == [Press(10.0), Release(10.999)]
 
 
 def test_a_bounce_at_the_moment_of_the_hold_does_not_lose_it() -> None:
-    assert play([(True, 10.0), (False, 10.999), (True, 11.003), (False, 12.0)])[0] == [Press(10.0), Hold(), Release()]
+    gestures = play([(True, 10.0), (False, 10.999), (True, 11.003), (False, 12.0)])[0]
+    assert gestures == [Press(10.0), Hold(), Release(12.0)]
 
 
-def test_two_quick_taps_are_two_presses() -> None:
-    taps = [(True, 10.0), (False, 10.04), (True, 10.08), (False, 10.12)]
-    assert play(taps)[0] == [Press(10.0), Release(), Press(10.08), Release()]
+def test_the_second_of_two_quick_presses_makes_them_a_double_press_and_the_first_is_not_kept_waiting() -> None:
+    machine = GestureMachine(DEBOUNCE_S, HOLD_S)
+    machine.edge(True, 10.0)
+    assert machine.tick(10.005) == [Press(10.0)]
+    machine.edge(False, 10.1)
+    assert machine.edge(True, 10.3) == [Release(10.1)]
+    assert machine.tick(10.31) == [DoublePress(10.3)]
+
+
+def test_two_presses_that_take_their_time_are_two_presses() -> None:
+    taps = [(True, 10.0), (False, 10.1), (True, 10.0 + DOUBLE_PRESS_S + 0.01), (False, 10.5)]
+    assert play(taps)[0] == [Press(10.0), Release(10.1), Press(10.0 + DOUBLE_PRESS_S + 0.01), Release(10.5)]
+
+
+def test_the_third_of_three_quick_presses_is_a_press_again() -> None:
+    taps = [(True, 10.0), (False, 10.1), (True, 10.2), (False, 10.3), (True, 10.39), (False, 10.45)]
+    gestures = play(taps)[0]
+    assert [type(gesture) for gesture in gestures] == [Press, Release, DoublePress, Release, Press, Release]
+
+
+def test_a_press_after_a_hold_is_no_double_press_however_quick() -> None:
+    machine = GestureMachine(DEBOUNCE_S, hold_s=0.3)
+    taps = [(True, 10.0), (False, 10.31), (True, 10.35), (False, 10.39)]
+    gestures = [gesture for closed, at_s in taps for gesture in machine.edge(closed, at_s)]
+    assert [*gestures, *machine.tick(11.0)] == [Press(10.0), Hold(), Release(10.31), Press(10.35), Release(10.39)]
+
+
+def test_a_double_press_that_is_held_is_a_hold_too() -> None:
+    taps = [(True, 10.0), (False, 10.1), (True, 10.2), (False, 12.0)]
+    assert play(taps)[0] == [Press(10.0), Release(10.1), DoublePress(10.2), Hold(), Release(12.0)]
 
 
 def test_the_same_level_twice_is_no_edge() -> None:
-    assert play([(False, 9.0), (True, 10.0), (True, 10.1), (False, 10.2), (False, 10.3)])[0] == [Press(10.0), Release()]
+    gestures = play([(False, 9.0), (True, 10.0), (True, 10.1), (False, 10.2), (False, 10.3)])[0]
+    assert gestures == [Press(10.0), Release(10.2)]
 
 
 @given(edges(), st.lists(st.floats(100.0, 140.0), max_size=40))
@@ -124,22 +168,36 @@ def test_ticks_change_nothing_but_when_it_is_told(made: list[Edge], ticks: list[
 def test_every_press_ends_in_one_release_with_at_most_one_hold_between(made: list[Edge], debounce_s: float) -> None:
     gestures, machine = play(made, debounce_s)
     words = "".join(type(gesture).__name__[0] for gesture in gestures)
-    assert words.replace("PHR", "").replace("PR", "") == ""
+    assert re.fullmatch("(PHR|PR(DH?R)?)*", words), "and a double press follows a short press, never another double"
     assert machine.deadline_s is None
 
 
 @given(edges())
 def test_a_press_is_an_edge_after_which_the_contact_was_closed_at_the_debounce(made: list[Edge]) -> None:
     for gesture in play(made)[0]:
-        if isinstance(gesture, Press):
+        if isinstance(gesture, Press | DoublePress):
             assert (True, gesture.at_s) in made
             looked_at_s = gesture.at_s + DEBOUNCE_S
             assert [closed for closed, at_s in made if at_s <= looked_at_s][-1]
 
 
+@given(edges(), st.sampled_from([0.0, DEBOUNCE_S, 0.05]))
+def test_a_release_is_the_end_of_the_last_time_that_the_contact_was_closed_for_longer_than_a_bounce(
+    made: list[Edge], debounce_s: float
+) -> None:
+    gestures = play(made, debounce_s)[0]
+    pressed = [gesture.at_s for gesture in gestures if isinstance(gesture, Press | DoublePress)]
+    released = [gesture.at_s for gesture in gestures if isinstance(gesture, Release)]
+    closed = [(began_s, ended_s) for (_, began_s), (_, ended_s) in zip(made[::2], made[1::2], strict=True)]
+    for from_s, to_s, release_s in zip(pressed, [*pressed, inf][1:], released, strict=True):
+        during = [(began_s, ended_s) for began_s, ended_s in closed if from_s <= began_s < to_s]
+        long = [ended_s for began_s, ended_s in during if ended_s - began_s >= max(debounce_s, RELEASE_QUIET_S)]
+        assert release_s == (long[-1] if long else during[0][1])
+
+
 @given(edges())
 def test_two_presses_are_never_closer_than_debounce_and_quiet(made: list[Edge]) -> None:
-    presses = [gesture.at_s for gesture in play(made)[0] if isinstance(gesture, Press)]
+    presses = [gesture.at_s for gesture in play(made)[0] if isinstance(gesture, Press | DoublePress)]
     assert all(later - earlier >= DEBOUNCE_S + RELEASE_QUIET_S - 1e-9 for earlier, later in pairwise(presses))
 
 

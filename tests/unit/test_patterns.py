@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from device_daemon.config.settings import PATTERN_NAMES
 from device_daemon.leds.patterns import COLOURS, FRAMES_PER_S, PATTERNS, TABLE, Pattern, as_markdown, foremost
-from device_daemon.state import IN_CONVERSATION, State
+from device_daemon.state import MICROPHONE_OPEN, State
 
 TIMES_S = st.floats(min_value=0, max_value=1e7)
 NAMES = st.sampled_from(sorted(PATTERNS))
@@ -121,7 +121,7 @@ def test_a_single_led_tells_states_apart_that_differ_to_a_person(one: State, oth
     assert (TABLE[one].pattern == TABLE[other].pattern) is alike
 
 
-@pytest.mark.parametrize("state", sorted(IN_CONVERSATION))
+@pytest.mark.parametrize("state", sorted(MICROPHONE_OPEN))
 def test_a_plain_light_is_lit_at_least_every_second_while_the_microphone_is_open(state: State) -> None:
     film = PATTERNS[TABLE[state].pattern].plain().film
     lit = [i for i in range(3 * len(film)) if film[i % len(film)]]

@@ -3,15 +3,21 @@
 import re
 from pathlib import Path
 
+from device_daemon import admission
 from device_daemon.config.reader import read
-from device_daemon.leds.patterns import as_markdown
+from device_daemon.leds import patterns
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 
 
 def test_the_table_of_lights_is_the_table_that_is_shown() -> None:
-    between = README.split("as_markdown -->")[1].split("<!-- /lights -->")[0]
-    assert between.strip() == as_markdown().strip()
+    between = README.split("patterns.as_markdown -->")[1].split("<!-- /lights -->")[0]
+    assert between.strip() == patterns.as_markdown().strip()
+
+
+def test_the_table_of_triggers_is_the_table_that_decides() -> None:
+    between = README.split("admission.as_markdown -->")[1].split("<!-- /triggers -->")[0]
+    assert between.strip() == admission.as_markdown().strip()
 
 
 def test_the_short_config_in_the_readme_is_a_right_one() -> None:

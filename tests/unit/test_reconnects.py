@@ -35,7 +35,7 @@ async def test_a_new_connection_replaces_the_old_one_whose_events_and_messages_a
     assert room.states[-1:] == [State.CONNECTING]
     await room.ready()
     assert room.states[-1:] == [State.LISTENING]
-    room.conversation.press()
+    room.conversation.person(on.Pressed())
     await room.end()
     assert room.measures.reconnects == 1
 
@@ -49,7 +49,7 @@ async def test_a_session_that_expires_is_replaced_though_its_connection_stays_op
     assert old.closed, "it would stay open for the rest of the conversation"
     assert room.connection.sent == [do.UpdateSession()], "and not to the old one"
     assert old.messages == [do.UpdateSession(), do.RequestGreeting(HELLO, "greeting-1")]
-    room.conversation.press()
+    room.conversation.person(on.Pressed())
     await room.end()
 
 
@@ -61,7 +61,7 @@ async def test_a_line_that_breaks_while_sending_is_replaced() -> None:
     await settle()
     assert room.connection is not old
     assert old.closed
-    room.conversation.press()
+    room.conversation.person(on.Pressed())
     await room.end()
 
 
@@ -104,5 +104,5 @@ async def test_a_bug_in_a_connection_that_was_given_up_does_not_disturb_its_succ
     await settle()
     assert room.connection is new
     assert "a bug in this program" in caplog.text
-    room.conversation.press()
+    room.conversation.person(on.Pressed())
     await room.end()

@@ -1,0 +1,61 @@
+"""What the device says by itself between conversations: short sounds and spoken notices, never through the service."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from device_daemon.audio import sounds
+from device_daemon.audio.speaker import Speaker
+from device_daemon.config.settings import Sounds
+
+TICKET = 0
+"""Dialogues count their own orders from 1; what is played between conversations answers to nobody."""
+
+
+class Notices:
+    """`may_speak` is asked just before a notice is played: a conversation may have begun meanwhile."""
+
+    def __init__(self, settings: Sounds, speaker: Speaker, may_speak: Callable[[], bool]) -> None:
+        self._settings = settings
+        self._speaker = speaker
+        self._may_speak = may_speak
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def own_sound(self, name: str) -> tuple[bytes, float]:
+        """A short sound by name, 24 kHz mono S16LE, and its gain."""
+        return sounds.earcon(name), self._settings.volume / 100
+
+    def play(self, name: str) -> None:
+        """Play a short sound."""
+        pcm, gain = self.own_sound(name)
+        self._speaker.play(f"sound:{name}", pcm, TICKET, gain=gain)
+
+    def again(self, pcm: bytes) -> None:
+        """Play the last answer once more."""
+        self._speaker.play("again", pcm, TICKET)
+
+    def say(self, name: str) -> None:
+        """Speak a notice, so that a press is never answered with silence."""
+        if self._settings.notices:
+            task = asyncio.get_running_loop().create_task(self._say(name), name="notice")
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        elif self._settings.error:
+            self.play("error")
+
+    def hush(self) -> None:
+        """Cut short what is being said."""
+        self._speaker.flush(TICKET)
+
+    async def close(self) -> None:
+        """Every task is awaited."""
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+    async def _say(self, name: str) -> None:
+        pcm = await sounds.notice(name)
+        if self._may_speak():
+            self._speaker.play(f"notice:{name}", pcm, TICKET, gain=self._settings.volume / 100)
