@@ -196,7 +196,7 @@ class Conversation:
                     self._preroll.keep(period)
                 case Hearing.STREAM:
                     self._send_preroll()
-                    self._outbox.put_audio(period.pcm, period.begins_at_s)
+                    self._outbox.put_audio(period.pcm, period.begins_at_s if period.hurried else None)
 
     def _send_preroll(self) -> None:
         for earlier in self._preroll.take():

@@ -60,6 +60,7 @@ class Ear:
         self._heard_s = None
         self._kept.clear()
         self._kept_s = 0.0
+        self.on_gap()  # no word of before is told any more
         return self.microphone.close()
 
     def since(self, from_s: float) -> list[Period]:

@@ -17,6 +17,8 @@ _ZERO_CROSSINGS: Final = 24
 _KAISER_BETA: Final = 9.0
 _CUTOFF: Final = 0.93
 """Of half the lower rate: flat to 10 kHz at 24 kHz, what would alias above 12.4 kHz is 90 dB down."""
+_FEW_PHASES: Final = 8
+"""Up to so many, a product for each phase is cheaper than a copy of every window: 24 to 16 kHz in a fifth of the time."""
 _RAMP_FRAMES: Final = 5 * SAMPLE_RATE_HZ // 1000
 _DTYPE: Final[dict[SampleFormat, npt.DTypeLike]] = {"S16_LE": "<i2", "S32_LE": "<i4"}
 
@@ -62,10 +64,14 @@ class Resampler:
             self._waiting = waiting
             return np.zeros(0, np.float32)
         windows = np.ndarray((windows_n, width), np.float32, waiting, strides=(4, 4))
-        if self._up == 1:
-            out = windows[:: self._down] @ self._taps[0]
-        elif self._down == 1:
+        if self._down == 1:
             out = (windows @ self._taps.T).reshape(-1)
+        elif self._up <= _FEW_PHASES:
+            out = np.empty(count, np.float32)
+            for first in range(min(self._up, count)):
+                window, phase = divmod(self._phase + first * self._down, self._up)
+                every = out[first :: self._up]
+                every[:] = windows[window :: self._down][: len(every)] @ self._taps[phase]
         else:
             steps = self._phase + self._down * np.arange(count)
             out = np.einsum("ij,ij->i", windows[steps // self._up], self._taps[steps % self._up])

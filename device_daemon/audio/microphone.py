@@ -5,19 +5,22 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from device_daemon.audio.alsa import XRUN, Negotiated, Stream
 from device_daemon.audio.card_clock import POLL_GRACE_S, STALL_S, CardClock
 from device_daemon.audio.handover import Handover
 from device_daemon.audio.pcm import BYTES_PER_FRAME, BYTES_PER_MS, SAMPLE_RATE_HZ, SILENCE_DBFS, from_card, level_dbfs
 from device_daemon.audio.pcm_thread import PcmThread
+from device_daemon.audio.quiet import Quiet
 from device_daemon.config.settings import MicrophoneSettings
 from device_daemon.errors import SpeakerError
 
+UNHURRIED_MS: Final = 100
+"""While nobody speaks sound is handed over in such pieces: nobody waits for it, and every wake-up costs."""
 BUFFER_S: Final = 2.0
 """How much sound may wait for a busy event loop; then the oldest is dropped."""
 
@@ -29,6 +32,8 @@ class Period:
     pcm: bytes
     captured_at_s: float
     """`time.monotonic()` of the end of its last sample."""
+    hurried: bool = True
+    """False for the noise of a quiet room, which was held back for a moment."""
 
     @property
     def begins_at_s(self) -> float:
@@ -104,7 +109,7 @@ class Microphone:
             self._thread.negotiated = self._negotiated
             self._thread.start(after=self._closing)
 
-    def close(self) -> Awaitable[None]:
+    def close(self) -> Coroutine[Any, Any, None]:
         """Stop capturing and close the device; no callback comes after the call. Does nothing if it is closed.
 
         Await what it returns: then the device is closed. `open` may be called before that.
@@ -149,6 +154,8 @@ class _CaptureThread(PcmThread):
         self._periods_read = 0
         self._overruns = 0
         self._last = b""
+        self._quiet = Quiet()
+        self._unhurried: list[Period] = []
 
     @property
     def counters(self) -> MicrophoneCounters:
@@ -199,5 +206,13 @@ class _CaptureThread(PcmThread):
                 self.works()
                 self._periods_read += 1
                 self._last = pcm
-                self.handover.put(Period(pcm, ends_at_s))
+                self._hand_over(pcm, ends_at_s)
         return True
+
+    def _hand_over(self, pcm: bytes, ends_at_s: float) -> None:
+        """In a quiet room, some periods at a time."""
+        hurried = not self._quiet.unhurried(pcm)
+        self._unhurried.append(Period(pcm, ends_at_s, hurried))
+        if hurried or sum(len(period.pcm) for period in self._unhurried) >= UNHURRIED_MS * BYTES_PER_MS:
+            self.handover.put(*self._unhurried)
+            self._unhurried.clear()

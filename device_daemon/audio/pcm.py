@@ -1,8 +1,8 @@
 """Sound as bytes: the program's own format, its levels, and the way to and from what a card wants.
 
 Inside the program sound is always 24 000 Hz, mono, signed 16-bit little endian, in `bytes`. A card that wants the same
-is given those bytes untouched. Anything else needs numpy, which costs 110 ms and 15 MB when it is imported: `convert`
-is imported by the first object that really has something to convert, never by this module.
+is given those bytes, made quieter by `gain` where need be. Anything else needs numpy, which costs 110 ms and 15 MB when
+it is imported: `convert` is imported by the first object that really has something to convert, never by this module.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 if TYPE_CHECKING:
     from device_daemon.audio.convert import PlaybackConverter
+    from device_daemon.audio.gain import Gain
 
 SAMPLE_RATE_HZ: Final = 24_000
 BYTES_PER_FRAME: Final = 2
@@ -106,35 +107,28 @@ def _to_bytes(samples: array[int]) -> bytes:
 class ToCard:
     """Turns the program's sound into a card's, piece by piece, as one continuous stream.
 
-    Pieces may have any length and each its own gain; `reset` starts a new stream. While the card takes the program's
-    own format and the gain has always been 1, pieces pass through untouched.
+    Pieces may have any length and each its own gain, 0..1; `reset` starts a new stream. While the card takes the
+    program's own format and the gain has always been 1, pieces pass through untouched.
     """
 
     def __init__(self, card: CardFormat) -> None:
-        self._card = card
-        self._plain = card == OWN_FORMAT
-        self._converter: PlaybackConverter | None = None
-        if not self._plain:
-            self.prepare()
+        self._conversion: Gain | PlaybackConverter
+        if card == OWN_FORMAT:
+            from device_daemon.audio.gain import Gain  # noqa: PLC0415 - which is built on this module
 
-    def prepare(self) -> PlaybackConverter:
-        """Import what converting needs now, rather than when the first sound waits for it."""
-        if self._converter is None:
+            self._conversion = Gain()
+        else:
             from device_daemon.audio.convert import PlaybackConverter  # noqa: PLC0415 - see the head of this module
 
-            self._converter = PlaybackConverter(self._card)
-        return self._converter
+            self._conversion = PlaybackConverter(card)
 
     def convert(self, pcm: Samples, gain: float) -> Samples:
         """Return the card's frames for a piece of the program's; a resampler holds back its last millisecond."""
-        if self._plain and gain == 1.0 and self._converter is None:
-            return pcm
-        return self.prepare().convert(pcm, gain)
+        return self._conversion.convert(pcm, gain)
 
     def reset(self) -> None:
         """Forget what was held back: the next piece does not continue the last one."""
-        if self._converter is not None:
-            self._converter.reset()
+        self._conversion.reset()
 
 
 def from_card(card: CardFormat, gain_db: float) -> Callable[[bytes], bytes]:

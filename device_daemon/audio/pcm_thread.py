@@ -101,10 +101,10 @@ class PcmThread(ABC):
         """
         poll = self._wake_poll if stream is None else self._card_poll
         found = poll.poll(None if timeout_s is None else max(0, math.ceil(timeout_s * 1000)))
-        polled = [event for event in found if event[0] != self._wake_fd]
-        if len(polled) != len(found):
+        if found and found[0][0] == self._wake_fd:  # the first that was registered is the first to be told
             os.eventfd_read(self._wake_fd)
-        return bool(polled) and stream is not None and stream.ready(polled)
+            del found[0]
+        return bool(found) and stream is not None and stream.ready(found)
 
     def absent(self, until_s: float) -> None:
         """Pass the time until the device is tried again."""

@@ -61,9 +61,13 @@ class PlaybackQueue:
         """Whether there is a flush to be carried out; until `take_flushes`, nothing else is given out."""
         return bool(self._flushes)
 
-    def put(self, source: str, pcm: bytes, ticket: int, gain: float, now_s: float) -> None:
-        """Add sound of whole frames; its ticket counts even if all of it has to be cut off."""
+    def put(self, source: str, pcm: bytes, ticket: int, gain: float, now_s: float) -> bool:
+        """Add sound of whole frames; its ticket counts even if all of it has to be cut off.
+
+        Return whether it is the next to be played: whoever plays behind other sound comes to it by itself.
+        """
         with self._lock:
+            next_one = not self._pieces
             room = self._capacity_bytes - self._bytes
             kept = memoryview(pcm)[:room]
             self._dropped_bytes += len(pcm) - len(kept)
@@ -72,6 +76,7 @@ class PlaybackQueue:
                 self._pieces[-1].ticket = ticket  # not another piece for nothing: there is no end to them
             else:
                 self._pieces.append(Piece(source, kept, ticket, gain, now_s))
+            return next_one
 
     def flush(self, ticket: int) -> None:
         """Discard all sound, and hand out this ticket before anything that is put from now on."""

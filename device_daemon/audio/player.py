@@ -83,8 +83,6 @@ class Player:
         if self._mixer is not None and not self._mixer.set_volume(percent):
             self._mixer = None
         self._gain = volume_gain(percent) if self._mixer is None else 1.0
-        if self._gain != 1.0:
-            self._convert.prepare()
 
     def sounding(self) -> tuple[Samples, float]:
         """Return what was written last, in the program's format, and its gain; nothing while all is silent."""

@@ -72,15 +72,17 @@ class Speaker:
         await self._thread.stop()
 
     def play(self, source: str, pcm: bytes, ticket: int, *, gain: float = 1.0) -> None:
-        """Add sound to what is to be played, in the program's format, as loud as `gain` times the volume.
+        """Add sound to what is to be played, in the program's format, as loud as `gain` (0..1) times the volume.
 
         `source` says whose it is: an item's id, or "sound:ready", or "notice:offline". The last ticket is
         answered with `Silent` when everything was heard. More than 300 s in all is cut off and counted.
         """
         if len(pcm) % BYTES_PER_FRAME:
             raise ValueError("half a sample at the end")
-        self._queue.put(source, pcm, ticket, gain, time.monotonic())
-        self._thread.wake()
+        if not 0.0 <= gain <= 1.0:
+            raise ValueError(f"a gain of {gain:g}: sound can only be made quieter")
+        if self._queue.put(source, pcm, ticket, gain, time.monotonic()):
+            self._thread.wake()
 
     def flush(self, ticket: int) -> None:
         """Stop what is heard and forget what is queued; answered with `Flushed`, always.

@@ -168,7 +168,10 @@ class LocalService:
         socket = web.WebSocketResponse(timeout=_CLOSING_S, max_msg_size=_MAX_MESSAGE_BYTES, compress=False)
         if not socket.can_prepare(request).ok:
             return self._refusal(_Refused(400, "bad_request", "This is a WebSocket: upgrade to it."), faults())
-        await socket.prepare(request)
+        try:
+            await socket.prepare(request)
+        except ConnectionResetError:
+            return socket  # whoever called did not wait for an answer
         self._sessions += 1
         session_record = self.record.open(self._sessions, _without_key(request.query))
 

@@ -35,6 +35,7 @@ class WatchedPin(MockPWMPin):  # type: ignore[misc]
 
     def _change_state(self, value: float) -> bool:
         changed = bool(super()._change_state(value))
+        self.states.clear()  # gpiozero's own history, which grows for ever
         if changed and self.function == "output" and not self.closing:
             line = {"pin": self.gpio, "level": float(value), "at_s": time.monotonic()}
             _report.write(json.dumps(line) + "\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
 import struct
 
@@ -14,7 +15,7 @@ from device_daemon import commands as do
 from device_daemon import events as on
 from device_daemon.errors import ConnectionLost, SessionEnded, SessionRejected, SpeakerError
 from device_daemon.voicelive import client as client_module
-from device_daemon.voicelive.client import Connection
+from device_daemon.voicelive.client import Client, Connection
 from tests.unit.unruly_service import KEY, PATIENCE_S, SPEECH_STARTED, Talk, client_for, no_trace, serving, talking
 
 __all__ = ["no_trace"]
@@ -154,6 +155,14 @@ async def test_a_message_that_is_too_large_ends_the_connection_and_not_the_memor
     assert failure.code == 1009
 
 
+async def test_the_garbage_collector_need_not_go_through_the_sdk_in_a_conversation() -> None:
+    await Client.warm_up()
+    assert gc.get_freeze_count() > 10_000
+    frozen = gc.get_freeze_count()
+    await Client.warm_up()
+    assert gc.get_freeze_count() <= frozen, "what a conversation holds when it connects again is not for ever"
+
+
 async def test_sending_into_a_broken_line_is_a_lost_connection() -> None:
     async def talk(ws: web.WebSocketResponse, request: web.Request) -> None:
         await ws.receive()
@@ -227,6 +236,10 @@ async def test_a_line_that_breaks_while_a_message_waits_to_be_sent_is_a_lost_con
 
     async def deaf(_: web.WebSocketResponse, request: web.Request) -> None:
         assert request.transport is not None
+        # Else the kernel takes it all in the end: it lends a deaf reader up to 32 MB.
+        line = request.transport.get_extra_info("socket")
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
+        request.transport.pause_reading()
         await waiting.wait()
         request.transport.abort()
 

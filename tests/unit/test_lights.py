@@ -140,6 +140,13 @@ def test_many_lights_together_wake_at_most_25_times_a_second(loop: Turntable) ->
     assert 0 < loop.wake_ups <= 60 * 25
 
 
+def test_what_is_shown_for_most_of_a_conversation_wakes_at_most_12_times_a_second(loop: Turntable) -> None:
+    lights = Lights([PwmLed(pin=12), RGB], loop=loop)
+    lights.show(State.SPEAKING)
+    loop.turn(60)
+    assert 0 < loop.wake_ups <= 60 * 12.5
+
+
 @pytest.mark.parametrize("state", [State.MUTED, State.OFFLINE])
 def test_a_plain_led_is_woken_only_to_change(state: State, loop: Turntable) -> None:
     lights = Lights([LED], loop=loop)

@@ -91,7 +91,7 @@ def microphone_threads() -> list[str]:
 
 @pytest.mark.parametrize("device", ["simcard", "default"])
 async def test_what_is_said_arrives_to_the_sample_and_knows_when_it_was_said(make_ear: MakeEar, device: str) -> None:
-    ear = make_ear(device=device)
+    ear = make_ear(device=device, period_ms=10)
     said = noise(300)
     begins_s = ear.card.say(said, time.monotonic() + 0.1)
     ear.microphone.open()
@@ -148,7 +148,7 @@ async def test_gain_makes_it_louder(make_ear: MakeEar) -> None:
 
 
 async def test_after_close_the_card_is_free_no_thread_is_left_and_nothing_comes(make_ear: MakeEar) -> None:
-    ear = make_ear()
+    ear = make_ear(period_ms=10)
     ear.microphone.open()
     await ear.until(lambda: ear.periods)
     assert ear.card.microphone_running

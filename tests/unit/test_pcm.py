@@ -32,7 +32,8 @@ def sine(amplitude: float, frequency_hz: float = 1000.0, ms: int = 50) -> bytes:
 def test_neither_the_speaker_nor_the_microphone_imports_numpy_before_it_has_to() -> None:
     code = (
         "import sys; from device_daemon.audio import microphone, speaker, pcm;"
-        "pcm.ToCard(pcm.OWN_FORMAT).convert(b'..', 1.0); pcm.from_card(pcm.OWN_FORMAT, 0.0)(b'..');"
+        "to_card = pcm.ToCard(pcm.OWN_FORMAT); to_card.convert(b'..', 1.0); to_card.convert(b'..', 0.5);"
+        "pcm.from_card(pcm.OWN_FORMAT, 0.0)(b'..');"
         "pcm.fade_out(b'....', pcm.OWN_FORMAT); pcm.level_dbfs(b'..'); sys.exit('numpy' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], timeout=30, check=False).returncode == 0

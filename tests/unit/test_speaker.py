@@ -211,6 +211,12 @@ async def test_late_sound_is_counted_as_a_gap(make_mouth: MakeMouth) -> None:
     assert mouth.speaker.heard_ms("item") == 60
 
 
+async def test_sound_cannot_be_made_louder_than_it_is(make_mouth: MakeMouth) -> None:
+    mouth = make_mouth()
+    with pytest.raises(ValueError, match="quieter"):
+        mouth.speaker.play("item", bytes(480), 1, gain=1.01)
+
+
 async def test_half_a_sample_is_refused(make_mouth: MakeMouth) -> None:
     mouth = make_mouth()
     with pytest.raises(ValueError, match="half a sample"):

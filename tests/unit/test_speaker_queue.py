@@ -66,6 +66,19 @@ def test_what_waited_too_long_is_discarded_with_its_last_ticket() -> None:
     assert queue.dropped_ms == 20
 
 
+def test_only_what_is_the_next_to_be_played_needs_somebody_to_be_told() -> None:
+    queue = PlaybackQueue()
+    assert queue.put("a", bytes(480), 1, 1.0, 0.0)
+    assert not queue.put("a", bytes(480), 2, 1.0, 0.0)
+    queue.take(240)
+    assert not queue.put("b", bytes(480), 3, 1.0, 0.0)
+    while queue.take(240):
+        pass
+    assert queue.put("b", bytes(480), 4, 1.0, 0.0)
+    queue.flush(5)
+    assert queue.put("c", bytes(480), 6, 1.0, 0.0)
+
+
 @given(
     st.lists(st.tuples(st.sampled_from("abc"), st.binary(max_size=40).map(lambda data: data[: len(data) // 2 * 2]))),
     st.lists(st.integers(1, 9), min_size=1),

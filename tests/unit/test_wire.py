@@ -220,6 +220,6 @@ def test_truncation_and_cancelling_name_what_they_mean() -> None:
 
 @given(st.binary(max_size=2_000))
 def test_microphone_audio_arrives_as_it_was(pcm: bytes) -> None:
-    message = wire.append(pcm)
+    message = json.loads(wire.append(pcm))
     assert message["type"] == "input_audio_buffer.append"
     assert base64.b64decode(message["audio"], validate=True) == pcm

@@ -6,7 +6,6 @@ import errno
 import logging
 import os
 import select
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -75,10 +74,10 @@ class Stream:
         """Return (file descriptor, event mask) pairs to poll: what they tell is for `ready` to say."""
         return [(fd, events & 0xFFFF) for fd, events in self._pcm.polldescriptors()]
 
-    def ready(self, polled: Sequence[tuple[int, int]]) -> bool:
+    def ready(self, polled: list[tuple[int, int]]) -> bool:
         """Return whether what poll() found on the descriptors means that there is something to read or to write."""
         try:
-            events = self._pcm.polldescriptors_revents(list(polled))
+            events = self._pcm.polldescriptors_revents(polled)
         except alsaaudio.ALSAAudioError as error:
             raise self.gone(reason(error)) from error
         # A card that ran dry, or over, reports an error too; reading and writing mend that.
