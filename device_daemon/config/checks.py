@@ -12,21 +12,28 @@ from device_daemon.config.placeholders import BUILT_IN, MalformedText, is_name, 
 from device_daemon.config.places import Places
 from device_daemon.config.problems import Problems, Spot, dotted, instead, nearest, quoted
 from device_daemon.config.settings import NO_GREETING, Config, Greeting, Service
+from device_daemon.config.trigger_checks import check_triggers
 from device_daemon.config.turn_detection import check_turn_detection
+from device_daemon.config.wake_words import Installed, check_wake_words
 
 _PINS = ("pin", "red", "green", "blue", "switch_pin")
 _WORDS = ("say", "say_one_of", "ask_model")
 
 
-def check(config: Config, places: Places, problems: Problems) -> None:
-    """Note every breach of the rules; what was wrong in itself is noted already and is not told of twice."""
+def check(config: Config, places: Places, problems: Problems, installed: Installed | None = None) -> None:
+    """Note every breach of the rules; what was wrong in itself is noted already and is not told of twice.
+
+    Without `installed`, any wake word will do.
+    """
     if places.knows(config.service):
         _check_service(config.service, places, problems)
         _check_agent(config.service, places, problems)
         check_turn_detection(config.service, places, problems)
     _check_names(config, places, problems)
     _check_greetings(config, places, problems)
-    _check_triggers(config, places, problems)
+    greetings = dict.fromkeys([*(_keys(config, "greetings", places) or config.greetings), NO_GREETING])
+    check_triggers(config, greetings, places, problems)
+    check_wake_words(config, places, problems, installed)
     _check_pins(config, places, problems)
 
 
@@ -112,14 +119,6 @@ def _text_flaws(text: str, known: list[str], *, spoken: bool) -> Iterator[str]:
     for name in dict.fromkeys(names):
         if name not in known:
             yield f"found the placeholder {quoted(f'{{{name}}}')}, which is neither built in nor under 'names'{instead(name, known)}"
-
-
-def _check_triggers(config: Config, places: Places, problems: Problems) -> None:
-    known = dict.fromkeys([*(_keys(config, "greetings", places) or config.greetings), NO_GREETING])
-    for trigger in config.triggers:
-        if trigger.greeting not in known:
-            told = f"found {quoted(trigger.greeting)}{instead(trigger.greeting, known)}"
-            problems.add(places.value(trigger, "greeting"), told)
 
 
 def _check_pins(config: Config, places: Places, problems: Problems) -> None:

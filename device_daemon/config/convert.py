@@ -40,6 +40,8 @@ class _Walk:
         match wanted:
             case inspect.Metadata(type=inspect.DictType(), extra={"allowed": words}) if not isinstance(node, Mapping):
                 return self._wrong(node, path, f"found {describe(node)}; allowed: {words}")
+            case inspect.Metadata(type=inspect.StrType(), extra={"meant": _}):
+                return self._single(node, wanted, path)
             case inspect.Metadata(type=inner):
                 return self.value(node, inner, path)
             case inspect.UnionType(types=types):
@@ -130,8 +132,12 @@ class _Walk:
             if name.lower().replace("-", "_") in KEY_NAMES or looks_like_a_key(name):
                 self._problems.add(spot, f"found an API key; {KEY_PLACES}")
                 continue
-            self._problems.add(spot, f"unknown key{instead(name, names)}")
             meant = nearest(name, names)
+            if node.flow and _is_empty(entry.value) and (meant is None or meant in node.entries):
+                told = f"found {quoted(name)} on its own; if it belongs to the text before the comma, put all of it in quotes"
+                self._problems.add(spot, told)
+                continue
+            self._problems.add(spot, f"unknown key{instead(name, names)}")
             if meant is not None and meant not in node.entries:
                 misspelt.add(meant)
         return misspelt
@@ -173,6 +179,10 @@ class _Walk:
             if key is not _BROKEN and value is not _BROKEN:
                 values[key] = value
         return values
+
+
+def _is_empty(node: Node) -> bool:
+    return isinstance(node, Scalar) and node.plain and not node.text
 
 
 def _all_optional(wanted: inspect.Type) -> TypeGuard[inspect.StructType]:

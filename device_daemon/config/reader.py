@@ -13,6 +13,7 @@ from device_daemon.config.places import Places
 from device_daemon.config.problems import Problems, Spot
 from device_daemon.config.settings import Config
 from device_daemon.config.source import text_of
+from device_daemon.config.wake_words import Installed
 from device_daemon.errors import ConfigError
 
 _EMPTY = (
@@ -21,15 +22,18 @@ _EMPTY = (
 )
 
 
-def load(path: Path) -> Config:
-    """Return the config in the file at `path`; raises ConfigError with everything that is wrong with it."""
-    return read(text_of(path), str(path), path.parent)
+def load(path: Path, installed: Installed | None = None) -> Config:
+    """Return the config in the file at `path`; raises ConfigError with everything that is wrong with it.
+
+    Wake words must be among the `installed` ones; where those are not given, nothing is said of them.
+    """
+    return read(text_of(path), str(path), path.parent, installed)
 
 
-def read(text: str, name: str, folder: Path = Path()) -> Config:
+def read(text: str, name: str, folder: Path = Path(), installed: Installed | None = None) -> Config:
     """Return the config in `text`, called `name` in messages; raises ConfigError with everything that is wrong.
 
-    What it includes is looked for in `folder` first.
+    What it includes is looked for in `folder` first; `installed` is as in `load`.
     """
     problems = Problems(name)
     config = None
@@ -38,7 +42,7 @@ def read(text: str, name: str, folder: Path = Path()) -> Config:
         places = Places()
         config = convert(include(root, folder, problems), Config, problems, places)
         if config is not None:
-            check(config, places, problems)
+            check(config, places, problems, installed)
     elif not problems:
         problems.add(Spot(1, 1), _EMPTY)
     if problems or config is None:

@@ -43,6 +43,8 @@ class WrongValue(Exception):
 
 def read_scalar(node: Scalar, wanted: inspect.Type) -> Any:
     """Return the value of `node` as the wanted type; raises WrongValue."""
+    if isinstance(wanted, inspect.Metadata):
+        return _text_of_a_form(node, wanted)
     if isinstance(wanted, inspect.AnyType):
         return as_it_is(node)
     if isinstance(wanted, inspect.StrType):
@@ -59,6 +61,8 @@ def read_scalar(node: Scalar, wanted: inspect.Type) -> Any:
 def allowed(wanted: inspect.Type) -> str:
     """Return what may stand where `wanted` is wanted, in the owner's words."""
     match wanted:
+        case inspect.Metadata(extra={"allowed": words}):
+            return str(words)
         case inspect.Metadata(type=inner):
             return allowed(inner)
         case inspect.UnionType(types=types):
@@ -110,6 +114,17 @@ def _text(node: Scalar, wanted: inspect.StrType) -> str:
         raise WrongValue("nothing", f"; allowed: {allowed(wanted)}")
     if wanted.pattern is not None and re.search(wanted.pattern, node.text) is None:
         raise WrongValue("empty text", "; allowed: text that is not empty")
+    return node.text
+
+
+def _text_of_a_form(node: Scalar, wanted: inspect.Metadata) -> str:
+    """Return a text whose type brings along what is said of one that has not its form, such as a time of day."""
+    extra = wanted.extra or {}
+    pattern = getattr(wanted.type, "pattern", None) or ""
+    if node.is_null or re.search(pattern, node.text) is None:
+        meant = extra["meant"](node.text)
+        hint = f" (did you mean {quoted(meant)}?)" if meant else ""
+        raise WrongValue(describe(node), f"; allowed: {allowed(wanted)}{hint}")
     return node.text
 
 

@@ -13,7 +13,6 @@ from msgspec import Meta, Struct, field
 
 from device_daemon.config import times
 from device_daemon.state import State
-from device_daemon.triggers.hours import TIME_PATTERN
 
 NO_GREETING = "none"
 """What a trigger names to have the speaker listen at once; no greeting may be called so."""
@@ -34,21 +33,21 @@ TimeOfDay = Annotated[
     str,
     Meta(
         pattern=times.TIME_OF_DAY,
-        extra={"allowed": 'a time from "00:00" to "23:59"', "meant": times.meant_time},
+        extra={"allowed": times.TIME_ALLOWED, "meant": times.meant_time},
     ),
 ]
 Span = Annotated[
     str,
     Meta(
         pattern=times.SPAN,
-        extra={"allowed": 'two times such as "07:00-22:00"', "meant": times.meant_span},
+        extra={"allowed": times.SPAN_ALLOWED, "meant": times.meant_span},
     ),
 ]
 Weekdays = Annotated[
     str,
     Meta(
         pattern=times.WEEKDAYS,
-        extra={"allowed": "daily, or days and ranges such as mon-fri or sat,sun", "meant": times.meant_weekdays},
+        extra={"allowed": times.WEEKDAYS_ALLOWED, "meant": times.meant_weekdays},
     ),
 ]
 
@@ -56,10 +55,6 @@ PatternName = Literal[
     "off", "on", "blink", "slow-blink", "double-blink", "triple-blink", "pulse", "breathe", "tick", "flicker", "wink"
 ]
 PATTERN_NAMES: tuple[str, ...] = get_args(PatternName)
-
-# For editors only: trigger_checks has better words for what does not match.
-TimeText = Annotated[str, Meta(extra_json_schema={"pattern": f"^{TIME_PATTERN}$"})]
-HoursText = Annotated[str, Meta(extra_json_schema={"pattern": f"^{TIME_PATTERN}-{TIME_PATTERN}$"})]
 
 
 class Agent(Struct, frozen=True, forbid_unknown_fields=True):
@@ -172,7 +167,7 @@ class MotionTrigger(Struct, frozen=True, forbid_unknown_fields=True, tag_field="
     greeting: Text = NO_GREETING
     """The greeting it begins with, or none."""
     cooldown_s: Annotated[float, Meta(ge=0, le=86_400)] = 600.0
-    """How many seconds it opens nothing after a conversation, whoever began that."""
+    """How many seconds it opens nothing after it opened a conversation."""
     between: Span | None = None
     """Only from the first of two times to just before the second, such as "07:00-22:00"; over midnight too."""
     active_high: bool = True
@@ -199,7 +194,7 @@ class MicrophoneSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
     device: Text = "default"
     """An ALSA name, such as plughw:CARD=seeed2micvoicec; `voicelive-speaker devices` lists them."""
-    period_ms: PeriodMs = 10
+    period_ms: PeriodMs = 20
     """Milliseconds of sound per period."""
     periods: Periods = 4
     """Periods the card keeps; more forgives a slower machine."""
@@ -212,7 +207,7 @@ class SpeakerSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
     device: Text = "default"
     """An ALSA name, such as plughw:CARD=seeed2micvoicec; `voicelive-speaker devices` lists them."""
-    period_ms: PeriodMs = 10
+    period_ms: PeriodMs = 20
     """Milliseconds of sound per period."""
     periods: Periods = 4
     """Periods the card keeps; more forgives a slower machine."""

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from device_daemon.config.reader import read
+from device_daemon.config.settings import ButtonTrigger
 
 CONFIG = Path(__file__).parents[2] / "config"
 BOARDS = sorted((CONFIG / "boards").glob("*.yaml"))
@@ -35,4 +36,6 @@ def test_the_config_names_all_boards() -> None:
 def test_a_speakerphone_and_a_button_go_together() -> None:
     both = "include: [boards/button-led.yaml, boards/usb-speakerphone.yaml]\n"
     config = read(f"service: {{local: true}}\n{both}", "config.yaml", CONFIG)
-    assert (config.triggers[0].pin, config.audio.echo) == (17, "hardware")
+    (button,) = config.triggers
+    assert isinstance(button, ButtonTrigger)
+    assert (button.pin, config.audio.echo) == (17, "hardware")

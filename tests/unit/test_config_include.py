@@ -8,7 +8,7 @@ import pytest
 
 from device_daemon.config import include
 from device_daemon.config.reader import load
-from device_daemon.config.settings import Config, PwmLed
+from device_daemon.config.settings import ButtonTrigger, Config, PwmLed
 from device_daemon.errors import ConfigError
 
 BOARD = """\
@@ -55,7 +55,9 @@ def problems(folder: Path, text: str, head: str = "include: boards/board.yaml\n"
 def test_what_the_config_leaves_out_is_taken_over(folder: Path) -> None:
     read = config(folder, "")
     assert read.include == ["boards/board.yaml"]
-    assert read.triggers[0].pin == 23
+    (button,) = read.triggers
+    assert isinstance(button, ButtonTrigger)
+    assert button.pin == 23
     assert read.audio.microphone.gain_db == 6
 
 

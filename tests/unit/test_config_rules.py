@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from device_daemon.config.reader import load, read
+from device_daemon.config.wake_words import Installed
+from device_daemon.errors import ConfigError
 from tests.unit.config_cases import LOCAL, Case, check, problems
 
 
@@ -136,11 +141,118 @@ def test_greetings_that_could_not_be_said_are_named(case: Case) -> None:
             "2:52: lights[1].pin: found 4, which lights[0].pin (line 2) uses already; give each a pin of its own",
             "3:20: mute.switch_pin: found 4, which lights[0].pin (line 2) uses already; give each a pin of its own",
         ),
+        Case(
+            "a pin used by a button and a motion sensor",
+            LOCAL + "triggers:\n  - {type: button, pin: 4}\n  - {type: motion, pin: 4}\n",
+            "4:25: triggers[1].pin: found 4, which triggers[0].pin (line 3) uses already; give each a pin of its own",
+        ),
     ],
     ids=str,
 )
 def test_a_pin_used_twice_is_named_with_both_places(case: Case) -> None:
     check(case)
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        Case(
+            "a greeting of each kind of trigger that is not there",
+            LOCAL
+            + "triggers:\n  - {type: wake-word, word: alexa, greeting: x}\n  - {type: motion, pin: 4, greeting: x}\n"
+            "  - {type: schedule, at: '07:30', greeting: x}\n",
+            "3:46: triggers[0].greeting: found 'x'; allowed: welcome, none",
+            "4:38: triggers[1].greeting: found 'x'; allowed: welcome, none",
+            "5:45: triggers[2].greeting: found 'x'; allowed: welcome, none",
+        ),
+        Case(
+            "hours that begin where they end",
+            LOCAL + "triggers: [{type: motion, pin: 4, between: 07:00-07:00}]",
+            "2:44: triggers[0].between: found '07:00-07:00', which is no time at all; allowed: two times that differ",
+        ),
+        Case(
+            "the same word twice",
+            LOCAL + "triggers:\n  - {type: wake-word, word: okay_nabu}\n  - {type: wake-word, word: Okay Nabu}\n",
+            "4:29: triggers[1].word: found 'Okay Nabu', which triggers[0].word (line 3) listens for already; keep one of the two",
+        ),
+        Case(
+            "two schedules in the same minute",
+            LOCAL + "triggers:\n  - {type: schedule, at: '07:30'}\n  - {type: schedule, at: '07:30', days: daily}\n",
+            "3:26: triggers[0].at: found '07:30', as has triggers[1].at (line 4) on the same days (every day); give each a time of its own",
+            "4:26: triggers[1].at: found '07:30', as has triggers[0].at (line 3) on the same days (every day); give each a time of its own",
+        ),
+        Case(
+            "three schedules of which each meets another",
+            LOCAL + "triggers:\n  - {type: schedule, at: '07:30', days: fri-mon}\n"
+            "  - {type: schedule, at: '07:30', days: mon-wed}\n  - {type: schedule, at: '07:30', days: 'wed,sun'}\n",
+            "3:26: triggers[0].at: found '07:30', as has triggers[1].at (line 4) on the same days (mon); give each a time of its own",
+            "4:26: triggers[1].at: found '07:30', as has triggers[0].at (line 3) on the same days (mon); give each a time of its own",
+            "5:26: triggers[2].at: found '07:30', as has triggers[0].at (line 3) on the same days (sun); give each a time of its own",
+        ),
+        Case(
+            "a schedule in the same minute as one with a wrong greeting",
+            LOCAL + "triggers:\n  - {type: schedule, at: '07:30'}\n  - {type: schedule, at: '07:30', greeting: x}\n",
+            "3:26: triggers[0].at: found '07:30', as has triggers[1].at (line 4) on the same days (every day); give each a time of its own",
+            "4:26: triggers[1].at: found '07:30', as has triggers[0].at (line 3) on the same days (every day); give each a time of its own",
+            "4:45: triggers[1].greeting: found 'x'; allowed: welcome, none",
+        ),
+        Case(
+            "two schedules by one anchor",
+            LOCAL + "triggers: [&a {type: schedule, at: '07:30'}, *a]",
+            "2:36: triggers[0].at: found '07:30', as has triggers[1].at (line 2) on the same days (every day); give each a time of its own",
+            "2:36: triggers[1].at: found '07:30', as has triggers[0].at (line 2) on the same days (every day); give each a time of its own",
+        ),
+    ],
+    ids=str,
+)
+def test_triggers_that_get_in_each_others_way_are_named_with_both_places(case: Case) -> None:
+    check(case)
+
+
+def test_schedules_at_the_same_time_of_different_days_are_right() -> None:
+    text = "triggers:\n  - {type: schedule, at: '07:30', days: mon-fri}\n  - {type: schedule, at: '07:30', days: 'sat,sun'}\n"
+    assert len(read(LOCAL + text, "f").triggers) == 2
+
+
+WORDS = Installed(["alexa", "hey_jarvis", "okay_nabu"], "pip install engine")
+
+
+@pytest.mark.parametrize(
+    ("word", "installed", "told"),
+    [
+        (
+            "Okay Nabbu",
+            WORDS,
+            "found 'Okay Nabbu', which is not installed; allowed: alexa, hey_jarvis, okay_nabu (did you mean 'okay_nabu'?)",
+        ),
+        ("computer", WORDS, "found 'computer', which is not installed; allowed: alexa, hey_jarvis, okay_nabu"),
+        (
+            "alexa",
+            Installed([], "pip install engine"),
+            "found 'alexa', and no engine that listens for words; `pip install engine` installs it",
+        ),
+    ],
+)
+def test_a_word_that_is_not_installed_is_named_with_those_that_are(word: str, installed: Installed, told: str) -> None:
+    text = LOCAL + f"triggers:\n  - {{type: wake-word, word: {word}}}\n"
+    with pytest.raises(ConfigError) as caught:
+        read(text, "f", installed=installed)
+    assert caught.value.problems == [f"f:3:29: triggers[0].word: {told}"]
+
+
+@pytest.mark.parametrize("word", ["okay_nabu", "Okay Nabu", "HEY_jarvis"])
+def test_a_word_that_is_installed_may_be_written_in_any_way(word: str) -> None:
+    read(LOCAL + f"triggers: [{{type: wake-word, word: {word}}}]", "f", installed=WORDS)
+
+
+def test_where_nobody_says_what_is_installed_any_word_will_do(tmp_path: Path) -> None:
+    text = LOCAL + "triggers: [{type: wake-word, word: computer}]"
+    read(text, "f")
+    path = tmp_path / "config.yaml"
+    path.write_text(text, encoding="utf-8")
+    load(path)
+    with pytest.raises(ConfigError, match="which is not installed"):
+        load(path, WORDS)
 
 
 def test_all_problems_of_a_file_are_told_at_once_in_its_order() -> None:
@@ -154,7 +266,7 @@ greetings:
   none: {}
 triggers:
   - {type: button, pin: 4, greeting: welcom}
-  - {type: wake-word}
+  - {type: wakeword}
 audio: {speaker: {volume: 101}}
 lights: [{type: led, pin: 4, patterns: {idle: purple}}]
 sounds: {}
@@ -195,6 +307,10 @@ def test_one_mistake_is_told_once() -> None:
         "service: {endpont: https://x.example}",
         "servcie: {local: true}",
         LOCAL + "triggers: [{type: button, pni: 1}]",
+        LOCAL + "triggers: [{type: schedule, at: noon}]",
+        LOCAL + "triggers: [{type: schedule, at: '07:30', days: sat,sun}]",
+        LOCAL + "triggers: [{type: schedule, at: '07:30'}, {type: schedule, at: '07:30', days: never}]",
+        LOCAL + "triggers: [{type: schedule, at: '07:30', days: mon}, {type: schedule, at: '07:30', dais: tue}]",
         LOCAL + "greetings: {welcome: {say-one-of: [a]}}",
         LOCAL + "greetings: {welcome: {say_one_of: [{name}, Hi]}}",
         "service: {endpoint: 'https://x.example', auth: entra, agent: {name: a, project: p}, modle: x}",

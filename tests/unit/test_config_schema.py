@@ -52,6 +52,9 @@ def test_every_key_has_a_sentence() -> None:
         "service: {local: true}\nlights:\ntriggers:\naudio: {speaker: }\ngreetings:\n",
         "service: {local: true}\nlights: [{type: pwm-led, pin: 4, patterns: {idle: 'on'}}]",
         "service: {local: true}\ngreetings: {a: {say_one_of: [a, b]}}",
+        "service: {local: true}\ntriggers: [{type: motion, pin: 4, between: '22:00-06:00'}]",
+        "service: {local: true}\ntriggers: [{type: schedule, at: '07:30', days: 'Mon - Fri, SUN'}]",
+        "service: {local: true}\ntriggers: [{type: wake-word, word: Okay Nabu}, {type: button, pin: 4, mode: push-to-talk}]",
     ],
 )
 def test_what_the_reader_takes_is_right(text: str) -> None:
@@ -71,6 +74,9 @@ def test_what_the_reader_takes_is_right(text: str) -> None:
         "service: {local: true}\nlights: [{type: led, pin: 54}]",
         "service: {local: true}\nlights: [{type: led, pin: 4, patterns: {idel: 'on'}}]",
         "service: {local: true}\ntriggers: [{type: wake-word}]",
+        "service: {local: true}\ntriggers: [{type: motion, pin: 4, between: '7-22'}]",
+        "service: {local: true}\ntriggers: [{type: schedule, at: '7:30'}]",
+        "service: {local: true}\ntriggers: [{type: schedule, at: '07:30', days: weekdays}]",
         "service: {local: true}\ngreetings: {a: {say: a, ask_model: b}}",
         "service: {local: true}\ngreetings: {a: {}}",
         "service: {local: true, voice: ''}",

@@ -17,7 +17,7 @@ NEITHER = (
 )
 ADDRESSES = "https://HOST or wss://HOST; http:// and ws:// only to this machine (localhost, 127.0.0.1, [::1])"
 TYPES = "azure_semantic_vad, azure_semantic_vad_en, azure_semantic_vad_multilingual, server_vad, semantic_vad"
-PUSH_TO_TALK = "a mapping such as {type: azure_semantic_vad} (push-to-talk is not known in this version)"
+PUSH_TO_TALK = "a mapping such as {type: azure_semantic_vad} (push-to-talk is the mode of a button)"
 OCTAL = "a number with a leading zero (some read it as octal)"
 
 

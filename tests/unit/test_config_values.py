@@ -19,12 +19,15 @@ from device_daemon.config.settings import (
     Greeting,
     Led,
     MicrophoneSettings,
+    MotionTrigger,
     Mute,
     PatternName,
     PwmLed,
     RgbLed,
+    ScheduleTrigger,
     Service,
     SpeakerSettings,
+    WakeWordTrigger,
 )
 from device_daemon.config.turn_detection import TYPES
 from device_daemon.state import State
@@ -62,7 +65,17 @@ def test_the_shipped_file_is_right_and_states_the_defaults() -> None:
     defaults = Config(service=Service())
     for section in ("conversation", "audio", "sounds", "mute", "privacy"):
         assert getattr(config, section) == getattr(defaults, section)
-    for key in ("local", "model", "agent", "auth", "api_key_file", "voice", "turn_detection", "noise_reduction"):
+    for key in (
+        "local",
+        "model",
+        "agent",
+        "auth",
+        "api_key_file",
+        "voice",
+        "turn_detection",
+        "noise_reduction",
+        "standby",
+    ):
         assert getattr(config.service, key) == getattr(defaults.service, key)
     assert config.service.transcription is False
     assert config.default_greeting == "welcome"
@@ -79,7 +92,11 @@ def test_the_comments_of_the_shipped_file_name_every_key_and_every_word() -> Non
         Agent,
         Service,
         ConversationLimits,
+        Greeting,
         ButtonTrigger,
+        WakeWordTrigger,
+        MotionTrigger,
+        ScheduleTrigger,
         MicrophoneSettings,
         SpeakerSettings,
         RgbLed,
@@ -101,9 +118,15 @@ def test_the_comments_of_the_shipped_file_name_every_key_and_every_word() -> Non
         ("  # proxy: http://proxy.example:3128", ""),
         ("    # voice: en-US-Andrew:DragonHDLatestNeural", ""),
         (
-            "  # - {type: button, pin: 27, greeting: cheerful, active_high: false, debounce_ms: 5, hold_s: 1}",
+            "  # - {type: button, pin: 27, greeting: cheerful, active_high: false, debounce_ms: 5, hold_s: 1, mode: press}",
             "  - {type: button, pin: 17, greeting: welcome}",
         ),
+        ("  # - {type: button, pin: 27, mode: push-to-talk}", ""),
+        ("  # - {type: wake-word, word: okay_nabu, greeting: none, sensitivity: 0.5, refractory_s: 2}", ""),
+        ('  # - {type: motion, pin: 4, greeting: cheerful, cooldown_s: 600, between: "07:00-22:00"}', ""),
+        ('  # - {type: schedule, at: "07:30", days: mon-fri, greeting: tailored}', ""),
+        ("    # cache: false", ""),
+        ("  # standby: after-conversation", ""),
         ("  # - {type: pwm-led, pin: 12}", ""),
         ("  # - {type: rgb-led, red: 5, green: 6, blue: 13, active_high: true}", ""),
         ("  # - {type: led, pin: 24, patterns: {listening: pulse, idle: on}}", ""),

@@ -5,15 +5,17 @@ from __future__ import annotations
 import pytest
 
 from device_daemon.config.settings import PATTERN_NAMES
-from device_daemon.state import State
 from tests.unit.config_cases import LOCAL, Case, check
 
 SECTIONS = "service, include, conversation, greetings, names, triggers, audio, lights, sounds, mute, privacy"
 IN_SERVICE = (
     "endpoint, local, model, agent, auth, api_key_file, voice, instructions, turn_detection, noise_reduction, "
-    "transcription, proxy"
+    "transcription, standby, proxy"
 )
-BUTTON = "type, pin, greeting, active_high, debounce_ms, hold_s"
+BUTTON = "type, pin, greeting, active_high, debounce_ms, hold_s, mode"
+TIME = 'a time from "00:00" to "23:59"'
+HOURS = 'two times such as "07:00-22:00"'
+DAYS = "daily, or days and ranges such as mon-fri or sat,sun"
 BELOW = "keys on lines of their own"
 OCTAL = "a number with a leading zero (some read it as octal)"
 
@@ -199,7 +201,7 @@ OCTAL = "a number with a leading zero (some read it as octal)"
         Case(
             "a missing space after a colon in a list",
             LOCAL + "triggers:\n  - type:button\n",
-            f"3:5: triggers[0]: found 'type:button'; allowed: {BELOW}: {BUTTON} (did you mean 'type: button', with a space?)",
+            f"3:5: triggers[0]: found 'type:button'; allowed: {BELOW}: type, … (did you mean 'type: button', with a space?)",
         ),
         Case("text instead of a file of keys", "hello", f"1:1: found 'hello'; allowed: {BELOW}: {SECTIONS}"),
         Case("a list instead of a file of keys", "- service", f"1:1: found a list; allowed: {BELOW}: {SECTIONS}"),
@@ -249,9 +251,14 @@ def test_a_value_of_a_wrong_kind_is_named_with_what_is_allowed(case: Case) -> No
             "4:10: service.agent.project: is missing; allowed: text",
         ),
         Case(
+            "a misspelt kind of trigger",
+            LOCAL + "triggers:\n  - {type: wakeword, word: okay_nabu}",
+            "3:12: triggers[0].type: found 'wakeword', not known in this version; allowed: button, wake-word, motion, schedule (did you mean 'wake-word'?)",
+        ),
+        Case(
             "a kind of trigger from a later version",
-            LOCAL + "triggers:\n  - {type: wake-word, word: okay_nabu}",
-            "3:12: triggers[0].type: found 'wake-word', not known in this version; allowed: button",
+            LOCAL + "triggers:\n  - {type: gesture}",
+            "3:12: triggers[0].type: found 'gesture', not known in this version; allowed: button, wake-word, motion, schedule",
         ),
         Case(
             "a misspelt kind of light",
@@ -274,14 +281,14 @@ def test_a_value_of_a_wrong_kind_is_named_with_what_is_allowed(case: Case) -> No
             f"2:10: lights[0]: found 'led'; allowed: {BELOW}: type, …",
         ),
         Case(
-            "a button with a key from a later version",
-            LOCAL + "triggers: [{type: button, pin: 27, mode: push-to-talk}]",
-            f"2:36: triggers[0].mode: unknown key; allowed: {BUTTON}",
+            "a button with a key it does not have",
+            LOCAL + "triggers: [{type: button, pin: 27, colour: red}]",
+            f"2:36: triggers[0].colour: unknown key; allowed: {BUTTON}",
         ),
         Case(
             "a state there is not",
             LOCAL + "lights: [{type: led, pin: 1, patterns: {listning: pulse}}]",
-            f"2:41: lights[0].patterns.listning: found 'listning'; allowed: {', '.join(State)} (did you mean 'listening'?)",
+            "2:41: lights[0].patterns.listning: found 'listning' (did you mean 'listening'?)",
         ),
         Case(
             "a pattern there is not",
@@ -320,4 +327,104 @@ def test_a_value_of_a_wrong_kind_is_named_with_what_is_allowed(case: Case) -> No
     ids=str,
 )
 def test_a_wrong_key_is_named_with_the_nearest_right_one(case: Case) -> None:
+    check(case)
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        Case(
+            "one digit for the hour",
+            LOCAL + "triggers: [{type: schedule, at: 7:30}]",
+            f"2:33: triggers[0].at: found '7:30'; allowed: {TIME} (did you mean '07:30'?)",
+        ),
+        Case(
+            "a time of twelve hours",
+            LOCAL + "triggers: [{type: schedule, at: '7.30 pm'}]",
+            f"2:33: triggers[0].at: found the text '7.30 pm'; allowed: {TIME} (did you mean '19:30'?)",
+        ),
+        Case(
+            "an hour there is not",
+            LOCAL + "triggers: [{type: schedule, at: 25:00}]",
+            f"2:33: triggers[0].at: found '25:00'; allowed: {TIME}",
+        ),
+        Case(
+            "a minute there is not",
+            LOCAL + "triggers: [{type: schedule, at: 07:60}]",
+            f"2:33: triggers[0].at: found '07:60'; allowed: {TIME}",
+        ),
+        Case(
+            "nothing where a time is wanted",
+            LOCAL + "triggers: [{type: schedule, at: }]",
+            f"2:33: triggers[0].at: found nothing; allowed: {TIME}",
+        ),
+        Case(
+            "a list where a time is wanted",
+            LOCAL + "triggers: [{type: schedule, at: [07:30]}]",
+            f"2:33: triggers[0].at: found a list; allowed: {TIME}",
+        ),
+        Case(
+            "no time",
+            LOCAL + "triggers: [{type: schedule}]",
+            f"2:12: triggers[0].at: is missing; allowed: {TIME}",
+        ),
+        Case(
+            "hours of one digit",
+            LOCAL + "triggers: [{type: motion, pin: 4, between: 7-22}]",
+            f"2:44: triggers[0].between: found '7-22'; allowed: {HOURS} (did you mean '07:00-22:00'?)",
+        ),
+        Case(
+            "one time where two are wanted",
+            LOCAL + "triggers: [{type: motion, pin: 4, between: 07:00}]",
+            f"2:44: triggers[0].between: found '07:00'; allowed: {HOURS}",
+        ),
+        Case(
+            "a word where hours are wanted",
+            LOCAL + "triggers: [{type: motion, pin: 4, between: night}]",
+            f"2:44: triggers[0].between: found 'night'; allowed: {HOURS}",
+        ),
+        Case(
+            "a word for days",
+            LOCAL + "triggers: [{type: schedule, at: '07:30', days: weekdays}]",
+            f"2:48: triggers[0].days: found 'weekdays'; allowed: {DAYS} (did you mean 'mon-fri'?)",
+        ),
+        Case(
+            "a day there is not",
+            LOCAL + "triggers: [{type: schedule, at: '07:30', days: mon-fry}]",
+            f"2:48: triggers[0].days: found 'mon-fry'; allowed: {DAYS} (did you mean 'mon-fri'?)",
+        ),
+        Case(
+            "days with nothing between two commas",
+            LOCAL + "triggers: [{type: schedule, at: '07:30', days: 'mon,,tue'}]",
+            f"2:48: triggers[0].days: found the text 'mon,,tue'; allowed: {DAYS}",
+        ),
+        Case(
+            "days that YAML takes for a key",
+            LOCAL + "triggers: [{type: schedule, at: '07:30', days: sat,sun}]",
+            "2:52: triggers[0].sun: found 'sun' on its own; if it belongs to the text before the comma, put all of it in quotes",
+        ),
+        Case(
+            "a mode there is not",
+            LOCAL + "triggers: [{type: button, pin: 4, mode: push_to_talk}]",
+            "2:41: triggers[0].mode: found 'push_to_talk'; allowed: press, push-to-talk (did you mean 'push-to-talk'?)",
+        ),
+        Case(
+            "a sensitivity in per cent",
+            LOCAL + "triggers: [{type: wake-word, word: x, sensitivity: 50}]",
+            "2:52: triggers[0].sensitivity: found 50; allowed: a number from 0 to 1",
+        ),
+        Case(
+            "a standby there is not",
+            "service: {local: true, standby: after_conversation}",
+            "1:33: service.standby: found 'after_conversation'; allowed: after-conversation, always, off (did you mean 'after-conversation'?)",
+        ),
+        Case(
+            "turn detection that is a word",
+            "service: {local: true, turn_detection: push-to-talk}",
+            "1:40: service.turn_detection: found 'push-to-talk'; allowed: a mapping such as {type: azure_semantic_vad} (push-to-talk is the mode of a button)",
+        ),
+    ],
+    ids=str,
+)
+def test_a_trigger_with_a_wrong_value_is_named_with_what_was_probably_meant(case: Case) -> None:
     check(case)

@@ -73,16 +73,16 @@ class World(RuleBasedStateMachine):
         push_to_talk: bool,
     ) -> None:
         self.opening = opening
-        self.rules = Rules(
+        self.agreed = Rules(
             interruptible=interruptible,
             half_duplex=half_duplex,
             echo_by_service=echo_by_service,
             push_to_talk=push_to_talk and not (opening and opening.announcement),
         )
-        self.dialogue = Dialogue(opening, self.rules)
+        self.dialogue = Dialogue(opening, self.agreed)
         self.limit_s = self.now + 900.0
         self.obey(self.dialogue.start(self.now))
-        if self.rules.push_to_talk:
+        if self.agreed.push_to_talk:
             self.button_goes_down()
 
     def obey(self, commands: list[do.Command]) -> None:  # noqa: C901, PLR0912, PLR0915 - one table of commands
@@ -103,12 +103,12 @@ class World(RuleBasedStateMachine):
                     assert self.microphone_open
                     self.microphone_open = False
                 case do.Send(do.UpdateSession(push_to_talk)):
-                    assert push_to_talk is self.rules.push_to_talk
+                    assert push_to_talk is self.agreed.push_to_talk
                 case do.Send(do.Recall(_, text)):
                     assert self.configured
                     self.told.append(text)
                 case do.Send(do.CommitAudio() | do.RequestReply() | do.ClearAudio()):
-                    assert self.rules.push_to_talk
+                    assert self.agreed.push_to_talk
                     assert self.configured
                 case do.Send(do.RequestGreeting(opening)):
                     assert self.configured
@@ -314,7 +314,7 @@ class World(RuleBasedStateMachine):
 
     @invariant()
     def while_a_button_is_to_be_held_the_microphone_is_open_only_while_it_is_held(self) -> None:
-        if self.end is None and hasattr(self, "rules") and self.rules.push_to_talk and self.microphone_open:
+        if self.end is None and hasattr(self, "agreed") and self.agreed.push_to_talk and self.microphone_open:
             assert self.held_since_s is not None or self.now < self.released_s + COMMIT_AFTER_S
 
     @invariant()
@@ -324,7 +324,7 @@ class World(RuleBasedStateMachine):
 
     @invariant()
     def the_service_never_hears_an_echo_that_it_cannot_know(self) -> None:
-        if not hasattr(self, "rules") or not self.rules.echo_by_service or self.rules.push_to_talk:
+        if not hasattr(self, "agreed") or not self.agreed.echo_by_service or self.agreed.push_to_talk:
             return
         recital = [entry for entry in self.queue if isinstance(entry, do.Play) and entry.item_id == MEMORY]
         if self.end is None and recital:
@@ -345,7 +345,7 @@ class World(RuleBasedStateMachine):
             assert self.microphone_open
             assert self.dialogue.state in MICROPHONE_OPEN - {State.CONNECTING}
             assert (
-                not self.rules.push_to_talk or self.held_since_s is not None or self.dialogue.state is State.LISTENING
+                not self.agreed.push_to_talk or self.held_since_s is not None or self.dialogue.state is State.LISTENING
             )
             assert not (self.opening and self.opening.announcement)
 

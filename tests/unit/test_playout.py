@@ -214,7 +214,8 @@ class LateSpeaker(RuleBasedStateMachine):
             case Silent(ticket):
                 assert self.playout.silent(answer) is (ticket == self.ticket)
             case Flushed(ticket):
-                told = {truncate.item_id: truncate.audio_end_ms for truncate, _, _ in self.playout.flushed(answer)}
+                cuts = [cut.truncate for cut in self.playout.flushed(answer)]
+                told = {truncate.item_id: truncate.audio_end_ms for truncate in cuts if truncate}
                 for item in self.cut.pop(ticket):
                     heard_ms = self.heard_ms.get(item, 0)
                     assert told.pop(item, self.received_ms[item]) == heard_ms

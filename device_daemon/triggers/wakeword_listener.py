@@ -1,0 +1,68 @@
+"""The rules between the microphone's periods and wake words, without a thread: rate, gaps, times, quiet after a word."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Final
+
+from device_daemon.audio.microphone import Period
+from device_daemon.audio.pcm import SAMPLE_RATE_HZ
+from device_daemon.config.settings import WakeWordTrigger
+from device_daemon.triggers.wakeword_engine import ENGINE_RATE_HZ, Engine
+
+GAP_S: Final = 0.1
+"""A hole in the periods' times from which on the sound is another one."""
+
+
+class Listener:
+    """Finds the triggers' words in periods of sound, and when each ended.
+
+    After a word all words are refused for its `refractory_s`, not only that word: two that sound alike are recognised
+    in one and the same call, and any of them opens the same conversation.
+    """
+
+    def __init__(self, engine: Engine, triggers: Sequence[WakeWordTrigger]) -> None:
+        from device_daemon.audio.convert import Resampler  # noqa: PLC0415 - numpy, only where words are listened for
+
+        self._engine = engine
+        self._triggers = triggers
+        self._resampler = Resampler(SAMPLE_RATE_HZ, ENGINE_RATE_HZ)
+        self._until_s: float | None = None
+        self._refuse_until_s = -math.inf
+
+    def hear(self, periods: Sequence[Period]) -> list[tuple[WakeWordTrigger, float]]:
+        """Return the words in the next periods and when each ended, to 2 ms as the periods have it."""
+        found: list[tuple[WakeWordTrigger, float]] = []
+        pieces: list[bytes] = []
+        for period in periods:
+            if self._until_s is not None and abs(period.begins_at_s - self._until_s) > GAP_S:
+                found += self._hear(pieces)
+                pieces = []
+                self.reset()
+            pieces.append(period.pcm)
+            self._until_s = period.captured_at_s
+        return found + self._hear(pieces)
+
+    def reset(self) -> None:
+        """Forget the sound so far. A refusal stays: it is about the person, not about the sound."""
+        self._engine.reset()
+        self._resampler.reset()
+        self._until_s = None
+
+    def close(self) -> None:
+        """Close the engine."""
+        self._engine.close()
+
+    def _hear(self, pieces: list[bytes]) -> list[tuple[WakeWordTrigger, float]]:
+        if not pieces or self._until_s is None:
+            return []
+        found = []
+        for heard in self._engine.hear(self._resampler.process(b"".join(pieces))):
+            ends_at_s = self._until_s - heard.ago_s
+            if ends_at_s < self._refuse_until_s:
+                continue
+            trigger = self._triggers[heard.index]
+            self._refuse_until_s = ends_at_s + trigger.refractory_s
+            found.append((trigger, ends_at_s))
+        return found
