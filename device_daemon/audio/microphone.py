@@ -183,9 +183,11 @@ class _CaptureThread(PcmThread):
         clock.start(now_s)
         while not self.stopping:
             due_s = clock.time_of(frames_read + got.period_frames) + POLL_GRACE_S
-            self.wait(stream, due_s - now_s if due_s > now_s else got.period_s)
+            polled = self.poll(due_s - now_s if due_s > now_s else got.period_s)
             now_s = time.monotonic()
             avail = stream.avail()
+            if polled and 0 <= avail < got.period_frames:
+                stream.ready(polled)  # woken for nothing: a sound server's plug-in has to be told, or it wakes us again
             if avail == XRUN:
                 stream.read()  # makes it ready again
                 return False

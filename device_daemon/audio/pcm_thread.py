@@ -94,22 +94,28 @@ class PcmThread(ABC):
         with contextlib.suppress(RuntimeError):  # the loop has been closed: nobody is left to hear of it
             self._loop.call_soon_threadsafe(callback)
 
-    def wait(self, stream: Stream | None, timeout_s: float | None) -> bool:
-        """Sleep until `wake`, the time-out (None: for ever), or, with a stream, until its card is ready.
+    def sleep(self, timeout_s: float | None) -> list[tuple[int, int]]:
+        """Sleep until `wake` or the time-out (None: for ever), whatever the card does; return nothing."""
+        return self._wait(self._wake_poll, timeout_s)
 
-        Return whether the card is ready to be read or written.
+    def poll(self, timeout_s: float | None) -> list[tuple[int, int]]:
+        """Sleep until the card has news, too; return what its descriptors tell, which is for `Stream.ready` to say.
+
+        That costs as much as reading: it is only asked where there was nothing to read, or no room.
         """
-        poll = self._wake_poll if stream is None else self._card_poll
+        return self._wait(self._card_poll, timeout_s)
+
+    def _wait(self, poll: select.poll, timeout_s: float | None) -> list[tuple[int, int]]:
         found = poll.poll(None if timeout_s is None else max(0, math.ceil(timeout_s * 1000)))
         if found and found[0][0] == self._wake_fd:  # the first that was registered is the first to be told
             os.eventfd_read(self._wake_fd)
             del found[0]
-        return bool(found) and stream is not None and stream.ready(found)
+        return found
 
     def absent(self, until_s: float) -> None:
         """Pass the time until the device is tried again."""
         while not self.stopping and (left_s := until_s - time.monotonic()) > 0:
-            self.wait(None, left_s)
+            self.sleep(left_s)
 
     def _run(self) -> None:
         _hurry()

@@ -96,14 +96,16 @@ class Player:
         position = self._to_own(self._card.position_at(self._now())) if self._card.running else None
         return self._ledger.heard_frames(source, position)
 
-    def work(self) -> None:
-        """Do all that can be done now; raise `DeviceGone` if the card fails."""
+    def work(self) -> bool:
+        """Do all that can be done now; return whether anything was written. Raise `DeviceGone` if the card fails."""
+        written = self._card.written
         if self._queue.flush_pending:
             self._flush()
         position = self._hear()
         self._fill()
         if self._ending:
             self._wind_down(position)
+        return self._card.written != written
 
     def patience(self) -> Patience:
         """Return how long there is nothing to do."""

@@ -187,6 +187,7 @@ class _PlaybackThread(PcmThread):
     def serve(self, stream: Stream) -> None:
         self.works()
         volume = -1
+        polled: list[tuple[int, int]] = []
         with self._lock:
             player = self._player = Player(stream, self._queue, self._ledger, self._emit)
         try:
@@ -195,11 +196,13 @@ class _PlaybackThread(PcmThread):
                     volume = self.volume
                     player.set_volume(volume)
                 with self._lock:
-                    player.work()
+                    wrote = player.work()
+                if polled and not wrote:
+                    stream.ready(polled)  # woken for nothing: a sound server's plug-in has to be told
                 if not self._queue.flush_pending:
                     self._cut.set()
                 patience = player.patience()
-                self.wait(stream if patience.room else None, patience.timeout_s)
+                polled = self.poll(patience.timeout_s) if patience.room else self.sleep(patience.timeout_s)
         finally:
             with self._lock:
                 self._player = None
@@ -215,7 +218,7 @@ class _PlaybackThread(PcmThread):
                 self._give_up(now_s)
             oldest_s = self._queue.oldest_s
             due_s = math.inf if oldest_s is None else max(oldest_s, self._missing_since_s) + KEEP_S
-            self.wait(None, min(until_s, due_s) - now_s)
+            self.sleep(min(until_s, due_s) - now_s)
 
     def _give_up(self, now_s: float) -> None:
         for flush in self._queue.take_flushes():

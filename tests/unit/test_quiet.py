@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from device_daemon.audio.quiet import SETTLED_MS, Quiet
+from device_daemon.audio.quiet import SETTLED_MS, Quiet, exceeds
 
 PERIOD_MS = 20
 FRAMES = 24 * PERIOD_MS
@@ -21,6 +21,13 @@ def settled(quiet: Quiet, peak: int = 0) -> Quiet:
         quiet.unhurried(noise(peak, number))
     assert quiet.unhurried(noise(peak))
     return quiet
+
+
+@given(st.lists(st.integers(-32_768, 32_767)), st.integers(0, 40_000))
+def test_a_level_is_exceeded_by_a_sample_that_is_farther_from_zero(samples: list[int], level: int) -> None:
+    loudest = max(map(abs, samples), default=0)
+    for limit in {level, loudest, max(0, loudest - 1)}:
+        assert exceeds(np.array(samples, "<i2").tobytes(), limit) is (loudest > limit)
 
 
 def test_silence_is_in_no_hurry_but_only_after_a_second() -> None:

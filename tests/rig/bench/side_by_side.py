@@ -93,7 +93,6 @@ class Found:
 async def latencies(rounds: int, service: LocalService, mine: Ours, other: Quickstart | None, what: str) -> Found:
     """Hold that many conversations of each kind, in turn."""
     found, phases, other_phases = Found(), Phases(random.random()), Phases(random.random())
-    await mine.learn()
     for number in range(rounds):
         progress(f"{what}: round {number + 1} of {rounds}")
         found.ours[KNOWN].append(await mine.known_round_ms())
@@ -170,6 +169,7 @@ async def measure(rounds: int, network_ms: int, synthesis_ms: int, sample: Path 
             await starts(idle, folder, service, sample)
             async with AsyncExitStack() as stack:
                 mine = await stack.enter_async_context(ours(folder / "ours", service.endpoint))
+                await mine.learn()
                 other = None
                 if sample is not None:
                     other = await stack.enter_async_context(quickstart(folder / "theirs", service.endpoint, sample))
