@@ -11,12 +11,16 @@ import logging
 import re
 import sys
 from asyncio.subprocess import PIPE, Process
+from typing import TYPE_CHECKING
 
 from device_daemon.config.settings import Config
 from device_daemon.errors import ServiceUnreachable
-from device_daemon.voicelive.client import Client, Connection
+from device_daemon.voicelive.client import Client
 from device_daemon.voicelive.credentials import Key
 from device_daemon.voicelive.session import session_for
+
+if TYPE_CHECKING:
+    from device_daemon.voicelive.connection import Connection
 
 logger = logging.getLogger(__name__)
 

@@ -14,8 +14,9 @@ from aiohttp import web
 from device_daemon import commands as do
 from device_daemon import events as on
 from device_daemon.errors import ConnectionLost, SessionEnded, SessionRejected, SpeakerError
-from device_daemon.voicelive import client as client_module
-from device_daemon.voicelive.client import Client, Connection
+from device_daemon.voicelive import connection as connection_module
+from device_daemon.voicelive.client import API_VERSION, Client
+from device_daemon.voicelive.connection import Connection
 from tests.unit.unruly_service import KEY, PATIENCE_S, SPEECH_STARTED, Talk, client_for, no_trace, serving, talking
 
 __all__ = ["no_trace"]
@@ -48,7 +49,7 @@ async def test_a_connection_asks_for_the_model_and_brings_the_key() -> None:
     await heard_from(talk)
     assert asked[0].path == "/voice-live/realtime"
     assert asked[0].query["model"] == "gpt-realtime"
-    assert asked[0].query["api-version"] == client_module.API_VERSION
+    assert asked[0].query["api-version"] == API_VERSION
     assert asked[0].headers["api-key"] == KEY
 
 
@@ -75,7 +76,7 @@ async def test_messages_arrive_in_the_order_in_which_they_were_sent_and_events_c
 
 
 async def test_a_connection_outlives_the_deadline_of_its_handshake(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client_module, "HANDSHAKE_DEADLINE_S", 0.1)
+    monkeypatch.setattr(connection_module, "HANDSHAKE_DEADLINE_S", 0.1)
 
     async def talk(ws: web.WebSocketResponse, _: web.Request) -> None:
         await asyncio.sleep(0.15)
@@ -144,7 +145,7 @@ async def test_garbage_is_skipped_and_counted_and_what_follows_is_heard() -> Non
 async def test_a_message_that_is_too_large_ends_the_connection_and_not_the_memory(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(client_module, "MAX_MESSAGE_BYTES", 1024)
+    monkeypatch.setattr(connection_module, "MAX_MESSAGE_BYTES", 1024)
 
     async def talk(ws: web.WebSocketResponse, _: web.Request) -> None:
         await ws.send_str("x" * 4096)
@@ -193,7 +194,7 @@ async def test_sending_after_the_service_said_goodbye_is_a_lost_connection_with_
 
 
 async def test_a_service_that_never_answers_the_goodbye_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client_module, "CLOSE_DEADLINE_S", 0.05)
+    monkeypatch.setattr(connection_module, "CLOSE_DEADLINE_S", 0.05)
 
     async def deaf(_ws: web.WebSocketResponse, _request: web.Request) -> None:
         await asyncio.Event().wait()

@@ -19,7 +19,7 @@ from device_daemon.errors import (
     SessionRejected,
     SpeakerError,
 )
-from device_daemon.voicelive import client as client_module
+from device_daemon.voicelive import connection as connection_module
 from device_daemon.voicelive.client import Client, url_for
 from device_daemon.voicelive.credentials import Key
 from tests.unit.unruly_service import KEY, PATIENCE_S, Handler, client_for, no_trace, serving
@@ -82,7 +82,7 @@ async def test_a_redirect_is_refused_before_the_key_is_sent_on() -> None:
 
 
 async def test_a_service_that_accepts_and_then_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client_module, "HANDSHAKE_DEADLINE_S", 0.05)
+    monkeypatch.setattr(connection_module, "HANDSHAKE_DEADLINE_S", 0.05)
 
     async def hang(_: web.Request) -> web.Response:
         await asyncio.Event().wait()

@@ -20,7 +20,7 @@ from device_daemon.localservice.server import LocalService
 from device_daemon.measures import Measures
 from device_daemon.rules import Reason, Rules
 from device_daemon.standby import Standby
-from device_daemon.voicelive import client as client_module
+from device_daemon.voicelive import connection as connection_module
 from tests.unit.localservice_wire import service
 from tests.unit.room import OWN_SOUND, FakeSpeaker, nothing_left, until
 from tests.unit.unruly_service import PATIENCE_S, client_for, no_trace, serving
@@ -145,7 +145,7 @@ async def test_a_service_that_greets_by_itself_has_no_session_held_and_greets_on
 
 
 async def test_pings_are_answered_and_sent_while_it_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client_module, "HEARTBEAT_S", 0.05)
+    monkeypatch.setattr(connection_module, "HEARTBEAT_S", 0.05)
     exchanged = asyncio.Event()
 
     async def handle(request: web.Request) -> web.WebSocketResponse:
@@ -171,7 +171,7 @@ async def test_pings_are_answered_and_sent_while_it_is_held(monkeypatch: pytest.
 
 
 async def test_one_whose_line_went_dead_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client_module, "HEARTBEAT_S", 0.05)
+    monkeypatch.setattr(connection_module, "HEARTBEAT_S", 0.05)
     connected = 0
     second = asyncio.Event()
 
