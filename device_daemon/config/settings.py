@@ -207,7 +207,7 @@ class SpeakerSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
     device: Text = "default"
     """An ALSA name, such as plughw:CARD=seeed2micvoicec; `voicelive-speaker devices` lists them."""
-    period_ms: PeriodMs = 20
+    period_ms: PeriodMs = 40
     """Milliseconds of sound per period."""
     periods: Periods = 4
     """Periods the card keeps; more forgives a slower machine."""

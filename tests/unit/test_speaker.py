@@ -131,7 +131,7 @@ async def test_while_nothing_is_heard_nothing_runs(make_mouth: MakeMouth) -> Non
 
 
 async def test_volume_scales_and_changes_while_it_plays(make_mouth: MakeMouth) -> None:
-    mouth = make_mouth(volume=50)
+    mouth = make_mouth(volume=50, period_ms=20)
     mouth.speaker.play("item", np.full(24_000, 8000, np.int16).tobytes(), 1)
     await mouth.until_heard("item", 50)
     assert mouth.speaker.level_dbfs() == pytest.approx(20 * math.log10(1000 / 32_768), abs=0.5)
@@ -187,7 +187,7 @@ async def test_a_flush_of_converted_sound_says_how_much_was_heard_too(make_mouth
 
 
 async def test_an_underrun_is_counted_and_nothing_is_lost(make_mouth: MakeMouth) -> None:
-    mouth = make_mouth()
+    mouth = make_mouth(period_ms=20)
     played = noise(400)
     mouth.speaker.play("item", played.tobytes(), 1)
     await mouth.until_heard("item", 50)

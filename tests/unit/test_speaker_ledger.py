@@ -143,10 +143,12 @@ def test_nobody_is_heard_more_than_was_written_and_a_flush_ends_the_count(script
     position = 0
     answers: list[int] = []
     written = {"a": 0, "b": 0}
+    turns: list[str] = []
     for ticket, (what, source, frames) in enumerate(script):
         if what == "write":
             ledger.write(source, frames, ticket)
             written[source] += frames
+            turns += [source] if frames and turns[-1:] != [source] else []
         elif what == "pad":
             ledger.pad(frames)
         elif what == "hear":
@@ -156,7 +158,9 @@ def test_nobody_is_heard_more_than_was_written_and_a_flush_ends_the_count(script
             position = 0
             before = {name: ledger.heard_frames(name) for name in "ab"}
             name, heard = ledger.flush()
-            assert not name or heard == before[name]
+            # One that came again after the other has been counted anew since what is audible.
+            assert not name or heard == before[name] or turns.count(name) > 1
+            turns.clear()
             ledger.hear(10_000)
             assert {name: ledger.heard_frames(name) for name in "ab"} == before
             assert ledger.answer() is None
