@@ -19,8 +19,9 @@ from device_daemon.audio.quiet import Quiet
 from device_daemon.config.settings import MicrophoneSettings
 from device_daemon.errors import SpeakerError
 
-UNHURRIED_MS: Final = 100
-"""While nobody speaks sound is handed over in such pieces: nobody waits for it, and every wake-up costs."""
+UNHURRIED_MS: Final = 200
+"""While nobody speaks sound is handed over in such pieces: nobody waits for it, and every wake-up costs. A voice that sets
+in takes what was held back along."""
 BUFFER_S: Final = 2.0
 """How much sound may wait for a busy event loop; then the oldest is dropped."""
 
@@ -155,7 +156,8 @@ class _CaptureThread(PcmThread):
         self._overruns = 0
         self._last = b""
         self._quiet = Quiet()
-        self._unhurried: list[Period] = []
+        self._held_back: list[Period] = []
+        self._held_back_bytes = 0
 
     @property
     def counters(self) -> MicrophoneCounters:
@@ -214,7 +216,9 @@ class _CaptureThread(PcmThread):
     def _hand_over(self, pcm: bytes, ends_at_s: float) -> None:
         """In a quiet room, some periods at a time."""
         hurried = not self._quiet.unhurried(pcm)
-        self._unhurried.append(Period(pcm, ends_at_s, hurried))
-        if hurried or sum(len(period.pcm) for period in self._unhurried) >= UNHURRIED_MS * BYTES_PER_MS:
-            self.handover.put(*self._unhurried)
-            self._unhurried.clear()
+        self._held_back.append(Period(pcm, ends_at_s, hurried))
+        self._held_back_bytes += len(pcm)
+        if hurried or self._held_back_bytes >= UNHURRIED_MS * BYTES_PER_MS:
+            self.handover.put(*self._held_back)
+            self._held_back.clear()
+            self._held_back_bytes = 0
