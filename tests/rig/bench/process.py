@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 _PROC: Final = Path("/proc")
+_CPUCLOCK_SCHED: Final = 2
 _SIMULATED_CARD: Final = "/memfd:simcard"
 
 
 def cpu_s(pid: int) -> float:
-    """Processor time that a process has used, all its threads together, those that have ended as well."""
-    fields = (_PROC / str(pid) / "stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    """Processor time that a process has used, all its threads together, those that have ended as well.
+
+    To the nanosecond, as clock_getcpuclockid(3) does it: /proc counts in ticks of 10 ms.
+    """
+    return time.clock_gettime(~pid << 3 | _CPUCLOCK_SCHED)
 
 
 @dataclass(frozen=True, slots=True)
