@@ -64,8 +64,8 @@ class Ear:
         return self.microphone.close()
 
     def since(self, from_s: float) -> list[Period]:
-        """What was heard at rest from a time on (time.monotonic), as far as it is kept."""
-        return [period for period in self._kept if period.begins_at_s >= from_s]
+        """What was heard at rest from a time on (time.monotonic), as far as it is kept; whole periods, rather one more."""
+        return [period for period in self._kept if period.captured_at_s > from_s]
 
     def ailing(self) -> str:
         """What would make this device a deaf one: the microphone should be open, and nothing comes of it."""
