@@ -135,6 +135,7 @@ class WakeWords:
 
     def _listen(self) -> None:
         listener = Listener(self._make_engine(self._triggers), self._triggers)
+        logger.info("wake words on this device: %s", ", ".join(trigger.word for trigger in self._triggers))
         try:
             era = 0
             while (taken := self._take()) is not None:

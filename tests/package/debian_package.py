@@ -82,6 +82,15 @@ def test_all_modules_of_others_come_with_the_package(new: Guest) -> None:
     new.must(f'cd /tmp && /usr/lib/voicelive-speaker/bin/python -c "{script}"')
 
 
+def test_a_wake_word_can_be_listened_for(new: Guest) -> None:
+    script = (
+        "from device_daemon.config.settings import WakeWordTrigger; "
+        "from device_daemon.triggers.wakeword_engine import MicroWakeWords; "
+        "MicroWakeWords([WakeWordTrigger(word='okay_nabu')]).hear(bytes(3200))"
+    )
+    new.must(f'cd /tmp && /usr/lib/voicelive-speaker/bin/python -c "{script}"')
+
+
 def test_the_local_voice_service_starts_in_the_packages_own_python(new: Guest) -> None:
     assert "--port" in new.must("voicelive-speaker local-service --help")
 
