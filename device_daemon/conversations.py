@@ -42,8 +42,8 @@ class Outlets:
     on_state: Callable[[State], None]
     on_said: Callable[[str, str], None]
     on_begin: Callable[[], None]
-    on_end: Callable[[SpeakerError | None], None]
-    """Called when a conversation is over, with what it failed from."""
+    on_end: Callable[[SpeakerError | None, bool], None]
+    """Called when a conversation is over, with what it failed from, and whether there is somebody to be told."""
     stays_open: Callable[[SpeakerError | None], bool]
     """Whether the microphone is wanted after a conversation that ended so: for the wake words."""
 
@@ -240,7 +240,7 @@ class Conversations:
         self._current = Measures()
         measures.unreadable_messages = 0  # from here on: what the goodbye brings
         self._say_goodbye(self._leave(conversation, measures, spoken))
-        self._outlets.on_end(end.failure)
+        self._outlets.on_end(end.failure, wish.asked or conversation.times.greeting_heard_s is not None)
 
     def _microphone(self, wanted: bool) -> None:
         if wanted:

@@ -87,12 +87,12 @@ class Desk:
 
     def motion(self, trigger: str, greeting: str, at_s: float) -> bool:
         """Somebody walks past; True if that opened a conversation."""
-        return self._unasked(Kind.MOTION, Wish(trigger, greeting, at_s))
+        return self._unasked(Kind.MOTION, Wish(trigger, greeting, at_s, asked=False))
 
     def scheduled(self, trigger: str, greeting: str) -> bool:
         """It is time; True unless there is a reason not to."""
         now_s = self._loop.time()
-        return self._unasked(Kind.SCHEDULE, Wish(trigger, greeting, now_s, expires_s=now_s + LATE_S))
+        return self._unasked(Kind.SCHEDULE, Wish(trigger, greeting, now_s, expires_s=now_s + LATE_S, asked=False))
 
     @property
     def quiet_since_s(self) -> float | None:
@@ -182,7 +182,9 @@ class Desk:
 
     def _unasked(self, kind: Kind, wish: Wish) -> bool:
         if self._decide(kind, wish.trigger) not in {Outcome.OPEN, Outcome.WAIT}:
-            logger.info("%s: no conversation is opened while %s", wish.trigger, self._host.state)
+            # A sensor tells of every step somebody takes; a schedule that is left out is worth a line.
+            level = logging.DEBUG if kind is Kind.MOTION else logging.INFO
+            logger.log(level, "%s: no conversation is opened while %s", wish.trigger, self._host.state)
             return False
         try:
             self._open(wish)

@@ -197,10 +197,10 @@ class Host:
         self._failure = None  # what went wrong before is tried anew
         self.notices.hush()  # a notice of the time before must not talk into the greeting
 
-    def _conversation_ends(self, failure: SpeakerError | None) -> None:
+    def _conversation_ends(self, failure: SpeakerError | None, somebody_waits: bool) -> None:
         self._failure = failure
         self._rest(over=True)
-        if failure and failure.notice:
+        if failure and failure.notice and somebody_waits:
             self.notices.say(failure.notice)
         if isinstance(failure, ServiceUnreachable):
             self._probe.begin(at_once=False)

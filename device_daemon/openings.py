@@ -34,6 +34,8 @@ class Wish:
     """A person spoke on in the same breath: from then on (time.monotonic) it is for the service."""
     expires_s: float | None = None
     """Not to be begun later than that."""
+    asked: bool = True
+    """Somebody wants it and waits; else nobody is told what went wrong before a word was heard."""
 
 
 class Openings:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 import zlib
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,7 +87,12 @@ class Room:
 
     @asynccontextmanager
     async def speaker(
-        self, environment: Mapping[str, str] | None = None, *, endpoint: str | None = None, **sections: Any
+        self,
+        environment: Mapping[str, str] | None = None,
+        *,
+        endpoint: str | None = None,
+        options: Sequence[str] = (),
+        **sections: Any,
     ) -> AsyncIterator[Device]:
         """A speaker that runs with this config and has found out whether the service is there.
 
@@ -105,7 +110,7 @@ class Room:
             # Else the speaker has it spoken ahead, in a session of its own: that has tests of its own.
             greeting.setdefault("cache", False)
         config["service"].setdefault("turn_detection", {"type": "azure_semantic_vad", "silence_duration_ms": 200})
-        async with running(self.folder / "speaker", config, self.card, environment) as device:
+        async with running(self.folder / "speaker", config, self.card, environment, options) as device:
             yield device
         log = "\n".join(device.log)
         assert KEY not in log

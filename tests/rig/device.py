@@ -12,7 +12,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -219,6 +219,7 @@ async def running(
     config: Mapping[str, Any],
     card: SimulatedCard | None,
     environment: Mapping[str, str] | None = None,
+    options: Sequence[str] = (),
 ) -> AsyncIterator[Device]:
     """A daemon in `folder`, ready to be pressed. It is stopped in good order, and must exit with 0.
 
@@ -245,6 +246,7 @@ async def running(
         "run",
         "--config",
         str(path),
+        *options,
         env=variables,
         cwd=Path(__file__).parents[2],
         pass_fds=[pins_in],
