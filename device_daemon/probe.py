@@ -7,7 +7,8 @@ import logging
 import random
 from collections.abc import Callable
 
-from device_daemon.conversation import ClientPort
+from device_daemon.background import Background
+from device_daemon.conversation import GOODBYE_DEADLINE_S, ClientPort
 from device_daemon.errors import ServiceBusy, SpeakerError
 
 logger = logging.getLogger(__name__)
@@ -24,26 +25,19 @@ class Probe:
     def __init__(self, client: ClientPort, tell: Callable[[SpeakerError | None], None]) -> None:
         self._client = client
         self._tell = tell
-        self._tasks: set[asyncio.Task[None]] = set()
-        """The one that searches, and those before it that are still saying goodbye."""
+        self._searching = Background("probe")
 
     def begin(self, *, at_once: bool) -> None:
         """Start over; `tell` gets the failure of each try, then None when the service answers."""
-        self.stop()
-        task = asyncio.get_running_loop().create_task(self._search(at_once=at_once), name="probe")
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._searching.begin(self._search(at_once=at_once))
 
     def stop(self) -> None:
         """Leave off, at once."""
-        for task in self._tasks:
-            task.cancel()
+        self._searching.stop()
 
     async def close(self) -> None:
         """Leave off and wait until the last connection is gone."""
-        self.stop()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
+        await self._searching.close(GOODBYE_DEADLINE_S)
 
     async def _search(self, *, at_once: bool) -> None:
         tries = 0 if at_once else 1

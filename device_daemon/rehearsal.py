@@ -13,7 +13,8 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from device_daemon import commands as do
 from device_daemon import events as on
 from device_daemon.audio.pcm import BYTES_PER_MS
-from device_daemon.conversation import ClientPort, ConnectionPort
+from device_daemon.background import Background
+from device_daemon.conversation import GOODBYE_DEADLINE_S, ClientPort, ConnectionPort
 from device_daemon.errors import SpeakerError
 from device_daemon.greeting import Opening
 from device_daemon.greeting_store import GreetingStore, Rendition
@@ -40,26 +41,21 @@ class Rehearsal:
         self._refused: set[Rendition] = set()
         self._unwelcome = False
         """The service greets by itself: ours would be a second greeting."""
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._rehearsing = Background("rehearsal")
 
     def begin(self) -> None:
         """Have spoken what is missing; does nothing where nothing is."""
         self.stop()
         if not self._unwelcome:
-            task = asyncio.get_running_loop().create_task(self._rehearse(), name="rehearsal")
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._rehearsing.begin(self._rehearse())
 
     def stop(self) -> None:
         """Leave off, at once; what is half spoken is not kept."""
-        for task in self._tasks:
-            task.cancel()
+        self._rehearsing.stop()
 
     async def close(self) -> None:
         """Leave off and wait until the connection is gone."""
-        self.stop()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
+        await self._rehearsing.close(GOODBYE_DEADLINE_S)
 
     async def _rehearse(self) -> None:
         missing = [wanted for wanted in await asyncio.to_thread(self._missing) if wanted not in self._refused]

@@ -16,7 +16,8 @@ from typing import Literal
 
 from device_daemon import commands as do
 from device_daemon import events as on
-from device_daemon.conversation import ClientPort, ConnectionPort
+from device_daemon.background import Background
+from device_daemon.conversation import GOODBYE_DEADLINE_S, ClientPort, ConnectionPort
 from device_daemon.errors import ConnectionLost, ServiceBusy, ServiceSilent, SessionEnded, SessionRejected, SpeakerError
 from device_daemon.probe import DELAYS_S, JITTER
 
@@ -32,7 +33,6 @@ BEFORE_EXPIRY_S = 30.0
 READY_DEADLINE_S = 10.0
 SOUND_S = 60.0
 """A session that lived so long was a good one: the next failure is the first again."""
-GOODBYE_DEADLINE_S = 3.0
 
 
 def renewed_in_s(expires_in_s: float) -> float:
@@ -52,9 +52,7 @@ class Standby:
         self._held: HeldConnection | None = None
         self._unwelcome = False
         """The service speaks by itself: what it says in a session that is held would be lost."""
-        self._task: asyncio.Task[None] | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
-        """That one, and those before it that are still saying goodbye."""
+        self._keeping = Background("standby")
 
     @property
     def ready(self) -> bool:
@@ -76,36 +74,19 @@ class Standby:
         held, self._held = self._held, None
         if held is not None and held.usable:
             held.taken = True
-            self._leave_off()
+            self._keeping.stop()
             return held
-        self._leave_off()
+        self._keeping.stop()
         return await self._client.connect()
 
     async def close(self) -> None:
         """Let go of everything; every task is awaited."""
-        self._leave_off()
-        if self._tasks:
-            _, stuck = await asyncio.wait(self._tasks, timeout=GOODBYE_DEADLINE_S)
-            if stuck:
-                logger.warning("%d connections did not close in time; they are left behind", len(stuck))
+        await self._keeping.close(GOODBYE_DEADLINE_S)
 
     def _hold(self, for_s: float | None) -> None:
         if self._unwelcome or (for_s is None and self.ready):
             return
-        self._leave_off()
-        self._task = asyncio.get_running_loop().create_task(self._keep(for_s), name="standby")
-        self._tasks.add(self._task)
-        self._task.add_done_callback(self._over)
-
-    def _over(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()):
-            logger.error("a bug in this program; please report it", exc_info=error)
-
-    def _leave_off(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            self._task = None
+        self._keeping.begin(self._keep(for_s))
 
     async def _keep(self, for_s: float | None) -> None:
         """Have a session ready for so long (None: always), and a new one when it ends."""

@@ -50,7 +50,7 @@ class Stage:
         await until(lambda: bool(self.client.connections) and self.connection.sent[-1:] == [message])
 
     async def over(self) -> None:
-        await until(lambda: not self.rehearsal._tasks)
+        await until(lambda: self.rehearsal._rehearsing.over)
 
     async def greeting(self) -> do.RequestGreeting:
         """The next request."""
@@ -174,7 +174,7 @@ async def test_the_local_service_speaks_ahead_over_a_real_connection(tmp_path: P
     rehearsal = Rehearsal(client, stage.store, lambda: stage.wanted)
     rehearsal.begin()
     async with asyncio.timeout(10):
-        await asyncio.wait(set(rehearsal._tasks))
+        await until(lambda: rehearsal._rehearsing.over)
     await rehearsal.close()
     await client.close()
     await service.stop()

@@ -282,7 +282,7 @@ async def test_a_goodbye_that_does_not_end_is_left_behind(
     held = await stage.ready()
     held.may_close.clear()
     await stage.standby.close()
-    assert "did not close in time" in caplog.text
+    assert "did not end in time" in caplog.text
     held.may_close.set()
 
 

@@ -131,13 +131,13 @@ async def test_a_service_without_room_is_tried_again() -> None:
 
 async def test_a_service_that_refuses_the_key_is_left_alone() -> None:
     async with service(Faults(refuse_status=401)) as local, standing_by(local.endpoint) as standby:
-        await until(lambda: not standby._tasks)
+        await until(lambda: standby._keeping.over)
         assert [status for _, status in local.record.refused] == [401]
 
 
 async def test_a_service_that_greets_by_itself_has_no_session_held_and_greets_once() -> None:
     async with service(Faults(greeting="I speak first.")) as local, standing_by(local.endpoint) as standby:
-        await until(lambda: not standby._tasks)
+        await until(lambda: standby._keeping.over)
         assert await greet(standby)
         standby.conversation_ended()
         _, own = local.record.sessions
