@@ -56,6 +56,7 @@ _PACKAGES: Final = (
     "msgspec",
     "numpy",
     "pyalsaaudio",
+    "pymicro-wakeword",
     "pyyaml",
     "systemd-python",
 )

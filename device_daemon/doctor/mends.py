@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+from device_daemon import clock
 from device_daemon.errors import (
     AuthRefused,
     ClockNotSet,
@@ -21,8 +22,11 @@ from device_daemon.errors import (
     ServiceUnreachable,
     SessionRejected,
     SpeakerError,
+    WakeWordsUnusable,
+    WakeWordUnknown,
 )
 from device_daemon.folders import SYSTEM_CONFIG
+from device_daemon.triggers.wakeword_engine import INSTALL_COMMAND
 from device_daemon.voicelive.credentials import KEY_VARIABLE
 
 SET_CLOCK = "sudo timedatectl set-ntp true"
@@ -32,6 +36,11 @@ JOURNAL = "journalctl -u voicelive-speaker -n 50"
 GET_LGPIO = "sudo apt install python3-lgpio"
 AS_ROOT = "sudo voicelive-speaker doctor"
 _DEV = Path("/dev")
+
+
+def set_clock() -> str:
+    """How the clock gets right, and stays so."""
+    return SET_CLOCK if clock.TIMESYNC.is_dir() else GET_CLOCK
 
 
 def set_key() -> str:
@@ -100,6 +109,8 @@ _LINES: tuple[tuple[type[SpeakerError] | tuple[type[SpeakerError], ...], Callabl
     (ClockNotSet, lambda _: SET_CLOCK),
     (ServiceBusy, lambda _: "sleep 60; voicelive-speaker doctor"),
     (ServiceUnreachable, lambda _: "nmcli general status; ping -c 3 1.1.1.1    # is there a network at all?"),
+    (WakeWordUnknown, lambda path: edit(path, "triggers: word")),
+    (WakeWordsUnusable, lambda _: INSTALL_COMMAND),
     (PinUnusable, _pins),
     (DeviceBusy, lambda _: "sudo fuser -v /dev/snd/*    # who holds the card; stop that program"),
     (DeviceGone, lambda _: "journalctl -k -n 30    # what the kernel says about the card; then see to its plug"),

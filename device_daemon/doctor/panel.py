@@ -1,27 +1,24 @@
-"""Everything on GPIO pins: the library that drives them, each light in turn, the buttons, the mute switch."""
+"""What is on GPIO pins and opens nothing: the library that drives them, each light in turn, the mute switch."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
 from typing import Final
 
-from device_daemon.config.settings import Apa102, ButtonTrigger, Config, Led, Light, PwmLed, RgbLed
+from device_daemon.config.settings import Apa102, ButtonTrigger, Config, Led, Light, MotionTrigger, PwmLed, RgbLed
 from device_daemon.doctor import mends
 from device_daemon.doctor.board import Board
 from device_daemon.doctor.checkup import failed, note, ok, skipped
 from device_daemon.doctor.person import Person
 from device_daemon.doctor.rounds import Check, in_thread
+from device_daemon.doctor.triggers import is_closed
 from device_daemon.errors import PinUnusable
 from device_daemon.leds.lights import DARK, build
 from device_daemon.leds.patterns import COLOURS, Colour
 from device_daemon.pins import describe, take
-from device_daemon.triggers.button import Button
-from device_daemon.triggers.contact import Contact
 
-PRESS_DEADLINE_S: Final = 10.0
 BLINK_S: Final = 0.4
 _LIBRARIES: Final = {
     "LGPIOFactory": "lgpio",
@@ -45,6 +42,8 @@ def pins_of(config: Config) -> Iterator[tuple[str, int]]:
     for trigger in config.triggers:
         if isinstance(trigger, ButtonTrigger):
             yield "button", trigger.pin
+        elif isinstance(trigger, MotionTrigger):
+            yield "motion sensor", trigger.pin
     for light in config.lights:
         for pin in _pins_of_light(light):
             yield str(light.__struct_config__.tag), pin
@@ -100,61 +99,10 @@ async def look_at_light(light: Light, person: Person) -> Check:
             yield ok(name, "switched on and off")
 
 
-async def look_at_button(button: ButtonTrigger, person: Person, config_path: Path) -> Check:
-    """Read it at rest and have somebody press it. Raises PinUnusable."""
-    name = describe("button", (button.pin,))
-    loop = asyncio.get_running_loop()
-    contact = Contact(
-        "button", button.pin, active_high=button.active_high, loop=loop, on_edge=lambda _closed, _at_s: None
-    )
-    try:
-        pressed_at_rest = contact.is_closed()
-    finally:
-        contact.close()
-    if pressed_at_rest:
-        other = "false" if button.active_high else "true"
-        yield failed(
-            name,
-            "reads as pressed, and nobody presses it",
-            mends.edit(config_path, f"active_high: {other}, or its wires"),
-        )
-        return
-    if not person.present:
-        yield ok(name, "can be read, and is not pressed")
-        return
-    pressed = asyncio.Event()
-    watched = Button(
-        button,
-        loop=loop,
-        on_press=lambda _: pressed.set(),
-        on_double=lambda _: None,
-        on_release=lambda _: None,
-        on_hold=lambda: None,
-    )
-    try:
-        person.tell(f"press the {name} now")
-        async with asyncio.timeout(PRESS_DEADLINE_S):
-            await pressed.wait()
-    except TimeoutError:
-        where = "3.3 V" if button.active_high else "ground"
-        mend = f"its wires: one to GPIO {button.pin}, the other to {where}; or correct triggers: pin in {config_path}"
-        yield failed(name, f"no press within {PRESS_DEADLINE_S:g} s; {watched.phantoms} too short to count", mend)
-    else:
-        yield ok(name, "pressed")
-    finally:
-        watched.close()
-
-
 async def look_at_switch(pin: int) -> Check:
     """Read the mute switch. Raises PinUnusable."""
     name = describe("mute switch", (pin,))
-    loop = asyncio.get_running_loop()
-    contact = Contact("mute switch", pin, active_high=False, loop=loop, on_edge=lambda _closed, _at_s: None)
-    try:
-        on = contact.is_closed()
-    finally:
-        contact.close()
-    if on:
+    if is_closed("mute switch", pin, active_high=False):
         yield note(name, "is on: the microphone stays closed", "turn the switch")
     else:
         yield ok(name, "is off")

@@ -1,13 +1,15 @@
-"""What the microphone gave and the speaker told, so that it can be waited for."""
+"""What the microphone gave, the speaker told and the wake words' engine heard, so that it can be waited for."""
 
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable
 
 from device_daemon.audio.microphone import Period
 from device_daemon.audio.pcm import BYTES_PER_FRAME, BYTES_PER_MS, SAMPLE_RATE_HZ
 from device_daemon.audio.speaker_events import Failed, Silent, SpeakerEvent, Started
+from device_daemon.config.settings import WakeWordTrigger
 from device_daemon.errors import SpeakerError
 
 LONGEST_MS = 30_000
@@ -112,3 +114,31 @@ class Playing(_News):
         """When all of it was heard. Raises what the speaker failed with."""
         await self._until(lambda: ticket in self._silent)
         return self._silent[ticket]
+
+
+class Listening(_News):
+    """What the wake words' engine was given, and what it heard in it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._frames = 0
+        self._ended_s: dict[str, float] = {}
+        """When each word ended the last time it was heard."""
+
+    def listened(self, frames: int) -> None:
+        """Note how much it was given so far."""
+        self._frames = frames
+        self._tell()
+
+    def take(self, trigger: WakeWordTrigger, ends_at_s: float) -> None:
+        """Note a word."""
+        self._ended_s[trigger.word] = ends_at_s
+        self._tell()
+
+    async def until_listened(self, ms: int) -> None:
+        """Wait until it was given so much. Raises what the microphone or the engine failed with."""
+        await self._until(lambda: self._frames * 1000 >= ms * SAMPLE_RATE_HZ)
+
+    async def until_heard(self, word: str, after_s: float) -> None:
+        """Wait until that word was said after that time. Raises what the microphone or the engine failed with."""
+        await self._until(lambda: self._ended_s.get(word, -math.inf) > after_s)

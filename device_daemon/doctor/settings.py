@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -10,11 +11,13 @@ from typing import Final
 
 from device_daemon.config.reader import load
 from device_daemon.config.settings import Config, Service
+from device_daemon.config.wake_words import Installed
 from device_daemon.doctor import mends
 from device_daemon.doctor.checkup import failed, ok, skipped
 from device_daemon.doctor.programs import run
 from device_daemon.doctor.rounds import Check, in_thread
 from device_daemon.errors import ConfigError, KeyMissing
+from device_daemon.triggers.wakeword_engine import installed
 from device_daemon.voicelive.credentials import CREDENTIAL_NAME, Credential, Key, Token, find_key
 
 CREDENTIAL: Final = "credential"
@@ -52,10 +55,14 @@ class Settings:
 
     async def look_at_config(self) -> Check:
         """All that is wrong with it, or what it is."""
+        words = installed()
         try:
-            self.config = config = load(self.path)
+            self.config = config = load(self.path, words)
         except ConfigError as error:
-            yield failed("config", "\n".join(error.problems), self._config_mend())
+            # With words that are not installed the speaker runs all the same: so the rest can be looked at.
+            with contextlib.suppress(ConfigError):
+                self.config = load(self.path)
+            yield failed("config", "\n".join(error.problems), self._config_mend(words))
             return
         what = ", ".join(
             f"{len(things)} {name}{'s' * (len(things) != 1)}"
@@ -67,7 +74,9 @@ class Settings:
         )
         yield ok("config", f"{self.path}: {what}")
 
-    def _config_mend(self) -> str:
+    def _config_mend(self, words: Installed) -> str:
+        if self.config is not None and not words.words:
+            return words.command
         if self.path.exists():
             return mends.edit(self.path, "then: voicelive-speaker check-config")
         return 'name the file with --config; the README\'s "The config" shows a whole one'

@@ -11,9 +11,18 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
-from device_daemon.config.settings import Audio, ButtonTrigger, Config
-from device_daemon.doctor import mends, network, panel
+from device_daemon.config.settings import (
+    Audio,
+    ButtonTrigger,
+    Config,
+    MotionTrigger,
+    ScheduleTrigger,
+    Trigger,
+    WakeWordTrigger,
+)
+from device_daemon.doctor import mends, network, panel, triggers
 from device_daemon.doctor.board import Board
 from device_daemon.doctor.checkup import Finding, Status, skipped
 from device_daemon.doctor.person import Nobody, Person, Terminal
@@ -26,13 +35,17 @@ from device_daemon.voicelive.client import Client
 from device_daemon.voicelive.credentials import Credential
 from device_daemon.voicelive.session import session_for
 
+Kind = TypeVar("Kind", bound=Trigger)
+
 QUICK_S = 5.0
 ASKING_S = 15.0
 """For what asks another program, or the network."""
 SESSION_S = 30.0
 SOUND_S = 20.0
 WITH_PERSON_S = 30.0
-"""Longer than a person is given to answer."""
+"""Longer than a person is given to answer, to press, or to walk past."""
+ENGINE_S = 30.0
+"""For the wake words' engine to be loaded from a slow card."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,16 +82,22 @@ async def visit(
             rounds.add(finding)
         await rounds.look("board", board.look(), ASKING_S)
         await rounds.look("clock", network.look_at_clock(), QUICK_S)
+        for schedule in _triggers(settings, ScheduleTrigger):
+            await rounds.look(f"schedule {schedule.at}", triggers.look_at_schedule(schedule), QUICK_S)
         await _look_at_way(rounds, settings)
         if service.running:
             what = "in use by the running speaker, and so not looked at"
-            for name in ("microphone", "speaker", "lights and buttons"):
+            words = ["wake words"] if _triggers(settings, WakeWordTrigger) else []
+            for name in ("microphone", "speaker", *words, "lights and buttons"):
                 rounds.add(skipped(name, what, f"{service.stop_line}, then: voicelive-speaker doctor"))
         else:
             await _look_at_sound(rounds, settings, service, person)
+            await _look_at_words(rounds, settings, person)
             await _look_at_panel(rounds, settings, board, person)
             if not person.present:
-                what = "whether the lights shine, a press arrives and a voice is heard, only a person can say"
+                what = (
+                    "whether the lights shine, and a press, a passer-by and a voice are noticed, only a person can say"
+                )
                 rounds.add(skipped("person", what, "voicelive-speaker doctor    # in a terminal"))
     return Outcome(rounds.findings, service.status, settings.secrets, log.getvalue())
 
@@ -127,6 +146,17 @@ async def _look_at_sound(rounds: Rounds, settings: Settings, service: Service, p
         await rounds.look("speaker sound", sound.play(), SOUND_S + WITH_PERSON_S)
 
 
+async def _look_at_words(rounds: Rounds, settings: Settings, person: Person) -> None:
+    words = _triggers(settings, WakeWordTrigger)
+    if settings.config is None or not words:
+        return
+    if deaf := next((name for name in ("microphone", "microphone sound") if _failed(rounds, name)), ""):
+        rounds.add(skipped("wake words", f"needs what failed above: {deaf}"))
+        return
+    check = triggers.look_at_words(words, settings.config.audio.microphone, person, settings.path)
+    await rounds.look("wake words", check, ENGINE_S + len(words) * triggers.WORD_DEADLINE_S)
+
+
 async def _look_at_panel(rounds: Rounds, settings: Settings, board: Board, person: Person) -> None:
     config = settings.config
     if config is None:
@@ -138,10 +168,18 @@ async def _look_at_panel(rounds: Rounds, settings: Settings, board: Board, perso
         await rounds.look(panel.describe_light(light), panel.look_at_light(light, person), WITH_PERSON_S)
     for trigger in config.triggers:
         if isinstance(trigger, ButtonTrigger):
-            name = f"button on pin {trigger.pin}"
-            await rounds.look(name, panel.look_at_button(trigger, person, settings.path), WITH_PERSON_S)
+            button = triggers.look_at_button(trigger, person, settings.path)
+            await rounds.look(f"button on pin {trigger.pin}", button, WITH_PERSON_S)
+        elif isinstance(trigger, MotionTrigger):
+            sensor = triggers.look_at_motion(trigger, person, settings.path)
+            await rounds.look(f"motion sensor on pin {trigger.pin}", sensor, WITH_PERSON_S)
     if (pin := config.mute.switch_pin) is not None:
         await rounds.look(f"mute switch on pin {pin}", panel.look_at_switch(pin), QUICK_S)
+
+
+def _triggers(settings: Settings, kind: type[Kind]) -> list[Kind]:
+    """Return those of a kind; none without a config that can be read."""
+    return [trigger for trigger in settings.config.triggers if isinstance(trigger, kind)] if settings.config else []
 
 
 def _failed(rounds: Rounds, name: str) -> bool:

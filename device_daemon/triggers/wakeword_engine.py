@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
 from device_daemon.config.settings import WakeWordTrigger
-from device_daemon.config.wake_words import name_of
+from device_daemon.config.wake_words import Installed, name_of
 from device_daemon.errors import WakeWordsUnusable, WakeWordUnknown
 
 if TYPE_CHECKING:
@@ -65,6 +65,11 @@ class Engine(Protocol):
 def installed_words() -> list[str]:
     """Return the words that can be listened for, such as okay_nabu; none if there is no engine."""
     return sorted(_models())
+
+
+def installed() -> Installed:
+    """Return what a config is held against before a speaker runs with it."""
+    return Installed(installed_words(), INSTALL_COMMAND)
 
 
 def check_words(triggers: Sequence[WakeWordTrigger]) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import yaml
 
 from device_daemon import __version__
+from device_daemon.triggers.wakeword_engine import INSTALL_COMMAND
 from tests.e2e.room import Room
 from tests.rig.device import config_for
 
@@ -25,17 +26,34 @@ lights:
   - {type: led, pin: 17}
 """
 
+HANDS_FREE = """\
+service:
+  local: true
+triggers:
+  - {type: button, pin: 17}
+  - {type: wake-word, word: okay nabbu}
+  - {type: motion, pin: 17}
+  - {type: schedule, at: "07:30", days: daily}
+  - {type: schedule, at: "07:30", days: "sat,sun"}
+"""
+ONE_WORD = """\
+service: {local: true}
+triggers:
+  - {type: wake-word, word: alexa}
+"""
+
 
 class Shell:
     """A person at a terminal of that machine."""
 
-    def __init__(self, room: Room, runtime: Path) -> None:
+    def __init__(self, room: Room, runtime: Path, **environment: str) -> None:
         self._environment = {
             **os.environ,
             **room.card.environment(),
             "RUNTIME_DIRECTORY": str(runtime),
             "STATE_DIRECTORY": str(room.folder / "state"),
             "XDG_CONFIG_HOME": str(room.folder),
+            **environment,
         }
 
     async def types(self, *words: str) -> tuple[int | None, str, str]:
@@ -96,6 +114,45 @@ async def test_check_config_and_devices_with_a_good_config(room: Room) -> None:
     assert (code, err) == (0, "")
     assert "simcard" in out
     assert "* default" in out
+
+
+async def test_triggers_that_cannot_be_are_told_all_at_once_with_what_is_allowed(room: Room) -> None:
+    path = room.folder / "hands-free.yaml"
+    path.write_text(HANDS_FREE)
+    code, out, err = await Shell(room, room.folder).types("check-config", "--config", str(path))
+    assert (code, out) == (78, "")
+    words = "alexa, hey_jarvis, hey_mycroft, okay_nabu (did you mean 'okay_nabu'?)"
+    own = "on the same days (sat, sun); give each a time of its own"
+    assert err.removesuffix("\n").split(f"{path}:") == [
+        "",
+        f"5:29: triggers[1].word: found 'okay nabbu', which is not installed; allowed: {words}\n",
+        "6:25: triggers[2].pin: found 17, which triggers[0].pin (line 4) uses already; give each a pin of its own\n",
+        f"7:26: triggers[3].at: found '07:30', as has triggers[4].at (line 8) {own}\n",
+        f"8:26: triggers[4].at: found '07:30', as has triggers[3].at (line 7) {own}",
+    ]
+
+
+async def test_without_the_engine_its_words_are_told_with_the_one_command_that_installs_it(room: Room) -> None:
+    path = room.folder / "word.yaml"
+    path.write_text(ONE_WORD)
+    # As Python says of a package that is not there; only the process that is called is told so.
+    (room.folder / "sitecustomize.py").write_text("import sys; sys.modules['pymicro_wakeword'] = None")
+    shell = Shell(room, room.folder, PYTHONPATH=str(room.folder))
+    told = (
+        f"3:29: triggers[0].word: found 'alexa', and no engine that listens for words; `{INSTALL_COMMAND}` installs it"
+    )
+    assert await shell.types("check-config", "--config", str(path)) == (78, "", f"{path}:{told}\n")
+
+
+async def test_words_are_checked_without_the_time_it_takes_to_load_an_engine(room: Room) -> None:
+    path = room.folder / "word.yaml"
+    path.write_text(ONE_WORD)
+    shell = Shell(room, room.folder, PYTHONPROFILEIMPORTTIME="1")
+    code, out, err = await shell.types("check-config", "--config", str(path))
+    assert (code, out) == (0, f"{path}: ok\n")
+    imported = {line.rpartition("|")[2].strip() for line in err.splitlines()}
+    assert "device_daemon.triggers.wakeword_engine" in imported
+    assert not {"numpy", "pymicro_wakeword", "alsaaudio"} & imported
 
 
 async def test_control_commands_with_and_without_a_speaker(room: Room) -> None:

@@ -23,6 +23,13 @@ from tests.rig.device import DEADLINE_S, KEY, config_for
 ECHO_MS = 40.0
 ECHO_DB = -12.0
 AUDIO = {"microphone": {"periods": 16}, "speaker": {"periods": 16, "volume": 100}}
+TRIGGERS = [
+    {"type": "button", "pin": 17, "greeting": "welcome"},
+    {"type": "button", "pin": 27, "mode": "push-to-talk"},
+    {"type": "wake-word", "word": "okay_nabu"},
+    {"type": "motion", "pin": 4},
+    {"type": "schedule", "at": "07:30", "days": "mon-fri"},
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +76,8 @@ async def doctor(config: Path, environment: Mapping[str, str], *arguments: str) 
 def device(room: Room, **sections: Any) -> tuple[Path, dict[str, str]]:
     """The config and the environment of a speaker in that room, in which it is quiet and walls give an echo."""
     config = room.folder / "config.yaml"
-    config.write_text(yaml.safe_dump(config_for(room.service.endpoint, audio=AUDIO, **sections)), encoding="utf-8")
+    sections = {"audio": AUDIO, "triggers": TRIGGERS} | sections
+    config.write_text(yaml.safe_dump(config_for(room.service.endpoint, **sections)), encoding="utf-8")
     room.card.set_echo([(ECHO_MS, 10 ** (ECHO_DB / 20))])
     quiet = np.random.default_rng(7).normal(0, 20, 24_000 * 20)
     room.card.say(quiet.astype(np.int16))
@@ -89,6 +97,11 @@ async def test_a_device_that_works_is_found_in_order_with_its_measures(room: Roo
         assert findings[name]["status"] == "ok", findings[name]
     assert "late_ms" in findings["echo"]["measured"]  # how well it is measured is the unit test's
     assert findings["echo"]["measured"]["echo_db"] == pytest.approx(ECHO_DB, abs=0.7)
+    for name in ("button on pin 17", "button on pin 27", "wake word okay_nabu", "motion sensor on pin 4"):
+        assert findings[name]["status"] == "ok", findings[name]
+    order = ["schedule 07:30 mon-fri", "microphone", "echo", "wake word okay_nabu", "gpio", "motion sensor on pin 4"]
+    assert [name for name in findings if name in order] == order
+    assert "at 07:30" in findings["schedule 07:30 mon-fri"]["what"]
     assert findings["person"]["status"] == "skipped"
     assert "session.update" in room.session.types("in")
     assert not room.card.microphone_open
@@ -105,6 +118,7 @@ async def test_what_is_wrong_is_told_with_its_mend_counted_and_packed_without_se
     assert diagnosis.code == sum(" FAILED " in line for line in lines)
     assert {line.split()[0] for line in lines if " FAILED " in line} >= {"session", "speaker", "microphone"}
     assert "refused the key" in diagnosis.said
+    assert "wake words          skipped  needs what failed above: microphone" in lines
     assert lines[-1].startswith(f"{diagnosis.code} failures")
     assert report.stat().st_mode & 0o077 == 0
 
@@ -134,7 +148,8 @@ async def test_a_running_speaker_keeps_its_cards_and_is_asked_instead(room: Room
     findings = diagnosis.findings
     assert (diagnosis.code, diagnosis.failed) == (0, [])
     assert findings["speaker running"]["what"].startswith("idle")
-    for name in ("microphone", "speaker", "lights and buttons"):
+    assert "schedule 07:30 mon-fri" in findings
+    for name in ("microphone", "speaker", "wake words", "lights and buttons"):
         assert findings[name]["status"] == "skipped"
         assert "in use by the running speaker" in findings[name]["what"]
         assert findings[name]["mend"]

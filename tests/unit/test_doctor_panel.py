@@ -1,4 +1,4 @@
-"""Lights that are looked at and buttons that are pressed, by a person who may be there."""
+"""Lights that are looked at, by a person who may be there, and what else is on pins."""
 
 from __future__ import annotations
 
@@ -8,7 +8,18 @@ from typing import Any
 
 import pytest
 
-from device_daemon.config.settings import Apa102, ButtonTrigger, Config, Led, Light, Mute, PwmLed, RgbLed, Service
+from device_daemon.config.settings import (
+    Apa102,
+    ButtonTrigger,
+    Config,
+    Led,
+    Light,
+    MotionTrigger,
+    Mute,
+    PwmLed,
+    RgbLed,
+    Service,
+)
 from device_daemon.doctor import panel
 from device_daemon.doctor.board import Board
 from device_daemon.doctor.checkup import Finding, Status
@@ -16,7 +27,6 @@ from device_daemon.doctor.person import Nobody
 from device_daemon.doctor.rounds import Check
 from device_daemon.errors import PinUnusable
 
-CONFIG = Path("/etc/voicelive-speaker/config.yaml")
 BUTTON = ButtonTrigger(pin=17)
 LIGHTS: list[Light] = [Led(pin=25), PwmLed(pin=12), RgbLed(red=5, green=6, blue=13)]
 
@@ -45,7 +55,6 @@ class Somebody:
 @pytest.fixture(autouse=True)
 def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(panel, "BLINK_S", 0.001)
-    monkeypatch.setattr(panel, "PRESS_DEADLINE_S", 0.2)
 
 
 async def found(check: Check) -> Finding:
@@ -72,31 +81,6 @@ async def test_whether_it_shines_a_person_says(answer: bool | None, status: Stat
     assert person.asked == ["look at the led on pin 25: it blinks now", "did you see the led on pin 25 blink?"]
 
 
-async def test_a_press_that_arrives_is_ok(gpio: Any) -> None:
-    finding = await found(panel.look_at_button(BUTTON, Somebody(does=gpio.pin("GPIO17").drive_low), CONFIG))
-    assert (finding.status, finding.what) == (Status.OK, "pressed")
-
-
-async def test_one_that_does_not_names_the_wires(gpio: Any) -> None:
-    assert gpio
-    finding = await found(panel.look_at_button(BUTTON, Somebody(), CONFIG))
-    assert finding.status is Status.FAILED
-    assert "GPIO 17, the other to ground" in finding.mend
-
-
-async def test_a_button_that_is_pressed_by_nobody_is_a_failure_with_or_without_a_person(gpio: Any) -> None:
-    gpio.pin("GPIO17").drive_low()
-    gpio.pin("GPIO17")._set_pull = lambda _: None  # a wire to ground is stronger than the resistor
-    finding = await found(panel.look_at_button(BUTTON, Nobody(), CONFIG))
-    assert finding.status is Status.FAILED
-    assert finding.mend == f"sudo nano {CONFIG}    # active_high: true, or its wires"
-
-
-async def test_without_a_person_it_is_only_read(gpio: Any) -> None:
-    assert gpio
-    assert (await found(panel.look_at_button(BUTTON, Nobody(), CONFIG))).status is Status.OK
-
-
 async def test_a_mute_switch_that_is_on_is_told(gpio: Any) -> None:
     assert (await found(panel.look_at_switch(22))).status is Status.OK
     gpio.pin("GPIO22").drive_low()
@@ -106,7 +90,7 @@ async def test_a_mute_switch_that_is_on_is_told(gpio: Any) -> None:
 
 async def test_the_library_is_judged_by_the_board(gpio: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert gpio
-    config = Config(Service(local=True), triggers=[BUTTON], lights=[*LIGHTS], mute=Mute(22))
+    config = Config(Service(local=True), triggers=[BUTTON, MotionTrigger(pin=4)], lights=[*LIGHTS], mute=Mute(22))
     assert (await found(panel.look_at_library(Config(Service(local=True)), Board(tmp_path)))).status is Status.SKIPPED
     assert (await found(panel.look_at_library(config, Board(tmp_path)))).status is Status.NOTE
     monkeypatch.setattr(panel, "take", lambda *_: "RPiGPIOFactory")
@@ -118,7 +102,7 @@ async def test_the_library_is_judged_by_the_board(gpio: Any, tmp_path: Path, mon
     assert on_a_5.mend == "sudo apt install python3-lgpio"
     monkeypatch.setattr(panel, "take", lambda *_: "LGPIOFactory")
     assert (await found(panel.look_at_library(config, Board(tmp_path)))).status is Status.OK
-    assert len(list(panel.pins_of(config))) == 7
+    assert len(list(panel.pins_of(config))) == 8
 
 
 async def test_a_strip_whose_bus_is_not_there_is_told_with_its_mend(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,12 @@ from device_daemon.doctor.checkup import Finding, Status
 from device_daemon.doctor.programs import Answer
 from device_daemon.doctor.settings import CredentialPlaces, NotForThisUser, Settings, find_key_of_service
 from device_daemon.errors import KeyMissing
+from device_daemon.triggers.wakeword_engine import INSTALL_COMMAND
 from device_daemon.voicelive.credentials import KEY_VARIABLE
 
 KEY = "s3cretS3cret"
 CONFIG = "service: {endpoint: https://x.example}\ntriggers: [{type: button, pin: 17}]\n"
+WITH_WORD = CONFIG.replace("type: button, pin: 17", "type: wake-word, word: alexa")
 
 
 @pytest.fixture
@@ -44,6 +47,30 @@ async def test_a_config_that_is_right_is_told_in_short(tmp_path: Path, places: C
     config, _ = await look(CONFIG, tmp_path, {KEY_VARIABLE: KEY}, places)
     assert config.status is Status.OK
     assert config.what.endswith("1 greeting, 1 trigger, 0 lights")
+
+
+async def test_without_the_engine_of_its_wake_words_the_config_fails_and_the_rest_goes_by_it_all_the_same(
+    tmp_path: Path, places: CredentialPlaces, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pymicro_wakeword", None)
+    config, credential = await look(WITH_WORD, tmp_path, {KEY_VARIABLE: KEY}, places)
+    assert config.status is Status.FAILED
+    assert "no engine that listens for words" in config.what
+    assert config.mend == INSTALL_COMMAND
+    assert credential.status is Status.OK
+
+
+async def test_a_wake_word_that_is_not_installed_is_mended_in_the_config(
+    tmp_path: Path, places: CredentialPlaces
+) -> None:
+    unknown = WITH_WORD.replace("alexa", "computer")
+    config, credential = await look(unknown, tmp_path, {KEY_VARIABLE: KEY}, places)
+    assert config.status is Status.FAILED
+    assert "allowed: alexa, hey_jarvis, hey_mycroft, okay_nabu" in config.what
+    assert str(tmp_path / "config.yaml") in config.mend
+    assert credential.status is Status.OK
+    config, _ = await look(WITH_WORD, tmp_path, {KEY_VARIABLE: KEY}, places)
+    assert config.status is Status.OK
 
 
 async def test_the_local_service_needs_no_key(tmp_path: Path, places: CredentialPlaces) -> None:
