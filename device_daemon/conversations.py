@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
@@ -260,6 +261,9 @@ class Conversations:
             await asyncio.to_thread(self._openings.forget)
         for opening, pcm in spoken:
             await asyncio.to_thread(self._openings.spoken, opening, pcm)  # a memory card takes its time
+        # Cancelled tasks keep a conversation, and all the sound in it, until the collector comes by: after hundreds of
+        # them. What was imported is out of its way (voicelive/connection), so this takes a millisecond or two.
+        gc.collect()
 
     def _account(self, wish: Wish, conversation: Conversation, end: End) -> None:
         duration_s = self._loop.time() - wish.pressed_s
