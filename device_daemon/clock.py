@@ -7,7 +7,10 @@ import ctypes.util
 import time
 from pathlib import Path
 
-TIMESYNC = Path("/run/systemd/timesync")
+RUN = Path("/run")
+_TIMESYNC = "systemd/timesync"
+_OTHERS = ("chrony", "ntpd.pid", "openntpd")
+"""What other time services have there, while they run."""
 _STA_UNSYNC = 0x0040
 NOT_BEFORE_S = 1_795_000_000  # November 2026, when this was written: an earlier clock is wrong for certain
 
@@ -25,17 +28,22 @@ class _Timex(ctypes.Structure):
     ]
 
 
-def is_set(now_s: float | None = None, timesync: Path = TIMESYNC) -> bool:
+def is_set(now_s: float | None = None, run: Path = RUN) -> bool:
     """Whether the clock can be trusted: set from the network, or at least not plainly wrong.
 
     systemd-timesyncd says so in a file; any other time service tells the kernel. Where there is neither (a
-    container), a plausible date is all that can be asked for.
+    container, a machine without network), a plausible date is all that can be asked for.
     """
     if (time.time() if now_s is None else now_s) < NOT_BEFORE_S:
         return False
-    if timesync.is_dir():
-        return (timesync / "synchronized").exists()
-    return _kernel_is_synchronized()
+    if (run / _TIMESYNC).is_dir():
+        return (run / _TIMESYNC / "synchronized").exists()
+    return _kernel_is_synchronized() or not is_kept(run)
+
+
+def is_kept(run: Path = RUN) -> bool:
+    """Whether there is a time service, which sets the clock sooner or later."""
+    return any((run / name).exists() for name in (_TIMESYNC, *_OTHERS)) or _kernel_is_synchronized()
 
 
 def _kernel_is_synchronized() -> bool:

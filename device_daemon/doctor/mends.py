@@ -40,7 +40,7 @@ _DEV = Path("/dev")
 
 def set_clock() -> str:
     """How the clock gets right, and stays so."""
-    return SET_CLOCK if clock.TIMESYNC.is_dir() else GET_CLOCK
+    return SET_CLOCK if clock.is_kept() else GET_CLOCK
 
 
 def set_key() -> str:

@@ -14,7 +14,7 @@ import pytest
 
 from device_daemon import clock
 from device_daemon.config.settings import Config, Service
-from device_daemon.doctor import network
+from device_daemon.doctor import mends, network
 from device_daemon.doctor.checkup import Finding, Status
 from device_daemon.doctor.network import Way, way_to
 from device_daemon.doctor.rounds import Check, Rounds
@@ -33,14 +33,16 @@ async def found(check: Check) -> list[Finding]:
     return rounds.findings
 
 
-async def test_a_clock_that_is_not_set_is_told_as_bad_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_clock_that_is_not_set_is_told_as_bad_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(clock, "is_set", lambda: True)
+    monkeypatch.setattr(clock, "is_kept", lambda: True)
     assert [finding.status for finding in await found(network.look_at_clock())] == [Status.OK]
-    monkeypatch.setattr(clock, "is_set", lambda: False)
-    monkeypatch.setattr(clock, "TIMESYNC", tmp_path / "none")
-    monkeypatch.setattr(clock, "NOT_BEFORE_S", 0)
+    monkeypatch.setattr(clock, "is_kept", lambda: False)
     assert [finding.status for finding in await found(network.look_at_clock())] == [Status.NOTE]
-    monkeypatch.setattr(clock, "TIMESYNC", tmp_path)
+    monkeypatch.setattr(clock, "is_set", lambda: False)
+    (finding,) = await found(network.look_at_clock())
+    assert (finding.status, finding.mend) == (Status.FAILED, mends.GET_CLOCK)
+    monkeypatch.setattr(clock, "is_kept", lambda: True)
     (finding,) = await found(network.look_at_clock())
     assert (finding.status, finding.mend) == (Status.FAILED, "sudo timedatectl set-ntp true")
 
