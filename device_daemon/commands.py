@@ -119,6 +119,11 @@ class CloseMicrophone:
 
 
 @dataclass(frozen=True, slots=True)
+class DropAudio:
+    """Forget the microphone audio that waits for the session to be ready."""
+
+
+@dataclass(frozen=True, slots=True)
 class Flush:
     """Fall silent at once and forget what is queued."""
 
@@ -141,4 +146,4 @@ class End:
     failure: SpeakerError | None = None
 
 
-Command = Enter | Connect | Send | Play | Flush | Sound | OpenMicrophone | CloseMicrophone | End
+Command = Enter | Connect | Send | Play | Flush | Sound | OpenMicrophone | CloseMicrophone | DropAudio | End

@@ -271,6 +271,8 @@ class Conversation:
                     self._outbox.put(message)
                 case do.OpenMicrophone() | do.CloseMicrophone():
                     self._around.on_microphone(isinstance(command, do.OpenMicrophone))
+                case do.DropAudio():
+                    self._preroll.take()
                 case do.Enter(state):
                     self._around.on_state(state)
                 case do.Sound(name, ticket):

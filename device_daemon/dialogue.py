@@ -355,7 +355,7 @@ class Dialogue(Floor):
 
     def _talk_began(self, at_s: float, now: float) -> list[Command]:
         if not self._rules.push_to_talk:
-            return self._pressed(now)
+            return self._called(now)  # whoever speaks is heard anyway
         self._tap_ends = self.state is State.WAITING
         self._held.begin(at_s)
         self._person_speaks = True
@@ -370,7 +370,7 @@ class Dialogue(Floor):
             return []
         if self._tap_ends:
             return self._end(Reason.PRESSED)
-        forget: list[Command] = [do.Send(do.ClearAudio())] if self._ready else []
+        forget: list[Command] = [do.DropAudio(), *([do.Send(do.ClearAudio())] if self._ready else [])]
         if self._ready and self.ledger.step is Step.WANTED:
             return [*forget, *self._greet(now)]
         return [*forget, *(self._recite_greeting(now) or self._listen(now))]

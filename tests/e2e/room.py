@@ -152,6 +152,21 @@ class Room:
         """Say something, loud enough to be heard over the speaker; returns when it begins."""
         return self.card.say(voice(words, "person", peak=12_000), at_s)
 
+    def hisses(self, seconds: float) -> None:
+        """A faint hiss around the person, no two stretches of it alike: each sample tells when it was captured."""
+        self.card.say(np.random.default_rng(1).integers(-40, 41, round(seconds * RATE_HZ), np.int16))
+
+    def traced(self, since_s: float) -> list[tuple[float, int]]:
+        """The stretches of the room's sound that the service got, in order: when each began, and its frames."""
+        said = self.card.said(since_s, since_s + 20.0)
+        got = np.frombuffer(bytes(self.session.audio), np.int16)
+        stretches = []
+        while len(got):
+            ((at, frames),) = matches(said, got.tobytes())
+            stretches.append((self.card.time_of(self.card.frame_at(since_s) + at), frames))
+            got = got[frames:]
+        return stretches
+
     # What was heard
 
     async def sounds(self, after_s: float) -> float:

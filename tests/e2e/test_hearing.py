@@ -7,28 +7,11 @@ import pytest
 
 from device_daemon.config.settings import MicrophoneSettings
 from device_daemon.localservice.faults import Faults
-from tests.e2e.room import GREETING, RATE_HZ, Room, matches, voice
+from tests.e2e.room import GREETING, RATE_HZ, Room, voice
 from tests.rig.device import LED_PIN
 from tests.rig.tracks import Samples
 
 HELLO = voice(GREETING)
-
-
-def room_noise(room: Room, seconds: float) -> None:
-    """A faint hiss around the person, no two stretches of it alike: each sample tells when it was captured."""
-    room.card.say(np.random.default_rng(1).integers(-40, 41, round(seconds * RATE_HZ), np.int16))
-
-
-def traced(room: Room, since_s: float) -> list[tuple[float, int]]:
-    """The stretches of the room's sound that the service got, in order: when each began, and its frames."""
-    said = room.card.said(since_s, since_s + 20.0)
-    got = np.frombuffer(bytes(room.session.audio), np.int16)
-    stretches = []
-    while len(got):
-        ((at, frames),) = matches(said, got.tobytes())
-        stretches.append((room.card.time_of(room.card.frame_at(since_s) + at), frames))
-        got = got[frames:]
-    return stretches
 
 
 async def test_nothing_is_sent_before_the_greeting_and_nothing_that_was_said_since_the_press_is_lost(
@@ -37,7 +20,7 @@ async def test_nothing_is_sent_before_the_greeting_and_nothing_that_was_said_sin
     async with room.speaker() as device:
         room.service.faults = Faults(session_updated_delay_ms=600)
         since_s = room.card.time_of(room.card.now_frame())
-        room_noise(room, 15.0)
+        room.hisses(15.0)
         await device.press()
         await device.enters("listening")
         light_s = next(change.at_s for change in device.changes_of(LED_PIN) if change.level and change.at_s > since_s)
@@ -54,7 +37,7 @@ async def test_nothing_is_sent_before_the_greeting_and_nothing_that_was_said_sin
         assert room.session.types("in")[0] == "session.update"
         assert came.index("session.update") < came.index("session.updated") < came.index("response.create")
         assert came.index("input_audio_buffer.append") > came.index("response.audio.delta")
-        ((start_s, frames),) = traced(room, since_s)
+        ((start_s, frames),) = room.traced(since_s)
         assert frames == room.session.received_frames
         ready_s = room.session.of_type("session.updated")[0].at_s
         assert light_s < start_s < ready_s - 0.3, "since the light was on, half a second before the service was ready"
@@ -72,7 +55,7 @@ async def test_nothing_is_sent_before_the_greeting_and_nothing_that_was_said_sin
 async def test_over_a_greeting_that_may_not_be_interrupted_nobody_is_heard(room: Room, firm: dict[str, Any]) -> None:
     async with room.speaker(**firm) as device:
         since_s = room.card.time_of(room.card.now_frame())
-        room_noise(room, 15.0)
+        room.hisses(15.0)
         pressed_s = await device.press()
         await room.sounds(pressed_s)
         room.card.say(voice("excuse me please", "person"))
@@ -85,21 +68,23 @@ async def test_over_a_greeting_that_may_not_be_interrupted_nobody_is_heard(room:
         assert greeting.frames == len(HELLO) // 2
         assert "input_audio_buffer.speech_started" not in room.session.types()
         assert "conversation.item.truncate" not in room.session.types()
-        before, after = traced(room, since_s)
+        before, after = room.traced(since_s)
         assert pressed_s < before[0] < greeting.start_s
-        assert after[0] >= greeting.end_s - MicrophoneSettings().period_ms / 1000, "what a period that began in the greeting has of it"
+        assert after[0] >= greeting.end_s - MicrophoneSettings().period_ms / 1000, (
+            "what a period that began in the greeting has of it"
+        )
 
 
 async def test_half_duplex_hears_nobody_while_the_speaker_sounds(room: Room) -> None:
     audio = {"microphone": {"periods": 16}, "speaker": {"periods": 16, "volume": 100}, "echo": "half-duplex"}
     async with room.speaker(audio=audio) as device:
         since_s = room.card.time_of(room.card.now_frame())
-        room_noise(room, 15.0)
+        room.hisses(15.0)
         pressed_s = await device.press()
         await device.enters("listening")
         await room.service.wait_for("input_audio_buffer.append")
         await device.ask("stop")
         await device.enters("idle")
-        assert traced(room, since_s)[-1][0] >= room.heard(HELLO, pressed_s).end_s
+        assert room.traced(since_s)[-1][0] >= room.heard(HELLO, pressed_s).end_s
         update = room.session.of_type("session.update")[0].summary["session"]
         assert "input_audio_echo_cancellation" not in update

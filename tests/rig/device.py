@@ -73,6 +73,10 @@ class Device:
         """Let the button go; returns when."""
         return await self._finger("high", pin)
 
+    async def tap(self, pin: int = BUTTON_PIN) -> float:
+        """Push the button and let it go at once, whatever comes of it; returns when it was pushed."""
+        return await self._finger("tap", pin)
+
     async def press(self, pin: int = BUTTON_PIN) -> float:
         """Push the button and let it go, and wait until the daemon took it for a press; returns when it was pushed.
 
