@@ -158,6 +158,10 @@ class Conversation:
         """The sound of the last answer, 24 kHz mono S16LE; empty if there was none."""
         return self._soundtrack.answer()
 
+    def forget_answer(self) -> None:
+        """Nobody is to hear the last answer again."""
+        self._soundtrack = Soundtrack()
+
     def stop(self, reason: Reason) -> None:
         """End it now."""
         self._feed(on.StopRequested(reason))

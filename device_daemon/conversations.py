@@ -149,6 +149,8 @@ class Conversations:
     def forget_answer(self) -> None:
         """Nobody is to hear the last answer again."""
         self._answer = b"", 0.0
+        if self._conversation:
+            self._conversation.forget_answer()
 
     async def finish(self, stopped: asyncio.Event) -> None:
         """Wait for the end of the conversation there is, or until `stopped`."""

@@ -21,6 +21,7 @@ BUTTON: Mapping[str, Any] = {"type": "button", "pin": 17, "greeting": "welcome"}
 TRIGGERS = [WORD, BUTTON]
 NAME = "wake word okay_nabu"
 LONG = " ".join(f"and then they went over hill number {n}" for n in range(8))
+SOME_BYTES = RATE_HZ // 5 * 2
 TRACE_S = 0.15
 """So much of the word's end may be sent: in doubt it ends earlier, so that nothing of a question is lost."""
 
@@ -38,8 +39,7 @@ def talk() -> Samples:
     _, conversation = next(words.talk())
     noises = [samples for _, samples in islice(words.noises(0.3), 1, 4)]
     lead = round(words.LEAD_S * RATE_HZ)
-    phrases = [alike[phrase][lead:] for phrase in ("okay, Naomi", "okay, that will do")]
-    return np.concatenate([*phrases, conversation[: RATE_HZ * 3 // 2], *noises])
+    return np.concatenate([alike["okay, that will do"][lead:], conversation[:RATE_HZ], *noises])
 
 
 def say(room: Room, samples: Samples) -> float:
@@ -50,6 +50,10 @@ def say(room: Room, samples: Samples) -> float:
 def calls_out(room: Room, pause_ms: int | None = None) -> float:
     """Somebody calls the word, without the long silence before it; returns when it will be over."""
     return say(room, call(pause_ms).samples[round((words.LEAD_S - 0.3) * RATE_HZ) :])
+
+
+async def is_captured(room: Room, until_s: float) -> None:
+    await room.until(lambda: room.card.captured_until_s > until_s, "ear for all of it")
 
 
 async def waits_for_the_word(device: Device) -> None:
@@ -80,10 +84,11 @@ def sent_of(room: Room, called: words.Call) -> tuple[float, float]:
 async def test_a_question_in_the_same_breath_is_heard_to_the_sample_and_answered(room: Room) -> None:
     async with room.speaker(triggers=TRIGGERS) as device:
         await waits_for_the_word(device)
-        for pause_ms in (400, 120, 0):
+        for pause_ms in (400, 0):
             called, called_s = call(pause_ms), time.monotonic()
-            calls_out(room, pause_ms)
-            await room.hears(voice(ANSWER), called_s)
+            over_s = calls_out(room, pause_ms) - words.TAIL_S
+            await is_captured(room, over_s)
+            await room.hears(voice(ANSWER)[:SOME_BYTES], called_s)
             begins_s, ends_s = sent_of(room, called)
             assert called.asks_s is not None
             assert begins_s <= called.asks_s
@@ -92,7 +97,7 @@ async def test_a_question_in_the_same_breath_is_heard_to_the_sample_and_answered
                 assert begins_s >= called.ends_s - TRACE_S, "the word is not for the service"
             await device.ask("stop")
             await waits_for_the_word(device)
-        assert len(room.sessions) == 3
+        assert len(room.sessions) == 2
         assert room.card.overruns == 0
 
 
@@ -102,7 +107,7 @@ async def test_before_the_word_nothing_leaves_the_device_and_its_light_says_that
         over_s = say(room, talk())
         await winks(device)
         assert room.card.microphone_open
-        await room.until(lambda: room.card.captured_until_s > over_s, "ear for all of the talk")
+        await is_captured(room, over_s)
         assert (await device.status())["state"] == "wake-word"
 
         calls_out(room)
@@ -121,7 +126,7 @@ async def test_where_nobody_else_may_talk_over_the_speaker_the_word_interrupts_i
         pressed_s = await device.press()
         await room.sounds(pressed_s)
         over_s = say(room, talk()[:RATE_HZ])
-        await room.until(lambda: room.card.captured_until_s > over_s, "ear for all of the talk")
+        await is_captured(room, over_s)
         assert device.state == "greeting"
         calls_out(room)
         await device.enters("listening")
@@ -136,7 +141,8 @@ async def test_where_nobody_else_may_talk_over_the_speaker_the_word_interrupts_i
 
 
 async def test_muted_no_word_is_heard_and_allowed_again_it_is(room: Room) -> None:
-    async with room.speaker(triggers=TRIGGERS) as device:
+    lights = [{"type": "led", "pin": LED_PIN, "patterns": {"muted": "off"}}]
+    async with room.speaker(triggers=TRIGGERS, lights=lights) as device:
         await waits_for_the_word(device)
         await device.ask("mute on")
         await device.enters("muted")
@@ -151,7 +157,7 @@ async def test_muted_no_word_is_heard_and_allowed_again_it_is(room: Room) -> Non
         await device.ask("mute off")
         await device.enters("wake-word")
         await room.until(lambda: room.card.microphone_open, "open microphone")
-        await winks(device)
+        await device.wait_until(lambda: device.led() == 1.0, "light")
         calls_out(room)
         await device.enters("listening")
 
