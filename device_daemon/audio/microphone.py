@@ -187,30 +187,24 @@ class _CaptureThread(PcmThread):
             due_s = clock.time_of(frames_read + got.period_frames) + POLL_GRACE_S
             polled = self.poll(due_s - now_s if due_s > now_s else got.period_s)
             now_s = time.monotonic()
-            avail = stream.avail()
-            if polled and 0 <= avail < got.period_frames:
-                stream.ready(polled)  # woken for nothing: a sound server's plug-in has to be told, or it wakes us again
-            if avail == XRUN:
-                stream.read()  # makes it ready again
+            frames, data = stream.read()
+            if frames == XRUN:
                 return False
-            clock.observe(frames_read + avail, now_s)
-            if now_s - clock.moved_s >= STALL_S:
-                raise stream.gone(f"it gave no sound for {STALL_S:g} s")
-            while avail >= got.period_frames:
-                frames, data = stream.read()
-                if frames == XRUN:
-                    return False
-                if frames == 0:
-                    break
-                avail -= frames
-                frames_read += frames
-                pcm = convert(data)
-                frames_out += len(pcm) // BYTES_PER_FRAME
-                ends_at_s = clock.time_of(frames_before + frames_out * got.card.rate_hz // SAMPLE_RATE_HZ)
-                self.works()
-                self._periods_read += 1
-                self._last = pcm
-                self._hand_over(pcm, ends_at_s)
+            if frames == 0:
+                if polled:
+                    stream.ready(polled)  # woken for nothing: a sound server's plug-in has to be told of it
+                if now_s - clock.moved_s >= STALL_S:
+                    raise stream.gone(f"it gave no sound for {STALL_S:g} s")
+                continue
+            frames_read += frames
+            clock.observe(frames_read, now_s)
+            pcm = convert(data)
+            frames_out += len(pcm) // BYTES_PER_FRAME
+            ends_at_s = clock.time_of(frames_before + frames_out * got.card.rate_hz // SAMPLE_RATE_HZ)
+            self.works()
+            self._periods_read += 1
+            self._last = pcm
+            self._hand_over(pcm, ends_at_s)
         return True
 
     def _hand_over(self, pcm: bytes, ends_at_s: float) -> None:

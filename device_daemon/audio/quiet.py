@@ -7,8 +7,9 @@ from typing import Final
 
 from device_daemon.audio.pcm import BYTES_PER_MS
 
-SETTLED_MS: Final = 1_000
-"""Only after so much quiet is there no hurry: the end of a sentence must reach the service as promptly as its words."""
+SETTLED_MS: Final = 700
+"""Only after so much quiet is there no hurry: the service takes half a second of it for the end of a sentence, and that must
+reach it as promptly as the words."""
 _LEAST_PEAK: Final = 33
 """The noise that there is at least: thrice that (-50 dBFS) is no speech, however quiet the room is."""
 _ABOVE_NOISE: Final = 3
@@ -28,9 +29,9 @@ class Quiet:
         self._quiet_bytes = 0
 
     def unhurried(self, pcm: bytes) -> bool:
-        """Whether this period, like all those before it for a second, is nothing but the room's noise."""
-        loud = exceeds(pcm, int(self._noise * _ABOVE_NOISE))
-        louder = loud or exceeds(pcm, int(self._noise))
+        """Whether this period, like all those before it for a while, is nothing but the room's noise."""
+        louder = exceeds(pcm, int(self._noise))
+        loud = louder and exceeds(pcm, int(self._noise * _ABOVE_NOISE))
         self._noise = self._noise * _RISE if louder else max(self._noise / _FALL, _LEAST_PEAK)
         self._quiet_bytes = 0 if loud else self._quiet_bytes + len(pcm)
         return self._quiet_bytes > SETTLED_MS * BYTES_PER_MS

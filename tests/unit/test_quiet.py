@@ -30,18 +30,18 @@ def test_a_level_is_exceeded_by_a_sample_that_is_farther_from_zero(samples: list
         assert exceeds(np.array(samples, "<i2").tobytes(), limit) is (loudest > limit)
 
 
-def test_silence_is_in_no_hurry_but_only_after_a_second() -> None:
+def test_silence_is_in_no_hurry_but_only_after_a_while() -> None:
     quiet = Quiet()
-    periods = [quiet.unhurried(bytes(2 * FRAMES)) for _ in range(60)]
+    periods = [quiet.unhurried(bytes(2 * FRAMES)) for _ in range(45)]
     assert periods == [False] * (SETTLED_MS // PERIOD_MS) + [True] * 10
 
 
-def test_a_single_click_in_a_quiet_room_is_in_a_hurry_and_so_is_the_second_after_it() -> None:
+def test_a_single_click_in_a_quiet_room_is_in_a_hurry_and_so_is_the_moment_after_it() -> None:
     quiet = settled(Quiet())
     click = bytearray(2 * FRAMES)
     click[100:102] = (-20_000).to_bytes(2, "little", signed=True)
     assert not quiet.unhurried(bytes(click))
-    after = [quiet.unhurried(bytes(2 * FRAMES)) for _ in range(60)]
+    after = [quiet.unhurried(bytes(2 * FRAMES)) for _ in range(45)]
     assert after.index(True) == SETTLED_MS // PERIOD_MS
 
 
@@ -56,7 +56,7 @@ def test_a_room_that_becomes_noisy_is_quiet_again_after_a_while() -> None:
     assert any(quiet.unhurried(noise(2_000, number)) for number in range(1_000))
 
 
-@given(st.integers(0, 200), st.integers(100, 32_767), st.integers(0, 49))
+@given(st.integers(0, 200), st.integers(100, 32_767), st.integers(0, SETTLED_MS // PERIOD_MS - 1))
 def test_no_voice_is_kept_waiting_in_a_silent_room_nor_what_follows_it_at_once(
     silence: int, peak: int, pause: int
 ) -> None:
