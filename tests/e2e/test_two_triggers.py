@@ -1,0 +1,87 @@
+"""Several who want something at once: one wish or one after the other, and nobody is talked over."""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from tests.e2e.room import ANSWER, GREETING, SPEECH, Room, voice
+
+SENSOR: Mapping[str, Any] = {"type": "motion", "pin": 4, "greeting": "cheerful"}
+BUTTON: Mapping[str, Any] = {"type": "button", "pin": 17, "greeting": "welcome"}
+GREETINGS: Mapping[str, Any] = {"welcome": {"say": SPEECH}, "cheerful": {"say": GREETING}}
+DINNER = "dinner is ready"
+QUEUED = "ok: queued, 0 before it"
+
+
+async def test_two_triggers_at_once_are_one_wish_and_a_later_one_is_another(room: Room) -> None:
+    async with room.speaker(triggers=[SENSOR, BUTTON], greetings=GREETINGS) as device:
+        # Who comes to press the button walks past the sensor.
+        came_s = await device.let_go(4)
+        await device.tap()
+        await device.wait_for_log("pressed (button on pin 17)")
+        hello = await room.hears(voice(GREETING), came_s)
+        await device.enters("greeting")
+        await device.enters("listening")
+        assert (await device.status())["conversation"]["trigger"] == "motion on pin 4"
+        await device.press()
+        await device.enters("idle")
+        assert room.silent(hello.end_s)
+        assert len(room.sessions) == 1
+
+
+async def test_an_announcement_waits_for_the_end_of_a_conversation(room: Room) -> None:
+    async with room.speaker(triggers=[{"type": "button", "pin": 17}]) as device:
+        await device.press()
+        await device.enters("listening")
+        asked_s = room.says()
+        assert await device.ask(f"say {DINNER}") == QUEUED
+        await room.hears(voice(ANSWER), asked_s)
+        await device.enters("speaking")
+        await device.enters("listening")
+        assert not room.all_heard(voice(DINNER), asked_s)
+        pressed_s = await device.press()
+        await room.hears(voice(DINNER), pressed_s)
+        await device.enters("idle")
+        assert not room.card.microphone_open
+        assert "input_audio_buffer.append" not in room.session.types("in")
+
+
+async def test_an_announcement_with_listen_hears_what_is_answered(room: Room) -> None:
+    async with room.speaker() as device:
+        said_s = time.monotonic()
+        assert await device.ask(f"say --listen {DINNER}") == "ok: opening a conversation"
+        await room.hears(voice(DINNER), said_s)
+        await device.enters("listening")
+        asked_s = room.says()
+        await room.hears(voice(ANSWER), asked_s)
+        assert (await device.status())["conversation"]["trigger"] == "control socket"
+        assert len(room.sessions) == 1
+
+
+async def test_muted_an_announcement_is_made_and_none_that_would_listen(room: Room) -> None:
+    async with room.speaker() as device:
+        await device.ask("mute on")
+        await device.enters("muted")
+        assert "muted" in await device.ask(f"say --listen {SPEECH}")
+        said_s = time.monotonic()
+        assert await device.ask(f"say {DINNER}") == "ok: announcing"
+        await room.hears(voice(DINNER), said_s)
+        await device.enters("muted")
+        assert len(room.sessions) == 1
+        assert room.card.captured_until_s < said_s
+
+
+async def test_eight_may_wait_and_stop_forgets_them(room: Room) -> None:
+    async with room.speaker(triggers=[{"type": "button", "pin": 17}], sounds={"ready": False}) as device:
+        await device.press()
+        await device.enters("listening")
+        for before in range(8):
+            assert await device.ask(f"say {DINNER}") == f"ok: queued, {before} before it"
+        assert "too many requests wait" in await device.ask(f"say {DINNER}")
+        stopped_s = time.monotonic()
+        await device.ask("stop")
+        await device.enters("idle")
+        said_s = time.monotonic()
+        await device.ask("say that is all")
+        that = await room.hears(voice("that is all"), said_s)
+        assert room.silent(stopped_s, that.start_s)
