@@ -28,6 +28,7 @@ def main(only: str) -> int:
     """Run the checks with `only` in their names, and those they need; return how many failed."""
     unit.run("modprobe", "virtio_net")
     unit.until("the network card", _network_cards, 30)
+    unit.run("udevadm", "settle")  # it is given another name a moment later
     card = _network_cards()[0]
     unit.run("ip", "link", "set", card, "up")
     unit.run("ip", "address", "add", "10.0.2.15/24", "dev", card)
