@@ -103,7 +103,7 @@ class Trouble:
         wanted = {
             "ready": r"ready: idle",
             "press": r"pressed \(button on pin 17\)",
-            "state": r"connecting -> greeting",
+            "state": r"(idle|connecting) -> greeting",
             "greeting": r"greeting heard \d+ ms",
             "interruption": r"interrupted [\d.]+ ms",
             "end": r"conversation of [\d.]+ s over",
