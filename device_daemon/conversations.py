@@ -139,6 +139,10 @@ class Conversations:
         self.current.stop(reason)
         return True
 
+    def let_go(self) -> None:
+        """A push-to-talk button was let go: what still waits for it must not open the microphone for nobody."""
+        self._waiting = deque(wish for wish in self._waiting if wish.held_from_s is None)
+
     def last_answer(self) -> bytes:
         """The sound of the last answer, 24 kHz mono S16LE; empty if there is none, or it is too long ago."""
         if self._conversation and (pcm := self._conversation.answer()):

@@ -55,6 +55,8 @@ class Desk:
         """It was let go."""
         if talk := self._talks.current:
             talk.person(on.TalkEnded(at_s))
+        else:
+            self._talks.let_go()
 
     def word(self, trigger: str, greeting: str, ends_at_s: float) -> None:
         """A wake word was heard; what was said after `ends_at_s` is for the service."""
