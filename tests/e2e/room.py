@@ -195,6 +195,10 @@ class Room:
         await self.until(lambda: bool(whole()), "such a sound")
         return whole()[0]
 
+    async def is_answered(self, after_s: float) -> Heard:
+        """Wait until so much of the answer was heard after a time that it cannot be anything else."""
+        return await self.hears(voice(ANSWER)[: WORD_FRAMES * 2], after_s)
+
     def all_heard(self, sound: bytes, after_s: float) -> list[Heard]:
         """Each time that a sound was begun to be heard after a time."""
         track = self.card.heard(after_s, time.monotonic() + 1.0)

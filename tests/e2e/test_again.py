@@ -103,7 +103,9 @@ async def test_a_program_can_ask_for_it_in_the_conversation_and_after_it_and_a_p
 
 async def test_once_muted_nobody_hears_it_any_more(room: Room) -> None:
     async with room.speaker(triggers=LISTENS) as device:
-        await answered(room, device)
+        await device.press()
+        await device.enters("listening")
+        await room.is_answered(room.says())
         await device.ask("mute on")
         await device.enters("muted")
         assert await device.ask("again") == NOTHING
