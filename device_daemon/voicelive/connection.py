@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import gc
 import logging
 import time
@@ -36,6 +37,8 @@ logger = logging.getLogger(__name__)
 # 50 000 objects stops everything for 25 ms, in the first conversation.
 gc.collect()
 gc.freeze()
+# What importing needed for a moment (a megabyte) goes back to the system; glibc would keep it.
+ctypes.CDLL(None).malloc_trim(0)
 
 
 class _Socket(aiohttp.ClientWebSocketResponse):
