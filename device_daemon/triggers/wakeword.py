@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 BUFFER_S: Final = 2.0
 """How much sound may wait for a busy engine; then the oldest is dropped."""
-BLOCK_MS: Final = 60
+BLOCK_MS: Final = 100
 """The engine is woken for so much sound at once: less costs more, more would be felt."""
 _BUFFER_BYTES: Final = round(BUFFER_S * 1000) * BYTES_PER_MS
 _BLOCK_BYTES: Final = BLOCK_MS * BYTES_PER_MS
