@@ -44,11 +44,11 @@ def scaled(pcm: Samples, gain: float) -> Samples:
     if factor == _UNITY:
         return pcm
     pairs = (len(pcm) + 3) // 4
-    middle = _repeated(0x8000_8000, pairs)
-    low = _repeated(0x0000_FFFF, pairs)
-    high = _repeated(0xFFFF_0000, pairs)
+    middle = repeated(0x8000_8000, pairs)
+    low = repeated(0x0000_FFFF, pairs)
+    high = repeated(0xFFFF_0000, pairs)
     # By so much the middle times the factor falls short of the middle; and half a step, to round to the nearest.
-    back = _repeated(((_UNITY - factor) << 15) + (1 << 15), pairs)
+    back = repeated(((_UNITY - factor) << 15) + (1 << 15), pairs)
 
     samples = int.from_bytes(pcm, "little") ^ middle
     even = ((samples & low) * factor + back) >> 16 & low
@@ -56,8 +56,8 @@ def scaled(pcm: Samples, gain: float) -> Samples:
     return ((even | odd) ^ middle).to_bytes(4 * pairs, "little")[: len(pcm)]
 
 
-@lru_cache(maxsize=16)
-def _repeated(word: int, times: int) -> int:
+@lru_cache(maxsize=64)
+def repeated(word: int, times: int) -> int:
     """Return a number in which 32 bits come again and again: pieces of sound are nearly all of the same length."""
     return int.from_bytes(word.to_bytes(4, "little") * times, "little")
 

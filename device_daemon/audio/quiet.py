@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Final
 
+from device_daemon.audio.gain import repeated
 from device_daemon.audio.pcm import BYTES_PER_MS
 
 SETTLED_MS: Final = 700
@@ -47,16 +47,10 @@ def exceeds(pcm: bytes, level: int) -> bool:
     if level >= _LOUDEST:
         return False
     pairs = (len(pcm) + 3) // 4
-    middle, low, room = _repeated(0x8000_8000, pairs), _repeated(0x0000_FFFF, pairs), _repeated(0x0001_0000, pairs)
-    highest, lowest = _repeated(_LOUDEST - 1 - level, pairs), _repeated(_LOUDEST + level, pairs)
+    middle, low, room = repeated(0x8000_8000, pairs), repeated(0x0000_FFFF, pairs), repeated(0x0001_0000, pairs)
+    highest, lowest = repeated(_LOUDEST - 1 - level, pairs), repeated(_LOUDEST + level, pairs)
     samples = int.from_bytes(pcm, "little") ^ middle
     even, odd = samples & low, samples >> 16 & low
     too_high = even + highest | odd + highest
     low_enough = even + lowest & odd + lowest
     return bool(too_high & room) or low_enough & room != room
-
-
-@lru_cache(maxsize=64)
-def _repeated(word: int, times: int) -> int:
-    """Return a number in which 32 bits come again and again."""
-    return int.from_bytes(word.to_bytes(4, "little") * times, "little")
