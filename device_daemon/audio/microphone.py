@@ -100,7 +100,7 @@ class Microphone:
         return self._thread.negotiated if self._thread else self._negotiated
 
     def level_dbfs(self) -> float:
-        """Return the level of the last 10 ms that were captured; -96 while the microphone is closed."""
+        """Return the level of the last 10 ms that were handed over; -96 while the microphone is closed."""
         return self._thread.level_dbfs() if self._thread else SILENCE_DBFS
 
     def open(self) -> None:
@@ -156,8 +156,6 @@ class _CaptureThread(PcmThread):
         self._overruns = 0
         self._last = b""
         self._quiet = Quiet()
-        self._held_back: list[Period] = []
-        self._held_back_bytes = 0
 
     @property
     def counters(self) -> MicrophoneCounters:
@@ -174,45 +172,70 @@ class _CaptureThread(PcmThread):
             self._overruns += 1
 
     def _capture(self, stream: Stream) -> bool:
-        """Read from a start of the card on: until `stopping` (return True) or an overrun."""
+        """Read from a start of the card on: until `stopping` (return True) or an overrun.
+
+        Fifty times a second, and mostly to find a quiet room. What costs is that each time begins with cold caches: so
+        the little that is done here touches next to nothing, and the rest is left until there is something to tell.
+        """
+        poll, read, monotonic, unhurried = self.card_poll.poll, stream.read, time.monotonic, self._quiet.unhurried
         got = stream.negotiated
         convert = from_card(got.card, self._gain_db)
-        clock = CardClock(got.card.rate_hz, got.period_frames)
-        frames_before = max(0, stream.read()[0])  # starts the card; there is nothing to read yet, or not much
-        frames_read = frames_before  # of the card
-        frames_out = 0  # of the program; behind by what a resampler holds back
-        now_s = time.monotonic()
-        clock.start(now_s)
+        rate_hz, period_ms = got.card.rate_hz, math.ceil(got.period_s * 1000)
+        most_held_back = max(1, UNHURRIED_MS // period_ms)
+        held_back: list[bytes] = []
+        frames_read = max(0, read()[0])  # starts the card; there is nothing to read yet, or not much
+        timeline = _Timeline(got, frames_read)
+        now_s = monotonic()
+        timeline.clock.start(now_s)
+        due_s = now_s + got.period_s + POLL_GRACE_S
         while not self.stopping:
-            due_s = clock.time_of(frames_read + got.period_frames) + POLL_GRACE_S
-            polled = self.poll(due_s - now_s if due_s > now_s else got.period_s)
-            now_s = time.monotonic()
-            frames, data = stream.read()
-            if frames == XRUN:
+            polled = poll(int((due_s - now_s) * 1000) + 1 if due_s > now_s else period_ms)
+            now_s = monotonic()
+            frames, data = read()
+            if frames > 0:
+                frames_read += frames
+                due_s += frames / rate_hz
+                pcm = convert(data)
+                held_back.append(pcm)
+                hurried = not unhurried(pcm)
+                if hurried or len(held_back) >= most_held_back:
+                    timeline.clock.observe(frames_read, now_s)
+                    due_s = timeline.clock.time_of(frames_read + got.period_frames) + POLL_GRACE_S
+                    self._hand_over(timeline.periods(held_back, hurried=hurried))
+                    held_back.clear()
+            elif frames == XRUN:
+                self._hand_over(timeline.periods(held_back, hurried=False))
                 return False
-            if frames == 0:
+            else:
+                self.woken(polled)
                 if polled:
                     stream.ready(polled)  # woken for nothing: a sound server's plug-in has to be told of it
-                if now_s - clock.moved_s >= STALL_S:
+                if now_s - due_s >= STALL_S:
                     raise stream.gone(f"it gave no sound for {STALL_S:g} s")
-                continue
-            frames_read += frames
-            clock.observe(frames_read, now_s)
-            pcm = convert(data)
-            frames_out += len(pcm) // BYTES_PER_FRAME
-            ends_at_s = clock.time_of(frames_before + frames_out * got.card.rate_hz // SAMPLE_RATE_HZ)
-            self.works()
-            self._periods_read += 1
-            self._last = pcm
-            self._hand_over(pcm, ends_at_s)
         return True
 
-    def _hand_over(self, pcm: bytes, ends_at_s: float) -> None:
-        """In a quiet room, some periods at a time."""
-        hurried = not self._quiet.unhurried(pcm)
-        self._held_back.append(Period(pcm, ends_at_s, hurried))
-        self._held_back_bytes += len(pcm)
-        if hurried or self._held_back_bytes >= UNHURRIED_MS * BYTES_PER_MS:
-            self.handover.put(*self._held_back)
-            self._held_back.clear()
-            self._held_back_bytes = 0
+    def _hand_over(self, periods: list[Period]) -> None:
+        if periods:
+            self.works()
+            self._periods_read += len(periods)
+            self._last = periods[-1].pcm
+            self.handover.put(*periods)
+
+
+class _Timeline:
+    """Knows when what a card gave was captured, from one start of the card on."""
+
+    def __init__(self, got: Negotiated, frames_before: int) -> None:
+        self.clock = CardClock(got.card.rate_hz, got.period_frames)
+        self._rate_hz = got.card.rate_hz
+        self._frames_before = frames_before  # of the card
+        self._frames = 0  # of the program; behind by what a resampler holds back
+
+    def periods(self, pieces: list[bytes], *, hurried: bool) -> list[Period]:
+        """Return the next pieces of sound as periods, of which only the last may be in a hurry."""
+        last = len(pieces) - 1
+        return [Period(pcm, self._end_s(pcm), hurried and number == last) for number, pcm in enumerate(pieces)]
+
+    def _end_s(self, pcm: bytes) -> float:
+        self._frames += len(pcm) // BYTES_PER_FRAME
+        return self.clock.time_of(self._frames_before + self._frames * self._rate_hz // SAMPLE_RATE_HZ)

@@ -51,7 +51,8 @@ class PcmThread(ABC):
         self._wake_fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._wake_poll = select.poll()
         self._wake_poll.register(self._wake_fd, select.POLLIN)
-        self._card_poll = self._wake_poll
+        self.card_poll = self._wake_poll
+        """Tells of `wake` and of the open card."""
         # A daemon only for the case that a driver never returns: stop() joins it.
         self._thread = threading.Thread(target=self._run, name=self.role, daemon=True)
 
@@ -96,17 +97,17 @@ class PcmThread(ABC):
 
     def sleep(self, timeout_s: float | None) -> list[tuple[int, int]]:
         """Sleep until `wake` or the time-out (None: for ever), whatever the card does; return nothing."""
-        return self._wait(self._wake_poll, timeout_s)
+        return self.woken(self._wake_poll.poll(_whole_ms(timeout_s)))
 
     def poll(self, timeout_s: float | None) -> list[tuple[int, int]]:
         """Sleep until the card has news, too; return what its descriptors tell, which is for `Stream.ready` to say.
 
         That costs as much as reading: it is only asked where there was nothing to read, or no room.
         """
-        return self._wait(self._card_poll, timeout_s)
+        return self.woken(self.card_poll.poll(_whole_ms(timeout_s)))
 
-    def _wait(self, poll: select.poll, timeout_s: float | None) -> list[tuple[int, int]]:
-        found = poll.poll(None if timeout_s is None else max(0, math.ceil(timeout_s * 1000)))
+    def woken(self, found: list[tuple[int, int]]) -> list[tuple[int, int]]:
+        """Return what `card_poll` found, without what `wake` had to do with it."""
         if found and found[0][0] == self._wake_fd:  # the first that was registered is the first to be told
             os.eventfd_read(self._wake_fd)
             del found[0]
@@ -157,10 +158,10 @@ class PcmThread(ABC):
             self.absent(tried_s + RETRY_S)
 
     def _opened(self, stream: Stream) -> None:
-        self._card_poll = select.poll()
-        self._card_poll.register(self._wake_fd, select.POLLIN)
+        self.card_poll = select.poll()
+        self.card_poll.register(self._wake_fd, select.POLLIN)
         for fd, events in stream.descriptors():
-            self._card_poll.register(fd, events)
+            self.card_poll.register(fd, events)
         if self.negotiated != stream.negotiated:
             line = stream.negotiated.compare(self._period_ms, self._periods)
             logger.info("%s %s: %s", self.role, self._device, line)
@@ -174,6 +175,10 @@ class PcmThread(ABC):
             self._told = error
             logger.warning("%s", error)
             self.report(error)
+
+
+def _whole_ms(seconds: float | None) -> int | None:
+    return None if seconds is None else max(0, math.ceil(seconds * 1000))
 
 
 def _hurry() -> None:

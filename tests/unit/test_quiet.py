@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from device_daemon.audio.quiet import SETTLED_MS, Quiet, exceeds
+from device_daemon.audio.quiet import SETTLED_MS, Quiet, outside
 
 PERIOD_MS = 20
 FRAMES = 24 * PERIOD_MS
@@ -23,11 +23,13 @@ def settled(quiet: Quiet, peak: int = 0) -> Quiet:
     return quiet
 
 
-@given(st.lists(st.integers(-32_768, 32_767)), st.integers(0, 40_000))
-def test_a_level_is_exceeded_by_a_sample_that_is_farther_from_zero(samples: list[int], level: int) -> None:
-    loudest = max(map(abs, samples), default=0)
-    for limit in {level, loudest, max(0, loudest - 1)}:
-        assert exceeds(np.array(samples, "<i2").tobytes(), limit) is (loudest > limit)
+@given(st.lists(st.integers(-32_768, 32_767)), st.integers(0, 15))
+def test_a_sample_that_takes_more_bits_than_allowed_is_found(samples: list[int], bits: int) -> None:
+    pcm = np.array(samples, "<i2").tobytes()
+    number = int.from_bytes(pcm, "little")
+    for few in {bits, max((sample if sample >= 0 else ~sample).bit_length() for sample in [0, *samples])}:
+        found = (number ^ number >> 1) & outside(few, len(pcm))
+        assert bool(found) is any(not -(2**few) <= sample < 2**few for sample in samples)
 
 
 def test_silence_is_in_no_hurry_but_only_after_a_while() -> None:

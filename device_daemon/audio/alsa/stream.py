@@ -101,10 +101,10 @@ class Stream:
         The first read starts the card, after an XRUN too.
         """
         try:
-            frames, data = self._pcm.read()
+            found: tuple[int, bytes] = self._pcm.read()
         except alsaaudio.ALSAAudioError as error:
             raise self.gone(reason(error)) from error
-        return int(frames), bytes(data)
+        return found
 
     def avail(self) -> int:
         """Return how many frames may be written, or read, now; XRUN if the card ran dry, or over."""
