@@ -193,14 +193,18 @@ class Conversation:
 
     def microphone_periods(self, periods: list[Period]) -> None:
         """What the microphone's thread captured, in order."""
+        streamed: list[Period] = []
         for period in periods:
             # By when it was captured: what a busy loop gets late is still from the time when nobody was listened to.
             match self.dialogue.hearing(period.captured_at_s):
                 case Hearing.HOLD:
                     self._preroll.keep(period)
                 case Hearing.STREAM:
-                    self._send_preroll()
-                    self._outbox.put_audio(period.pcm, period.begins_at_s if period.hurried else None)
+                    streamed.append(period)
+        if streamed:
+            self._send_preroll()
+            since_s = streamed[0].begins_at_s if streamed[0].hurried else None
+            self._outbox.put_audio(b"".join([period.pcm for period in streamed]), since_s)
 
     def _send_preroll(self) -> None:
         for earlier in self._preroll.take():

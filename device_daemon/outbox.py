@@ -26,7 +26,7 @@ class Spoken:
 
     pcm: bytes
     since_s: float | None
-    """When its first sample was captured (time.monotonic); None for what waited for the session to be ready."""
+    """When its first sample was captured (time.monotonic); None for what nobody waits for, or waited for the session."""
 
 
 class Outbox:
@@ -49,7 +49,16 @@ class Outbox:
         self._wake_sender()
 
     def put_audio(self, pcm: bytes, since_s: float | None) -> None:
-        """Send microphone audio (24 kHz mono S16LE) after everything that was put before."""
+        """Send microphone audio (24 kHz mono S16LE) after everything that was put before.
+
+        `since_s` is when its first sample was captured, None where nobody waits for it.
+        """
+        for start in range(0, len(pcm), BURST_MS * BYTES_PER_MS):
+            later_s = None if since_s is None else since_s + start / (BYTES_PER_MS * 1000)
+            self._put_piece(pcm[start : start + BURST_MS * BYTES_PER_MS], later_s)
+        self._wake_sender()
+
+    def _put_piece(self, pcm: bytes, since_s: float | None) -> None:
         self._audio_bytes += len(pcm)
         last = self._entries[-1] if self._entries else None
         if isinstance(last, Spoken) and len(last.pcm) < MESSAGE_MS * BYTES_PER_MS:
@@ -58,7 +67,6 @@ class Outbox:
             self._entries.append(Spoken(pcm, since_s))
         while self._audio_bytes > AUDIO_LIMIT_MS * BYTES_PER_MS:
             self._drop_oldest_audio()
-        self._wake_sender()
 
     async def take(self) -> Message | Spoken:
         """The next thing to send: a message, or as much audio as there is up to the burst size."""

@@ -19,9 +19,6 @@ from device_daemon.audio.quiet import Quiet
 from device_daemon.config.settings import MicrophoneSettings
 from device_daemon.errors import SpeakerError
 
-UNHURRIED_MS: Final = 200
-"""While nobody speaks sound is handed over in such pieces: nobody waits for it, and every wake-up costs. A voice that sets
-in takes what was held back along."""
 BUFFER_S: Final = 2.0
 """How much sound may wait for a busy event loop; then the oldest is dropped."""
 
@@ -34,7 +31,7 @@ class Period:
     captured_at_s: float
     """`time.monotonic()` of the end of its last sample."""
     hurried: bool = True
-    """False for the noise of a quiet room, which was held back for a moment."""
+    """False for a pause or the noise of a quiet room, which may be held back for a moment (see `quiet`)."""
 
     @property
     def begins_at_s(self) -> float:
@@ -177,11 +174,10 @@ class _CaptureThread(PcmThread):
         Fifty times a second, and mostly to find a quiet room. What costs is that each time begins with cold caches: so
         the little that is done here touches next to nothing, and the rest is left until there is something to tell.
         """
-        poll, read, monotonic, unhurried = self.card_poll.poll, stream.read, time.monotonic, self._quiet.unhurried
+        poll, read, monotonic, may_wait_ms = self.card_poll.poll, stream.read, time.monotonic, self._quiet.may_wait_ms
         got = stream.negotiated
         convert = from_card(got.card, self._gain_db)
         rate_hz, period_ms = got.card.rate_hz, math.ceil(got.period_s * 1000)
-        most_held_back = max(1, UNHURRIED_MS // period_ms)
         held_back: list[bytes] = []
         frames_read = max(0, read()[0])  # starts the card; there is nothing to read yet, or not much
         timeline = _Timeline(got, frames_read)
@@ -197,11 +193,11 @@ class _CaptureThread(PcmThread):
                 due_s += frames / rate_hz
                 pcm = convert(data)
                 held_back.append(pcm)
-                hurried = not unhurried(pcm)
-                if hurried or len(held_back) >= most_held_back:
+                wait_ms = may_wait_ms(pcm)
+                if len(held_back) * period_ms >= wait_ms:
                     timeline.clock.observe(frames_read, now_s)
                     due_s = timeline.clock.time_of(frames_read + got.period_frames) + POLL_GRACE_S
-                    self._hand_over(timeline.periods(held_back, hurried=hurried))
+                    self._hand_over(timeline.periods(held_back, hurried=not wait_ms))
                     held_back.clear()
             elif frames == XRUN:
                 self._hand_over(timeline.periods(held_back, hurried=False))

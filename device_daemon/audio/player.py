@@ -19,10 +19,10 @@ from device_daemon.audio.speaker_events import Flushed, Silent, SpeakerEvent, St
 logger = logging.getLogger(__name__)
 
 FADE_MS: Final = 3
-_SILENCE_MS: Final = 10
-"""The least that is written behind the last sound, however short the card's periods are."""
-_LOW_WATER_S: Final = 0.005
-"""The least that is left in the card when silence is written behind it."""
+_SILENCE_MS: Final = (10, 80)
+"""Two periods of silence are written behind the last sound, but not less and not more: sound that comes late waits for it."""
+_LOW_WATER_MS: Final = (5, 40)
+"""A period of sound, but not less and not more, is left in the card when silence is written behind it."""
 _GAP_S: Final = 0.0002
 """About the time from asking the card where it is to having the fade in it: the fade goes on where sound would be."""
 _SHORTEST_WAIT_S: Final = 0.001
@@ -62,9 +62,8 @@ class Player:
         self._convert = ToCard(got.card)
         self._mixer: Mixer | None = find_mixer(got)
         logger.debug("volume of %s: %s", got.device, self._mixer.control if self._mixer else "made here")
-        rate_hz = got.card.rate_hz
-        self._low_water_frames = max(got.period_frames, int(rate_hz * _LOW_WATER_S))
-        self._silence_frames = max(2 * got.period_frames, rate_hz * _SILENCE_MS // 1000)
+        self._low_water_frames = self._between(_LOW_WATER_MS, got.period_frames)
+        self._silence_frames = self._between(_SILENCE_MS, 2 * got.period_frames)
         self._gain = 1.0
         self._in_hand = memoryview(b"")  # frames for the card, taken from the queue, for which it had no room yet
         self._padded = False  # whether silence follows the last sound
@@ -252,6 +251,10 @@ class Player:
         card = self._got.card
         after_gap = position + int(card.rate_hz * _GAP_S)
         return fade_out(self._card.following(after_gap, card.rate_hz * FADE_MS // 1000), card)
+
+    def _between(self, limits_ms: tuple[int, int], card_frames: int) -> int:
+        least, most = (self._got.card.rate_hz * ms // 1000 for ms in limits_ms)
+        return max(least, min(card_frames, most))
 
     def _to_own(self, card_frames: int) -> int:
         return card_frames * SAMPLE_RATE_HZ // self._got.card.rate_hz

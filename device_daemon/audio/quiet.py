@@ -1,4 +1,4 @@
-"""Tells sound that is in a hurry from sound that is not: while nobody speaks, waking everybody up is all it would do."""
+"""Tells how long sound may wait for more of it: while nobody speaks, waking everybody up is all that hurry would do."""
 
 from __future__ import annotations
 
@@ -7,9 +7,13 @@ from typing import Final
 from device_daemon.audio.gain import repeated
 from device_daemon.audio.pcm import BYTES_PER_MS
 
+PAUSE_MS: Final = 40
+"""In a pause sound is handed over in such pieces: the service takes half a second of it for the end of a sentence, and shall not
+hear of it late."""
 SETTLED_MS: Final = 700
-"""Only after so much quiet is there no hurry: the service takes half a second of it for the end of a sentence, and that must
-reach it as promptly as the words."""
+"""A pause that is longer than this is nobody's pause any more."""
+UNHURRIED_MS: Final = 200
+"""Then nobody waits for the sound, and every wake-up costs. A voice that sets in takes what was held back along."""
 _LEAST_BITS: Final = 4
 """The noise that there is at least: four times that (-54 dBFS) is no speech, however quiet the room is."""
 _ABOVE_NOISE_BITS: Final = 2
@@ -32,8 +36,8 @@ class Quiet:
         self._size = 0
         self._above_noise = 0
 
-    def unhurried(self, pcm: bytes) -> bool:
-        """Whether this period, like all those before it for a while, is nothing but the room's noise."""
+    def may_wait_ms(self, pcm: bytes) -> int:
+        """Return how much sound may be held back with this period at its end: none if it is a voice."""
         size = len(pcm)
         if size != self._size:
             self._size = size
@@ -47,7 +51,7 @@ class Quiet:
             self._louder(changes, size)
         elif self._louder_bytes or self._noise_bits > _LEAST_BITS:
             self._take_for_noise(max(self._noise_bits - 1, _LEAST_BITS))
-        return self._quiet_bytes > _SETTLED_BYTES
+        return UNHURRIED_MS if self._quiet_bytes > _SETTLED_BYTES else PAUSE_MS if self._quiet_bytes else 0
 
     def _louder(self, changes: int, size: int) -> None:
         if changes & outside(self._noise_bits + _ABOVE_NOISE_BITS, size):

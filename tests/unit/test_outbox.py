@@ -110,11 +110,15 @@ async def test_a_sender_that_was_just_woken_survives_a_clear() -> None:
         assert await sender == UpdateSession()
 
 
-async def test_more_sound_at_once_than_may_wait_is_dropped_and_the_sender_goes_on_waiting() -> None:
+async def test_of_more_sound_at_once_than_may_wait_the_newest_is_kept_and_it_leaves_in_bursts() -> None:
     outbox = Outbox()
     outbox.put_audio(bytes((AUDIO_LIMIT_MS + 1) * BYTES_PER_MS), 1.0)
-    assert outbox.dropped_ms == AUDIO_LIMIT_MS + 1
-    assert await at_once(outbox) is None
+    assert outbox.dropped_ms == BURST_MS
+    bursts = []
+    while isinstance(burst := await at_once(outbox), Spoken):
+        bursts.append(burst)
+    assert [len(burst.pcm) // BYTES_PER_MS for burst in bursts] == [BURST_MS] * (AUDIO_LIMIT_MS // BURST_MS - 1)
+    assert [burst.since_s for burst in bursts[:3]] == pytest.approx([1.2, 1.4, 1.6])
 
 
 class SlowNetwork(RuleBasedStateMachine):

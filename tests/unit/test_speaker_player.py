@@ -22,17 +22,17 @@ def no_fade(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("coarse", [False, True])
 @pytest.mark.parametrize("late_frames", [0, 7])
-@pytest.mark.parametrize(("period_ms", "periods"), [(10, 4), (2, 4), (20, 3), (10, 2), (2, 2)])
+@pytest.mark.parametrize(("period_ms", "periods"), [(10, 4), (2, 4), (20, 3), (10, 2), (2, 2), (80, 3)])
 def test_everything_is_heard_once_and_without_a_gap(
     period_ms: int, periods: int, late_frames: int, *, coarse: bool
 ) -> None:
     bench = Bench(VirtualCard(period_ms * MS, periods, coarse=coarse), late_frames)
-    bench.play("greeting", ramp(777), 1)
-    bench.play("greeting", ramp(5000, 778), 2)
-    bench.run(8000)
+    bench.play("greeting", ramp(1777), 1)
+    bench.play("greeting", ramp(5000, 1778), 2)
+    bench.run(9000)
     frames, samples = zip(*bench.card.heard, strict=True)
-    assert samples == tuple(range(1, 5778))
-    assert frames == tuple(range(frames[0], frames[0] + 5777))
+    assert samples == tuple(range(1, 6778))
+    assert frames == tuple(range(frames[0], frames[0] + 6777))
     end_s = (frames[-1] + 1) / SAMPLE_RATE_HZ
     (silent,) = bench.of(Silent)
     assert silent.ticket == 2
@@ -133,6 +133,19 @@ def test_late_sound_of_the_same_source_is_counted_as_a_gap_and_goes_on_counting(
     bench.flush(3)
     assert bench.player.starved == 1
     assert [(event.source, event.heard_ms) for event in bench.of(Flushed)] == [("item", 1800 // MS)]
+
+
+@pytest.mark.parametrize("period_ms", [2, 10, 40, 80])
+def test_sound_that_comes_too_late_waits_at_most_for_80_ms_of_silence(period_ms: int) -> None:
+    bench = Bench(VirtualCard(period_ms * MS, 3))
+    bench.play("item", ramp(300 * MS), 1)
+    bench.run(290 * MS)
+    bench.play("item", ramp(10 * MS, 300 * MS + 1), 2)
+    bench.run(500 * MS)
+    frames, samples = zip(*bench.card.heard, strict=True)
+    assert samples == tuple(range(1, 310 * MS + 1))
+    gap_ms = (frames[300 * MS] - frames[300 * MS - 1] - 1) / MS
+    assert gap_ms <= 80
 
 
 def test_a_source_that_comes_again_later_starts_anew() -> None:
