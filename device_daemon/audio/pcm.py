@@ -8,7 +8,6 @@ it is imported: `convert` is imported by the first object that really has someth
 from __future__ import annotations
 
 import math
-import sys
 from array import array
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -81,7 +80,7 @@ def fade_out(frames: Samples, card: CardFormat) -> bytes:
     weights = _cosine(len(samples) // card.channels)
     channels = card.channels
     faded = (int(sample * weights[i // channels]) for i, sample in enumerate(samples))
-    return _to_bytes(array(samples.typecode, faded))
+    return array(samples.typecode, faded).tobytes()
 
 
 @lru_cache(maxsize=4)
@@ -93,15 +92,7 @@ def _cosine(frames: int) -> tuple[float, ...]:
 def _samples(data: Samples, sample_format: SampleFormat) -> array[int]:
     samples = array(_TYPECODE[sample_format])
     samples.frombytes(data)
-    if sys.byteorder == "big":
-        samples.byteswap()
     return samples
-
-
-def _to_bytes(samples: array[int]) -> bytes:
-    if sys.byteorder == "big":
-        samples.byteswap()
-    return samples.tobytes()
 
 
 class ToCard:
