@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 from device_daemon.config.settings import Greeting
 
@@ -113,6 +114,9 @@ class Step(StrEnum):
     SKIPPED = "skipped"
 
 
+_PENDING: Final = frozenset({Step.WANTED, Step.REQUESTED, Step.CREATED})
+
+
 @dataclass(slots=True)
 class Ledger:
     """Keeps a conversation from greeting twice, and from forgetting to.
@@ -134,7 +138,7 @@ class Ledger:
     @property
     def pending(self) -> bool:
         """The greeting is still to be heard."""
-        return self.step in {Step.WANTED, Step.REQUESTED, Step.CREATED}
+        return self.step in _PENDING
 
     def requested(self) -> None:
         """The request is on its way (recorded when it is handed to the connection, not before)."""

@@ -31,7 +31,7 @@ class Period:
     captured_at_s: float
     """`time.monotonic()` of the end of its last sample."""
     hurried: bool = True
-    """False for a pause or the noise of a quiet room, which may be held back for a moment (see `quiet`)."""
+    """A voice sets in; all other sound may be held back for a moment (see `quiet`)."""
 
     @property
     def begins_at_s(self) -> float:

@@ -7,9 +7,13 @@ from typing import Final
 from device_daemon.audio.gain import peak
 from device_daemon.audio.pcm import BYTES_PER_MS
 
-PAUSE_MS: Final = 40
-"""In a pause sound is handed over in such pieces: the service takes half a second of it for the end of a sentence, and shall not
-hear of it late."""
+ONSET_MS: Final = 200
+"""So much of a voice that sets in is handed over at once, as it comes: this is what interrupts the speaker."""
+BREATH_MS: Final = 200
+"""After so much quiet a voice sets in anew."""
+UNDERWAY_MS: Final = 40
+"""Speech that is under way, and the pauses in it, are handed over in such pieces: the service takes half a second of pause for
+the end of a sentence, and shall not hear of it late."""
 SETTLED_MS: Final = 700
 """A pause that is longer than this is nobody's pause any more."""
 UNHURRIED_MS: Final = 200
@@ -22,6 +26,8 @@ _RISE: Final = 1.01
 """The noise is about the quietest of the last seconds: what is louder raises it by so much each period."""
 _FALL: Final = 2.0
 """What is quieter lowers it by so much: a pause between two words is enough to find the room's noise again."""
+_ONSET_BYTES: Final = ONSET_MS * BYTES_PER_MS
+_BREATH_BYTES: Final = BREATH_MS * BYTES_PER_MS
 _SETTLED_BYTES: Final = SETTLED_MS * BYTES_PER_MS
 
 
@@ -30,16 +36,25 @@ class Quiet:
 
     def __init__(self) -> None:
         self._noise = float(_LEAST_NOISE)
-        self._quiet_bytes = 0
+        self._quiet_bytes = _BREATH_BYTES
+        self._voice_bytes = 0
 
     def may_wait_ms(self, pcm: bytes) -> int:
-        """Return how much sound may be held back with this period at its end: none if it is a voice."""
+        """Return how much sound may be held back with this period at its end; 0: none."""
         loudest, noise = peak(pcm), self._noise
-        self._quiet_bytes += len(pcm)
-        if loudest > noise:
+        if loudest <= noise:
+            if noise > _LEAST_NOISE:
+                self._noise = max(noise / _FALL, _LEAST_NOISE)
+        else:
             self._noise = noise * _RISE
             if loudest > noise * _ABOVE_NOISE:
-                self._quiet_bytes = 0
-        elif noise > _LEAST_NOISE:
-            self._noise = max(noise / _FALL, _LEAST_NOISE)
-        return UNHURRIED_MS if self._quiet_bytes > _SETTLED_BYTES else PAUSE_MS if self._quiet_bytes else 0
+                return self._voice(len(pcm))
+        self._quiet_bytes += len(pcm)
+        return UNDERWAY_MS if self._quiet_bytes <= _SETTLED_BYTES else UNHURRIED_MS
+
+    def _voice(self, size_bytes: int) -> int:
+        if self._quiet_bytes >= _BREATH_BYTES:
+            self._voice_bytes = 0
+        self._quiet_bytes = 0
+        self._voice_bytes += size_bytes
+        return 0 if self._voice_bytes <= _ONSET_BYTES else UNDERWAY_MS

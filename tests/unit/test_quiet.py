@@ -1,12 +1,13 @@
-"""A voice is never kept waiting, the pause behind it hardly, a quiet room for longer."""
+"""A voice that sets in is never kept waiting, speech under way hardly, a quiet room for longer."""
 
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from device_daemon.audio.quiet import PAUSE_MS, SETTLED_MS, UNHURRIED_MS, Quiet
+from device_daemon.audio.quiet import BREATH_MS, ONSET_MS, SETTLED_MS, UNDERWAY_MS, UNHURRIED_MS, Quiet
 
 PERIOD_MS = 20
 FRAMES = 24 * PERIOD_MS
@@ -26,7 +27,7 @@ def settled(quiet: Quiet, peak: int = 0) -> Quiet:
 def test_silence_may_wait_for_long_only_after_a_while() -> None:
     quiet = Quiet()
     periods = [quiet.may_wait_ms(bytes(2 * FRAMES)) for _ in range(45)]
-    assert periods == [PAUSE_MS] * (SETTLED_MS // PERIOD_MS) + [UNHURRIED_MS] * 10
+    assert periods == [UNDERWAY_MS] * ((SETTLED_MS - BREATH_MS) // PERIOD_MS) + [UNHURRIED_MS] * 20
 
 
 def test_a_single_click_in_a_quiet_room_is_in_a_hurry_and_what_follows_it_nearly_so() -> None:
@@ -35,7 +36,7 @@ def test_a_single_click_in_a_quiet_room_is_in_a_hurry_and_what_follows_it_nearly
     click[100:102] = (-20_000).to_bytes(2, "little", signed=True)
     assert quiet.may_wait_ms(bytes(click)) == 0
     after = [quiet.may_wait_ms(bytes(2 * FRAMES)) for _ in range(45)]
-    assert after == [PAUSE_MS] * (SETTLED_MS // PERIOD_MS) + [UNHURRIED_MS] * 10
+    assert after == [UNDERWAY_MS] * (SETTLED_MS // PERIOD_MS) + [UNHURRIED_MS] * 10
 
 
 def test_the_noise_of_a_room_is_no_voice_and_a_voice_in_it_is() -> None:
@@ -49,13 +50,23 @@ def test_a_room_that_becomes_noisy_is_quiet_again_after_a_while() -> None:
     assert UNHURRIED_MS in [quiet.may_wait_ms(noise(2_000, number)) for number in range(1_000)]
 
 
+@pytest.mark.parametrize("pause_ms", [0, BREATH_MS - PERIOD_MS, BREATH_MS, 2 * SETTLED_MS])
+def test_speech_under_way_hardly_waits_and_after_a_breath_it_sets_in_anew(pause_ms: int) -> None:
+    quiet = settled(Quiet())
+    speech = [quiet.may_wait_ms(noise(9_000, number)) for number in range(30)]
+    assert speech == [0] * (ONSET_MS // PERIOD_MS) + [UNDERWAY_MS] * (30 - ONSET_MS // PERIOD_MS)
+    for _ in range(pause_ms // PERIOD_MS):
+        quiet.may_wait_ms(bytes(2 * FRAMES))
+    assert quiet.may_wait_ms(noise(9_000)) == (0 if pause_ms >= BREATH_MS else UNDERWAY_MS)
+
+
 @given(st.integers(0, 200), st.integers(100, 32_767), st.integers(0, SETTLED_MS // PERIOD_MS))
-def test_no_voice_is_kept_waiting_in_a_silent_room_nor_the_pause_behind_it_for_long(
+def test_no_voice_that_sets_in_is_kept_waiting_in_a_silent_room_nor_the_pause_behind_it_for_long(
     silence: int, peak: int, pause: int
 ) -> None:
     quiet = Quiet()
     for _ in range(silence):
         quiet.may_wait_ms(bytes(2 * FRAMES))
     assert quiet.may_wait_ms(np.full(FRAMES, -peak, np.int16).tobytes()) == 0
-    assert quiet.may_wait_ms(b"") == 0, "a period without sound is no trouble"
-    assert all(quiet.may_wait_ms(bytes(2 * FRAMES)) == PAUSE_MS for _ in range(pause))
+    assert quiet.may_wait_ms(b"") <= UNDERWAY_MS, "a period without sound is no trouble"
+    assert all(quiet.may_wait_ms(bytes(2 * FRAMES)) == UNDERWAY_MS for _ in range(pause))
