@@ -5,7 +5,7 @@ Frozen values without behaviour; conversation.py carries them out in order.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from device_daemon.errors import SpeakerError
 from device_daemon.greeting import Opening
@@ -15,32 +15,28 @@ from device_daemon.state import State
 # Messages to the service, in the order in which they must reach it
 
 
-@dataclass(frozen=True, slots=True)
-class UpdateSession:
+class UpdateSession(Struct, frozen=True):
     """session.update with everything the config asks for: the first message of a session."""
 
     push_to_talk: bool = False
     """Without turn detection: the person says by the button when a turn begins and ends."""
 
 
-@dataclass(frozen=True, slots=True)
-class RequestGreeting:
+class RequestGreeting(Struct, frozen=True):
     """Ask for the opening by the mechanism that fits its kind; errors about it carry `event_id`."""
 
     opening: Opening
     event_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Recall:
+class Recall(Struct, frozen=True):
     """Put what was said before a reconnect into the new session's conversation."""
 
     role: str
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Truncate:
+class Truncate(Struct, frozen=True):
     """Tell the model how much of an item was heard."""
 
     item_id: str
@@ -48,27 +44,23 @@ class Truncate:
     audio_end_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class CancelResponse:
+class CancelResponse(Struct, frozen=True):
     """Stop a response the service is still making (it stops by itself when it hears speech)."""
 
     response_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class CommitAudio:
+class CommitAudio(Struct, frozen=True):
     """All microphone audio until here is a person's whole turn."""
 
 
-@dataclass(frozen=True, slots=True)
-class RequestReply:
+class RequestReply(Struct, frozen=True):
     """Answer what was handed in; errors about it carry `event_id`."""
 
     event_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class ClearAudio:
+class ClearAudio(Struct, frozen=True):
     """Forget the microphone audio since the last turn."""
 
 
@@ -78,29 +70,25 @@ Message = UpdateSession | RequestGreeting | Recall | Truncate | CancelResponse |
 # Commands
 
 
-@dataclass(frozen=True, slots=True)
-class Enter:
+class Enter(Struct, frozen=True):
     """The device's state changes, and with it the light."""
 
     state: State
 
 
-@dataclass(frozen=True, slots=True)
-class Connect:
+class Connect(Struct, frozen=True):
     """Open a connection after waiting `delay_s`; the one before, if any, is given up."""
 
     delay_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class Send:
+class Send(Struct, frozen=True):
     """Hand a message to the connection."""
 
     message: Message
 
 
-@dataclass(frozen=True, slots=True)
-class Play:
+class Play(Struct, frozen=True):
     """Queue sound of an item behind what is queued already."""
 
     item_id: str
@@ -108,38 +96,32 @@ class Play:
     ticket: int
 
 
-@dataclass(frozen=True, slots=True)
-class OpenMicrophone:
+class OpenMicrophone(Struct, frozen=True):
     """Begin to capture; the light that says so was shown before."""
 
 
-@dataclass(frozen=True, slots=True)
-class CloseMicrophone:
+class CloseMicrophone(Struct, frozen=True):
     """Stop capturing, before the light changes."""
 
 
-@dataclass(frozen=True, slots=True)
-class DropAudio:
+class DropAudio(Struct, frozen=True):
     """Forget the microphone audio that waits for the session to be ready."""
 
 
-@dataclass(frozen=True, slots=True)
-class Flush:
+class Flush(Struct, frozen=True):
     """Fall silent at once and forget what is queued."""
 
     ticket: int
 
 
-@dataclass(frozen=True, slots=True)
-class Sound:
+class Sound(Struct, frozen=True):
     """A short sound of the device's own."""
 
     name: str
     ticket: int
 
 
-@dataclass(frozen=True, slots=True)
-class End:
+class End(Struct, frozen=True):
     """The conversation is over: close everything it opened."""
 
     reason: Reason

@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
+
+from msgspec import Struct, field
 
 from device_daemon import commands as do
 from device_daemon import events as on
@@ -69,8 +70,7 @@ class ClientPort(Protocol):
         """Raises SpeakerError."""
 
 
-@dataclass(slots=True)
-class Times:
+class Times(Struct):
     """When things happened in this conversation (time.monotonic), None until they do."""
 
     pressed_s: float
@@ -79,8 +79,7 @@ class Times:
     speech_stopped_s: float | None = None
 
 
-@dataclass(slots=True)
-class Surroundings:
+class Surroundings(Struct):
     """What a conversation is given by the daemon."""
 
     client: ClientPort

@@ -7,9 +7,10 @@ import gc
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+from msgspec import Struct
 
 from device_daemon import events as on
 from device_daemon.admission import MOST_WAITING
@@ -35,8 +36,7 @@ ANSWER_KEPT_S = 300.0
 """How long the last answer can be said again after its conversation; the next person should not hear it."""
 
 
-@dataclass(slots=True)
-class Outlets:
+class Outlets(Struct):
     """Where conversations show and tell what happens."""
 
     own_sound: Callable[[str], tuple[bytes, float]]

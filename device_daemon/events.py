@@ -6,7 +6,7 @@ Frozen values without behaviour: from the service (translated by voicelive/), fr
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from device_daemon.audio.speaker_events import Failed as SpeakerFailed
 from device_daemon.audio.speaker_events import Flushed, Silent, SpeakerEvent, Started
@@ -46,46 +46,39 @@ __all__ = [
 # From the service
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
+class Opened(Struct, frozen=True):
     """The connection stands. The service accepts nothing before our session.update."""
 
 
-@dataclass(frozen=True, slots=True)
-class SessionCreated:
+class SessionCreated(Struct, frozen=True):
     """The service's word for the new session; it may name the time it will end by itself."""
 
     session_id: str
     expires_in_s: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SessionUpdated:
+class SessionUpdated(Struct, frozen=True):
     """Our settings are in force. It may come more than once."""
 
     greets_itself: bool = False
     """The agent behind the session has a greeting of its own: ours would be a second one."""
 
 
-@dataclass(frozen=True, slots=True)
-class SpeechStarted:
+class SpeechStarted(Struct, frozen=True):
     """The service hears a person. It interrupts its own response by itself."""
 
 
-@dataclass(frozen=True, slots=True)
-class SpeechStopped:
+class SpeechStopped(Struct, frozen=True):
     """The person paused long enough for an answer."""
 
 
-@dataclass(frozen=True, slots=True)
-class ResponseCreated:
+class ResponseCreated(Struct, frozen=True):
     """The service began a response; it is the active one until its ResponseDone."""
 
     response_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class AudioDelta:
+class AudioDelta(Struct, frozen=True):
     """A piece of a response's sound: 24 kHz mono S16LE."""
 
     response_id: str
@@ -94,8 +87,7 @@ class AudioDelta:
     pcm: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Transcript:
+class Transcript(Struct, frozen=True):
     """The whole text of something that was said by the assistant (with its response) or by the user."""
 
     role: str
@@ -103,8 +95,7 @@ class Transcript:
     response_id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ResponseDone:
+class ResponseDone(Struct, frozen=True):
     """The service is through with a response: status completed, cancelled, failed or incomplete."""
 
     response_id: str
@@ -112,8 +103,7 @@ class ResponseDone:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ServiceError:
+class ServiceError(Struct, frozen=True):
     """An `error` event. Most leave the session open."""
 
     code: str
@@ -122,8 +112,7 @@ class ServiceError:
     """The event_id of the message of ours that it is about."""
 
 
-@dataclass(frozen=True, slots=True)
-class Closed:
+class Closed(Struct, frozen=True):
     """The connection ended or could not be made; `failure` says why and whether trying again can help."""
 
     failure: SpeakerError
@@ -132,46 +121,39 @@ class Closed:
 # From the person and the device
 
 
-@dataclass(frozen=True, slots=True)
-class Pressed:
+class Pressed(Struct, frozen=True):
     """The button, or what stands for it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Called:
+class Called(Struct, frozen=True):
     """A wake word, heard by the device itself: it interrupts, and never ends a conversation."""
 
 
-@dataclass(frozen=True, slots=True)
-class TalkBegan:
+class TalkBegan(Struct, frozen=True):
     """A push-to-talk button went down."""
 
     at_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class TalkEnded:
+class TalkEnded(Struct, frozen=True):
     """It was let go."""
 
     at_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class Again:
+class Again(Struct, frozen=True):
     """Somebody wants to hear the last answer again; here is its sound."""
 
     pcm: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class StopRequested:
+class StopRequested(Struct, frozen=True):
     """End the conversation: somebody asked for it, muted the device, or the service is being stopped."""
 
     reason: Reason
 
 
-@dataclass(frozen=True, slots=True)
-class MicrophoneFailed:
+class MicrophoneFailed(Struct, frozen=True):
     """The card that listens is missing, busy or broken: nobody can be heard."""
 
     error: SpeakerError

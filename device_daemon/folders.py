@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 NAME = "voicelive-speaker"
 SOCKET_NAME = "control.sock"
@@ -14,8 +15,7 @@ SYSTEM_RUNTIME = Path("/run", NAME)
 SYSTEM_CONFIG = Path("/etc", NAME, "config.yaml")
 
 
-@dataclass(frozen=True, slots=True)
-class Folders:
+class Folders(Struct, frozen=True):
     """The folders of one running daemon."""
 
     state: Path

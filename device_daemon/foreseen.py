@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from itertools import product
+
+from msgspec import Struct
 
 from device_daemon.config.placeholders import placeholders
 from device_daemon.config.settings import Greeting
@@ -19,8 +20,7 @@ _FLEETING = frozenset({"time", "date", "since_last"})
 """What hardly ever comes twice."""
 
 
-@dataclass(frozen=True, slots=True)
-class Foreseen:
+class Foreseen(Struct, frozen=True):
     """One text that a greeting can say."""
 
     greeting: str

@@ -6,18 +6,18 @@ Pure: the time, the host name, the choice and the memory of the last choice are 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
+
+from msgspec import Struct
 
 from device_daemon.config.settings import Greeting
 
 _MINUTE_S, _HOUR_S, _DAY_S = 60, 3_600, 86_400
 
 
-@dataclass(frozen=True, slots=True)
-class Opening:
+class Opening(Struct, frozen=True):
     """The first words of one conversation, ready to be asked for."""
 
     name: str
@@ -29,7 +29,7 @@ class Opening:
     voice: str | None = None
     announcement: bool = False
     """Only these words: nobody is listened to, and the conversation ends when they were heard."""
-    pcm: bytes = field(default=b"", repr=False)
+    pcm: bytes = b""
     """The words as the service spoke them before, 24 kHz mono S16LE; empty if that is not remembered."""
     remember: bool = False
     """What the service speaks is to be remembered."""
@@ -117,8 +117,7 @@ class Step(StrEnum):
 _PENDING: Final = frozenset({Step.WANTED, Step.REQUESTED, Step.CREATED})
 
 
-@dataclass(slots=True)
-class Ledger:
+class Ledger(Struct):
     """Keeps a conversation from greeting twice, and from forgetting to.
 
     Asked for only in `wanted`; a request or a response that is lost before anything was heard makes it wanted

@@ -13,8 +13,9 @@ import os
 import threading
 import time
 from collections import OrderedDict
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from device_daemon.audio.pcm import BYTES_PER_FRAME, SAMPLE_RATE_HZ
 from device_daemon.config.settings import Service
@@ -32,8 +33,7 @@ _HEAD_BYTES = len(_MAGIC) + _DIGEST_BYTES
 _DRAFT = ".new"
 
 
-@dataclass(frozen=True, slots=True)
-class Rendition:
+class Rendition(Struct, frozen=True):
     """What makes two recordings the same."""
 
     text: str
@@ -56,8 +56,7 @@ def rendition_for(service: Service, text: str, voice: str | None) -> Rendition:
     return Rendition(text, voice or service.voice, "local" if service.local else service.endpoint or "")
 
 
-@dataclass(slots=True)
-class StoreCounters:
+class StoreCounters(Struct):
     """What happened since the program started."""
 
     kept: int = 0

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from device_daemon.commands import Recall
 
 TURNS_KEPT = 20
 
 
-@dataclass(slots=True)
-class _Turn:
+class _Turn(Struct):
     role: str
     text: str
     response_id: str

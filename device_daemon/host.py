@@ -6,8 +6,9 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict
 from typing import Any, Protocol
+
+from msgspec.structs import asdict
 
 from device_daemon import events as on
 from device_daemon.audio.microphone import Microphone, Period
@@ -330,6 +331,6 @@ class Host:
 
 def _card(card: Microphone | Speaker) -> dict[str, Any]:
     counters = card.counters
-    return {name: getattr(counters, name) for name in counters.__slots__} | {
+    return {name: getattr(counters, name) for name in counters.__struct_fields__} | {
         "negotiated": str(card.negotiated) if card.negotiated else None
     }

@@ -5,20 +5,21 @@ Each conversation has measures of its own; `status` shows those of the last hund
 
 from __future__ import annotations
 
+from array import array
 from collections import deque
-from dataclasses import dataclass, field
 from itertools import chain
+
+from msgspec import Struct, field
 
 SAMPLES_KEPT = 100
 CONVERSATIONS_KEPT = 100
 
 
-@dataclass(slots=True)
-class Latency:
+class Latency(Struct):
     """One latency, in milliseconds: the last hundred values of a conversation, and those of the ones before it."""
 
     samples_ms: deque[float] = field(default_factory=lambda: deque(maxlen=SAMPLES_KEPT))
-    before_ms: deque[tuple[float, ...]] = field(default_factory=lambda: deque(maxlen=CONVERSATIONS_KEPT))
+    before_ms: deque[array[float]] = field(default_factory=lambda: deque(maxlen=CONVERSATIONS_KEPT))
     """One entry for each earlier conversation that had values."""
 
     def add(self, seconds: float) -> float:
@@ -41,8 +42,7 @@ class Latency:
         }
 
 
-@dataclass(slots=True)
-class Measures:
+class Measures(Struct):
     """Of one conversation or, joined, of all in this run of the daemon."""
 
     conversations: int = 0
@@ -64,12 +64,12 @@ class Measures:
 
     def join(self, later: Measures) -> None:
         """Add what a later conversation measured."""
-        for name in self.__slots__:
+        for name in self.__struct_fields__:
             mine, its = getattr(self, name), getattr(later, name)
             if isinstance(mine, Latency):
                 mine.before_ms.extend(its.before_ms)
                 if its.samples_ms:
-                    mine.before_ms.append(tuple(its.samples_ms))
+                    mine.before_ms.append(array("f", its.samples_ms))
             else:
                 setattr(self, name, mine + its)
 
@@ -77,14 +77,14 @@ class Measures:
         """The medians of what was measured, for a line in the journal."""
         return [
             f"{name.replace('_', ' ')} {summary['median_ms']:g} ms"
-            for name in self.__slots__
+            for name in self.__struct_fields__
             if isinstance(value := getattr(self, name), Latency) and (summary := value.summary())
         ]
 
     def as_dict(self) -> dict[str, object]:
         """Counters and latencies by name, ready for JSON."""
         found: dict[str, object] = {}
-        for name in self.__slots__:
+        for name in self.__struct_fields__:
             value = getattr(self, name)
             found[name] = value.summary() if isinstance(value, Latency) else value
         return found

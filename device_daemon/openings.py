@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import random
 import socket
-from dataclasses import dataclass, replace
 from datetime import datetime
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from device_daemon import greeting as greetings
 from device_daemon.config.settings import Config
@@ -15,8 +17,7 @@ from device_daemon.greeting_store import GreetingStore, Rendition, rendition_for
 from device_daemon.memory import Memory
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
+class Wish(Struct, frozen=True):
     """A conversation somebody asked for."""
 
     trigger: str

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from device_daemon.audio.pcm import BYTES_PER_MS
 from device_daemon.commands import Message
@@ -20,8 +21,7 @@ BURST_MS = 200
 """The largest append while catching up; the service takes any size."""
 
 
-@dataclass(frozen=True, slots=True)
-class Spoken:
+class Spoken(Struct, frozen=True):
     """Microphone audio for one append."""
 
     pcm: bytes

@@ -6,8 +6,9 @@ and only the answer to the newest one says that nothing is left to hear.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Final, NamedTuple
+
+from msgspec import Struct, field
 
 from device_daemon.audio.pcm import BYTES_PER_MS
 from device_daemon.commands import Flush, Play, Sound, Truncate
@@ -27,16 +28,14 @@ class Cut(NamedTuple):
     """How much of it was heard, 0..1."""
 
 
-@dataclass(slots=True)
-class _Item:
+class _Item(Struct):
     response_id: str
     content_index: int
     received_bytes: int = 0
     started: bool = False
 
 
-@dataclass(slots=True)
-class Playout:
+class Playout(Struct):
     """Tickets, the items of the response that may be heard, and whether the speaker still sounds."""
 
     sounding: bool = False

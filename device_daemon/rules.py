@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum, StrEnum
+
+from msgspec import Struct
 
 
 class Hearing(Enum):
@@ -14,8 +15,7 @@ class Hearing(Enum):
     DISCARD = "dropped: it would hold the speaker's own voice, or nobody is listened to"
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
+class Rules(Struct, frozen=True):
     """What the config says about how conversations go."""
 
     idle_timeout_s: float = 30.0
@@ -30,8 +30,7 @@ class Rules:
     error_sound: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Patience:
+class Patience(Struct, frozen=True):
     """How long each kind of waiting may take, in seconds."""
 
     session_s: float = 10.0

@@ -7,15 +7,15 @@ with its next stop.
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 _REMEMBERED: Final = 32
 """Sources whose totals are kept; the oldest is forgotten first."""
 
 
-@dataclass(slots=True)
-class _Playing:
+class _Playing(Struct):
     """One source, from its first sample until another one's."""
 
     source: str
@@ -23,8 +23,7 @@ class _Playing:
     started: bool = False
 
 
-@dataclass(slots=True)
-class _Segment:
+class _Segment(Struct):
     playing: _Playing
     start: int
     end: int

@@ -6,9 +6,10 @@ import asyncio
 import math
 import time
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
+
+from msgspec import Struct
 
 from device_daemon.audio.alsa import XRUN, Negotiated, Stream
 from device_daemon.audio.card_clock import POLL_GRACE_S, STALL_S, CardClock
@@ -23,8 +24,7 @@ BUFFER_S: Final = 2.0
 """How much sound may wait for a busy event loop; then the oldest is dropped."""
 
 
-@dataclass(frozen=True, slots=True)
-class Period:
+class Period(Struct, frozen=True):
     """One period from the card, converted to the program's format."""
 
     pcm: bytes
@@ -39,8 +39,7 @@ class Period:
         return self.captured_at_s - len(self.pcm) / (BYTES_PER_MS * 1000)
 
 
-@dataclass(frozen=True, slots=True)
-class MicrophoneCounters:
+class MicrophoneCounters(Struct, frozen=True):
     """What happened since the program started."""
 
     periods: int = 0

@@ -10,9 +10,10 @@ from __future__ import annotations
 import math
 from array import array
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, Literal
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from device_daemon.audio.convert import PlaybackConverter
@@ -32,8 +33,7 @@ _TYPECODE: Final[dict[SampleFormat, str]] = {"S16_LE": "h", "S32_LE": "i"}
 _LEVEL_BYTES: Final = 10 * BYTES_PER_MS
 
 
-@dataclass(frozen=True, slots=True)
-class CardFormat:
+class CardFormat(Struct, frozen=True):
     """How a card's samples are laid out: interleaved frames of `channels` samples."""
 
     rate_hz: int = SAMPLE_RATE_HZ

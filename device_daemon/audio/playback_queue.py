@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from device_daemon.audio.pcm import BYTES_PER_FRAME, BYTES_PER_MS
 
@@ -14,8 +15,7 @@ _MOST_FLUSHES: Final = 256
 """Unanswered flushes: more of them means that the thread is dead; the oldest are forgotten."""
 
 
-@dataclass(slots=True)
-class Piece:
+class Piece(Struct):
     """Sound of one source, in the program's format."""
 
     source: str

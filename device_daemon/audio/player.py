@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from device_daemon.audio.alsa import Mixer, Stream, find_mixer
 from device_daemon.audio.card_clock import POLL_GRACE_S
@@ -28,8 +29,7 @@ _GAP_S: Final = 0.0002
 _SHORTEST_WAIT_S: Final = 0.001
 
 
-@dataclass(frozen=True, slots=True)
-class Patience:
+class Patience(Struct, frozen=True):
     """What there is to wait for: room in the card, a time (None: for ever), or whichever comes first."""
 
     room: bool

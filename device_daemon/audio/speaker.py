@@ -7,8 +7,9 @@ import math
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from device_daemon.audio.alsa import Negotiated, Stream
 from device_daemon.audio.handover import Handover
@@ -29,8 +30,7 @@ _CUT_S: Final = 0.002
 _MOST_EVENTS: Final = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class SpeakerCounters:
+class SpeakerCounters(Struct, frozen=True):
     """What happened since the program started."""
 
     underruns: int

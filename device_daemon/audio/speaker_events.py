@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from device_daemon.errors import SpeakerError
 
 
-@dataclass(frozen=True, slots=True)
-class Started:
+class Started(Struct, frozen=True):
     """The first sample of a source became audible."""
 
     source: str
@@ -16,16 +15,14 @@ class Started:
     """`time.monotonic()`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Silent:
+class Silent(Struct, frozen=True):
     """Everything up to this ticket was heard (or had to be discarded), and nothing is left to be played."""
 
     ticket: int
     at_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class Flushed:
+class Flushed(Struct, frozen=True):
     """The answer to `flush`, always; plays with older tickets get no other answer."""
 
     ticket: int
@@ -37,15 +34,13 @@ class Flushed:
     """When the sound stopped: 3 ms later than it was cut off, for it fades."""
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
+class Failed(Struct, frozen=True):
     """The device is missing, busy or gone; it is tried every second."""
 
     error: SpeakerError
 
 
-@dataclass(frozen=True, slots=True)
-class Recovered:
+class Recovered(Struct, frozen=True):
     """The device works again."""
 
 

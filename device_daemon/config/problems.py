@@ -5,7 +5,8 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from device_daemon.config.api_key import hide
 
@@ -21,8 +22,7 @@ _LONGEST_LIST = 110
 _WORD = re.compile(r"[\w-]+")
 
 
-@dataclass(frozen=True, slots=True)
-class Spot:
+class Spot(Struct, frozen=True):
     """A key or value in the file: its path, and its line and column, both counted from 1."""
 
     line: int

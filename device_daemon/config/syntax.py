@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import yaml
+from msgspec import Struct
 
 from device_daemon.config.problems import quoted
 
@@ -19,8 +19,7 @@ _LINE_BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
 _KEY = r"^\s*(?:- +)*[\w-]+"
 
 
-@dataclass(frozen=True, slots=True)
-class Flaw:
+class Flaw(Struct, frozen=True):
     """A mistake: line and column counted from 1, and what to do about it."""
 
     line: int
@@ -28,8 +27,7 @@ class Flaw:
     sentence: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Complaint:
+class _Complaint(Struct, frozen=True):
     """The parser's complaint, places counted from 0."""
 
     problem: str

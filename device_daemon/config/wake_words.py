@@ -6,15 +6,15 @@ What is installed is passed in: the engine is far from here, and a config can be
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from device_daemon.config.places import Places
 from device_daemon.config.problems import Problems, dotted, instead, quoted
 from device_daemon.config.settings import Config, WakeWordTrigger
 
 
-@dataclass(frozen=True, slots=True)
-class Installed:
+class Installed(Struct, frozen=True):
     """What this machine can listen for: `words` as `name_of` gives them, none if there is no engine.
 
     `command` is what an owner types to install the engine.

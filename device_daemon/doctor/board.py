@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import platform
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct
 
 from device_daemon.doctor import mends
 from device_daemon.doctor.checkup import Finding, failed, note, ok, skipped
@@ -24,8 +25,7 @@ _POWER_MEND: Final = "a power supply made for this board, on a short thick cable
 _HEAT_MEND: Final = "a heat sink or a fan, and a case with holes"
 
 
-@dataclass(frozen=True, slots=True)
-class Board:
+class Board(Struct, frozen=True):
     """The board whose files are under `root`."""
 
     root: Path = Path("/")

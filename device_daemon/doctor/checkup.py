@@ -6,9 +6,10 @@ import json
 import textwrap
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
+
+from msgspec import Struct, field
 
 MOST_FAILURES: Final = 63
 """Of an exit code: from 64 on it would say something else (a wrong command line, no device, a wrong config)."""
@@ -29,8 +30,7 @@ class Status(StrEnum):
     """It works, and there is something its owner should know."""
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """One thing that was looked at."""
 
     name: str

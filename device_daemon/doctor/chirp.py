@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import Struct
 
 from device_daemon.audio.pcm import FULL_SCALE, SAMPLE_RATE_HZ, SILENCE_DBFS
 
@@ -31,8 +31,7 @@ _FLOOR: Final = 1e-5
 _CLIPPED: Final = FULL_SCALE - 8
 
 
-@dataclass(frozen=True, slots=True)
-class Loudness:
+class Loudness(Struct, frozen=True):
     """How loud a stretch of sound is."""
 
     level_dbfs: float
@@ -43,8 +42,7 @@ class Loudness:
     """Every sample is the same: no microphone in the world is so quiet."""
 
 
-@dataclass(frozen=True, slots=True)
-class Echo:
+class Echo(Struct, frozen=True):
     """Where, and how loud, a pair of chirps was found."""
 
     frame: int

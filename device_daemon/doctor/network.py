@@ -8,12 +8,13 @@ import socket
 import ssl
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Any, Final
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
+
+from msgspec import Struct
 
 from device_daemon import clock
 from device_daemon import commands as do
@@ -31,8 +32,7 @@ CLOSE_DEADLINE_S: Final = 1.0
 _HAPPY_EYEBALLS_S: Final = 0.25
 
 
-@dataclass(frozen=True, slots=True)
-class Way:
+class Way(Struct, frozen=True):
     """Which host a connection to the service is made to first: the service's, or a proxy's."""
 
     host: str

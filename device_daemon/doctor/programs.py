@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import subprocess
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 DEADLINE_S: Final = 10
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """What a program said, and its exit code."""
 
     code: int

@@ -7,12 +7,12 @@ import json
 import os
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
+from msgspec import Struct, field
 
 from device_daemon import folders
 from device_daemon.control import ask
@@ -39,8 +39,7 @@ SYSTEM_STATE: Final = Path("/var/lib", folders.NAME)
 _LEAST_FREE_MB: Final = 50
 
 
-@dataclass(slots=True)
-class Service:
+class Service(Struct):
     """What is known of the service, once it was looked at."""
 
     environment: Mapping[str, str]
@@ -113,8 +112,7 @@ class Service:
             return Remembered()
 
 
-@dataclass(frozen=True, slots=True)
-class Storage:
+class Storage(Struct, frozen=True):
     """The disk under a folder."""
 
     free_mb: int

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Final
 
 import msgspec
+from msgspec import Struct
 
 from device_daemon.audio.alsa import Direction, Negotiated, open_stream
 from device_daemon.audio.alsa.levels import MixerLevel, mixer_levels, silencing
@@ -37,8 +37,7 @@ EARLY_MS: Final = 20
 """A card's clock is known to some milliseconds."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Times:
+class _Times(Struct, frozen=True):
     """Of a chirp, in time.monotonic()."""
 
     told_s: float

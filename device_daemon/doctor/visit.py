@@ -8,10 +8,11 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
+
+from msgspec import Struct
 
 from device_daemon.config.settings import (
     Audio,
@@ -48,8 +49,7 @@ ENGINE_S = 30.0
 """For the wake words' engine to be loaded from a slow card."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """What a visit left behind."""
 
     findings: list[Finding]

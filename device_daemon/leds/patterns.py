@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from device_daemon.state import State
 
@@ -27,8 +28,7 @@ COLOURS: dict[str, Colour] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Pattern:
+class Pattern(Struct, frozen=True):
     """A strip of film: one level (0..1) per frame of 1/25 s, shown round and round.
 
     Whole frames keep the arithmetic exact, and let any number of lights share the same few wake-ups.
@@ -98,8 +98,7 @@ PATTERNS: dict[str, Pattern] = {
 """Every pattern begins lit (a change of state is seen at once) and none flashes more than three times a second."""
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(Struct, frozen=True):
     """How one state shows: a pattern for every light, a colour for those that have colours."""
 
     pattern: str

@@ -7,7 +7,8 @@ import random
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from device_daemon.audio.pcm import BYTES_PER_MS
 from device_daemon.localservice.faults import Faults
@@ -22,15 +23,13 @@ _TEXT_AHEAD_MS = 400
 """How far the words of an answer run ahead of their sound."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Word:
+class _Word(Struct, frozen=True):
     text: str
     offset_ms: int
     duration_ms: int
 
 
-@dataclass(slots=True)
-class Answering:
+class Answering(Struct):
     """The maker of one session's answers. It stops when the response was closed by somebody else."""
 
     voice: Voice

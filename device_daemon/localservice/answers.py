@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from device_daemon.localservice import occasions
 from device_daemon.localservice.conversation import Conversation
@@ -17,8 +18,7 @@ from device_daemon.localservice.responses import Options, Response
 Json = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """Make the answer of a response whose `response.created` was just sent, and send it piece by piece."""
 
     response: Response

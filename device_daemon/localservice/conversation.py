@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from device_daemon.localservice.checks import fail, mapping, tag, text
 from device_daemon.localservice.messages import Event, Refusal, event, new_id
@@ -17,8 +18,7 @@ _CONTENT_TYPES = {
 _ITEM_TYPES = ("message", "function_call", "function_call_output", "mcp_approval_response")
 
 
-@dataclass(slots=True)
-class Item:
+class Item(Struct):
     """One item: `body` is what the protocol shows of it, the rest is what only the service knows."""
 
     body: dict[str, Any]
@@ -43,8 +43,7 @@ class Item:
         return self.body.get("role") == "assistant" and any(part["type"] == "audio" for part in content)
 
 
-@dataclass(slots=True)
-class Conversation:
+class Conversation(Struct):
     """The items in order. Events about them come out of its methods; what is not allowed raises Refusal."""
 
     items: list[Item] = field(default_factory=list)

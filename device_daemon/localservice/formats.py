@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from device_daemon.audio.convert import Resampler
@@ -25,8 +24,7 @@ OUTPUT_RATES_HZ = {
 """The values of `output_audio_format`."""
 
 
-@dataclass(frozen=True, slots=True)
-class InputFormat:
+class InputFormat(Struct, frozen=True):
     """What a client said it sends; with two channels the second is its echo reference."""
 
     encoding: str = "pcm16"

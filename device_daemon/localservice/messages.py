@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 Event = dict[str, Any]
 """A message as it goes over the wire: one JSON object with at least `type`."""
@@ -21,15 +22,13 @@ def event(kind: str, **fields: Any) -> Event:
     return {"event_id": new_id("event"), "type": kind, **fields}
 
 
-@dataclass(frozen=True, slots=True)
-class Emit:
+class Emit(Struct, frozen=True):
     """Send one event to the client."""
 
     event: Event
 
 
-@dataclass(frozen=True, slots=True)
-class Close:
+class Close(Struct, frozen=True):
     """Close the socket in good order."""
 
     code: int

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 _AZURE_VOICES = frozenset(
     {"azure-standard", "azure-platform", "azure-custom", "custom", "azure-personal", "avatar-voice-sync"}
@@ -23,8 +24,7 @@ AZURE_VOICE_UNSET: dict[str, Any] = {
 """The service echoes an Azure voice with every field it could have had."""
 
 
-@dataclass(frozen=True, slots=True)
-class Model:
+class Model(Struct, frozen=True):
     """The model a client connected with.
 
     A realtime model hears and speaks by itself; a cascade (any other name, such as gpt-4o) has speech recognition

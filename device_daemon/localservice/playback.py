@@ -7,9 +7,10 @@ interrupts (`auto_truncate`), whether the assistant is speaking, and how loud it
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, replace
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 
 from device_daemon.audio.pcm import SAMPLE_RATE_HZ
 from device_daemon.localservice.turns import BLOCK_MS, SILENCE_DBFS, levels_dbfs
@@ -21,8 +22,7 @@ _ECHO_DB = -12.0  # an echo louder than this, relative to what was sent, is take
 _KEPT_BLOCKS = 60_000 // BLOCK_MS
 
 
-@dataclass(frozen=True, slots=True)
-class _Stretch:
+class _Stretch(Struct, frozen=True):
     item_id: str
     start_s: float
     end_s: float

@@ -6,8 +6,9 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any, Literal
+
+from msgspec import Struct, field
 
 Direction = Literal["in", "out"]
 
@@ -17,8 +18,7 @@ _AUDIO_S = 300
 _APPEND = "input_audio_buffer.append"
 
 
-@dataclass(slots=True)
-class Entry:
+class Entry(Struct):
     """One message. `summary` is the message with the number of bytes in the place of sound.
 
     Appends that follow one another are one entry, with their `count`; `at_s` is that of the first.
@@ -30,8 +30,7 @@ class Entry:
     summary: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
+class Arrival(Struct, frozen=True):
     """One append: when it came, and which of the session's samples it brought."""
 
     at_s: float
@@ -39,8 +38,7 @@ class Arrival:
     frames: int
 
 
-@dataclass(slots=True)
-class SessionRecord:
+class SessionRecord(Struct):
     """What one session saw. The oldest goes first when it grows too long, and is counted."""
 
     number: int

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
 import yaml
+from msgspec import Struct
 
 from device_daemon.errors import ConfigError
 
@@ -18,8 +18,7 @@ Kind = Literal["speech", "text", "request", "result", "nothing"]
 _SHORT_CHARACTERS = 300
 
 
-@dataclass(frozen=True, slots=True)
-class Occasion:
+class Occasion(Struct, frozen=True):
     """What an answer is asked for: the last thing that happened in the conversation."""
 
     kind: Kind = "nothing"
@@ -35,16 +34,14 @@ class Occasion:
     """The function that `tool_choice` demands."""
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """A function to call; `arguments` is JSON."""
 
     name: str
     arguments: str
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(Struct, frozen=True):
     """What to say and what to call: one of them at least."""
 
     say: str = ""

@@ -7,8 +7,9 @@ out, and ends with `response.done`; after it nothing more belongs to the respons
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from device_daemon.localservice.conversation import Conversation, Item, shown
 from device_daemon.localservice.messages import Event, event, new_id
@@ -18,8 +19,7 @@ _OUTPUT_TOKENS_PER_S = 20
 _INPUT_TOKENS_PER_S = 10
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(Struct, frozen=True):
     """What a response is to be like: the session's settings, where `response.create` did not say otherwise."""
 
     modalities: list[str]
@@ -38,8 +38,7 @@ class Options:
         return "audio" in self.modalities
 
 
-@dataclass(slots=True)
-class Response:
+class Response(Struct):
     """One answer of the service. It is active until it is `closed`."""
 
     conversation: Conversation

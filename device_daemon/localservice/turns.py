@@ -7,9 +7,9 @@ The same audio gives the same turns however it was cut into pieces and however f
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 BLOCK_MS = 20
@@ -24,8 +24,7 @@ _HYSTERESIS_DB = 4.0  # speech goes on at levels at which it would not have begu
 _FULL_SCALE = 32768.0
 
 
-@dataclass(frozen=True, slots=True)
-class TurnSettings:
+class TurnSettings(Struct, frozen=True):
     """How a turn is told from noise; the names are those of `session.turn_detection`."""
 
     threshold: float = 0.5
@@ -46,15 +45,13 @@ class TurnSettings:
         return -66.0 + 24.0 * self.threshold
 
 
-@dataclass(frozen=True, slots=True)
-class SpeechStarted:
+class SpeechStarted(Struct, frozen=True):
     """A turn began: at `audio_start_ms`, the prefix padding included."""
 
     audio_start_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class SpeechStopped:
+class SpeechStopped(Struct, frozen=True):
     """A turn ended: at `audio_end_ms`, the silence that told included. `spoken_ms` is from first to last sound."""
 
     audio_start_ms: int

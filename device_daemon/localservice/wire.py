@@ -6,11 +6,11 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 import msgspec
 from aiohttp import ClientConnectionResetError, web
+from msgspec import Struct
 
 from device_daemon.localservice.messages import Close, Event
 
@@ -21,8 +21,7 @@ T = TypeVar("T")
 _MAX_WAITING = 10_000
 
 
-@dataclass(frozen=True, slots=True)
-class Abort:
+class Abort(Struct, frozen=True):
     """Break the connection without a word."""
 
 

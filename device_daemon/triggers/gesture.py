@@ -12,36 +12,33 @@ did, so that nobody who presses once has to wait for a second press that does no
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum, auto
 from math import inf
+
+from msgspec import Struct
 
 RELEASE_QUIET_S = 0.02
 DOUBLE_PRESS_S = 0.4
 """From one press to the next, for them to be a double press."""
 
 
-@dataclass(frozen=True, slots=True)
-class Press:
+class Press(Struct, frozen=True):
     """The button went down at `at_s`, the time of the first edge."""
 
     at_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class DoublePress:
+class DoublePress(Struct, frozen=True):
     """The button went down again, at `at_s`, soon after a `Press`. The next one is a Press in any case."""
 
     at_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class Hold:
+class Hold(Struct, frozen=True):
     """The button has been down for `hold_s`; it may stay down for longer."""
 
 
-@dataclass(frozen=True, slots=True)
-class Release:
+class Release(Struct, frozen=True):
     """The button was let go at `at_s`, the time of the first edge. Every Press and DoublePress is followed by one."""
 
     at_s: float

@@ -8,9 +8,11 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from device_daemon.audio.microphone import Period
 from device_daemon.audio.pcm import BYTES_PER_FRAME, BYTES_PER_MS
@@ -31,8 +33,7 @@ _JOIN_S: Final = 5.0
 """An import cannot be interrupted, and on a slow card that of the engine takes a while."""
 
 
-@dataclass(frozen=True, slots=True)
-class WakeWordCounters:
+class WakeWordCounters(Struct, frozen=True):
     """What happened since the program started."""
 
     heard: int = 0

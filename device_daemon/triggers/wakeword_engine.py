@@ -9,10 +9,11 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
+
+from msgspec import Struct
 
 from device_daemon.config.settings import WakeWordTrigger
 from device_daemon.config.wake_words import Installed, name_of
@@ -41,8 +42,7 @@ _WINDOW_FRAMES: Final = 3 * _STEP_FRAMES
 """The models see the sound in windows of 30 ms, one each 10 ms."""
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
+class Heard(Struct, frozen=True):
     """An engine recognised the word with this `index`; it ended `ago_s` before the end of the sound given so far."""
 
     index: int

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any, Final
 
 import alsaaudio
+from msgspec import Struct
 
 from device_daemon.audio.alsa.chatter import quieten
 from device_daemon.audio.alsa.stream import Direction, reason
@@ -40,8 +40,7 @@ _ANY_RATE_HZ: Final = 1_000_000
 _COMMON_RATES_HZ: Final = (8_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000, 96_000, 192_000)
 
 
-@dataclass(frozen=True, slots=True)
-class DeviceInfo:
+class DeviceInfo(Struct, frozen=True):
     """A device as `voicelive-speaker devices` shows it."""
 
     name: str

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any, Final
 
 import alsaaudio
+from msgspec import Struct
 
 from device_daemon.audio.alsa.chatter import quieten
 from device_daemon.audio.alsa.devices import PCM_TYPES
@@ -31,8 +31,7 @@ _VOLUMES: Final[dict[Direction, frozenset[str]]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class MixerLevel:
+class MixerLevel(Struct, frozen=True):
     """One control of a card, in one direction."""
 
     mixer: str

@@ -6,10 +6,10 @@ import errno
 import logging
 import os
 import select
-from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 import alsaaudio
+from msgspec import Struct
 
 from device_daemon.audio.pcm import OWN_FORMAT, CardFormat, Samples
 from device_daemon.errors import DeviceGone
@@ -28,8 +28,7 @@ _UNPLUGGED: Final = os.strerror(errno.ENODEV)
 _BROKEN: Final = select.POLLERR | select.POLLHUP | select.POLLNVAL
 
 
-@dataclass(frozen=True, slots=True)
-class Negotiated:
+class Negotiated(Struct, frozen=True):
     """What a card agreed to."""
 
     device: str
