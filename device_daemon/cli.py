@@ -32,9 +32,8 @@ environment:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The exit code."""
-    parser = _parser()
     try:
-        args = parser.parse_args(arguments)
+        args = _parser().parse_args(arguments)
     except SystemExit as stop:  # argparse says 2 for wrong usage
         return EX_USAGE if stop.code == 2 else int(stop.code or 0)
     try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
@@ -27,6 +26,7 @@ from device_daemon.measures import Measures
 from device_daemon.memory import Memory
 from device_daemon.openings import Openings, Wish
 from device_daemon.rules import Reason, Rules
+from device_daemon.spare import give_back
 from device_daemon.state import State
 
 logger = logging.getLogger(__name__)
@@ -267,9 +267,7 @@ class Conversations:
             await asyncio.to_thread(self._openings.forget)
         for opening, pcm in spoken:
             await asyncio.to_thread(self._openings.spoken, opening, pcm)  # a memory card takes its time
-        # Cancelled tasks keep a conversation, and all the sound in it, until the collector comes by: after hundreds of
-        # them. What was imported is out of its way (voicelive/connection), so this takes a millisecond or two.
-        gc.collect()
+        give_back()
 
     def _account(self, wish: Wish, conversation: Conversation, end: End) -> None:
         duration_s = self._loop.time() - wish.pressed_s

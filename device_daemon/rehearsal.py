@@ -18,6 +18,7 @@ from device_daemon.conversation import GOODBYE_DEADLINE_S, ClientPort, Connectio
 from device_daemon.errors import SpeakerError
 from device_daemon.greeting import Opening
 from device_daemon.greeting_store import GreetingStore, Rendition
+from device_daemon.spare import give_back
 
 logger = logging.getLogger(__name__)
 
@@ -72,6 +73,7 @@ class Rehearsal:
             logger.debug("not all greetings were spoken ahead: %r", failure)
         finally:
             await connection.close()
+        give_back()
 
     def _missing(self) -> list[Rendition]:
         return [wanted for wanted in self._wanted() if not self._store.knows(wanted)]

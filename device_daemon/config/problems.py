@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Collection, Iterable
 
@@ -113,6 +112,8 @@ def printable(text: str) -> str:
 
 def nearest(text: str, names: Iterable[str]) -> str | None:
     """Return the one of `names` that `text` was probably meant to be, or None."""
+    import difflib  # noqa: PLC0415 - nobody should wait for it whose config is right
+
     if len(text) > _LONGEST_NAME:
         return None
     by_lower = {name.lower(): name for name in names}

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
 import gc
 import logging
 import time
@@ -23,6 +22,7 @@ from azure.ai.voicelive import aio as sdk
 from device_daemon import commands as do
 from device_daemon import events as on
 from device_daemon.errors import ConnectionLost
+from device_daemon.spare import give_back
 from device_daemon.voicelive import failures, wire
 
 HANDSHAKE_DEADLINE_S = 8.0
@@ -33,12 +33,10 @@ _SDK_CLOSED: Final[tuple[type[Exception], ...]] = (sdk.ConnectionClosed, Runtime
 
 logger = logging.getLogger(__name__)
 
+give_back()
 # All that is imported until now is there for good: kept out of the garbage collector's rounds. To go through its
 # 50 000 objects stops everything for 25 ms, in the first conversation.
-gc.collect()
 gc.freeze()
-# What importing needed for a moment (a megabyte) goes back to the system; glibc would keep it.
-ctypes.CDLL(None).malloc_trim(0)
 
 
 class _Socket(aiohttp.ClientWebSocketResponse):

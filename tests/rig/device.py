@@ -28,6 +28,7 @@ DEADLINE_S = 20.0
 KEY = "a-key-for-tests"
 BUTTON_PIN = 17
 LED_PIN = 25
+_UNIT = Path(__file__).parents[2] / "systemd" / "voicelive-speaker.service"
 _STATE = re.compile(r"\b([\w-]+) -> ([\w-]+)$")
 
 
@@ -217,6 +218,12 @@ def config_for(endpoint: str | None = None, **sections: Any) -> dict[str, Any]:
     return config
 
 
+def environment_of_unit() -> dict[str, str]:
+    """What systemd would give the daemon."""
+    settings = re.findall(r"^Environment=(\w+)=(.*)$", _UNIT.read_text(encoding="utf-8"), re.MULTILINE)
+    return dict(settings)
+
+
 @asynccontextmanager
 async def running(
     folder: Path,
@@ -235,6 +242,7 @@ async def running(
     pins_out, pins_in = os.pipe()
     variables = {
         **os.environ,
+        **environment_of_unit(),
         **(card.environment() if card else {}),
         "STATE_DIRECTORY": str(folder / "state"),
         "RUNTIME_DIRECTORY": str(folder / "run"),
