@@ -37,12 +37,16 @@ def is_set(now_s: float | None = None, run: Path = RUN) -> bool:
         return False
     if (run / _TIMESYNC).is_dir():
         return (run / _TIMESYNC / "synchronized").exists()
-    return _kernel_is_synchronized() or not is_kept(run)
+    return _kernel_is_synchronized() or not _is_served(run)
 
 
 def is_kept(run: Path = RUN) -> bool:
     """Whether there is a time service, which sets the clock sooner or later."""
-    return any((run / name).exists() for name in (_TIMESYNC, *_OTHERS)) or _kernel_is_synchronized()
+    return _is_served(run) or _kernel_is_synchronized()
+
+
+def _is_served(run: Path) -> bool:
+    return any((run / name).exists() for name in (_TIMESYNC, *_OTHERS))
 
 
 def _kernel_is_synchronized() -> bool:
