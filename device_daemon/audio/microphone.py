@@ -22,6 +22,7 @@ from device_daemon.errors import SpeakerError
 
 BUFFER_S: Final = 2.0
 """How much sound may wait for a busy event loop; then the oldest is dropped."""
+_POLL_GRACE_MS: Final = math.ceil(POLL_GRACE_S * 1000)
 
 
 class Period(Struct, frozen=True):
@@ -173,31 +174,31 @@ class _CaptureThread(PcmThread):
         Fifty times a second, and mostly to find a quiet room. What costs is that each time begins with cold caches: so
         the little that is done here touches next to nothing, and the rest is left until there is something to tell.
         """
-        poll, read, monotonic, may_wait_ms = self.card_poll.poll, stream.read, time.monotonic, self._quiet.may_wait_ms
+        poll, read, may_wait_ms = self.card_poll.poll, stream.read, self._quiet.may_wait_ms
         got = stream.negotiated
         convert = from_card(got.card, self._gain_db)
-        rate_hz, period_ms = got.card.rate_hz, math.ceil(got.period_s * 1000)
+        period_ms = math.ceil(got.period_s * 1000)
         held_back: list[bytes] = []
         frames_read = max(0, read()[0])  # starts the card; there is nothing to read yet, or not much
         timeline = _Timeline(got, frames_read)
-        now_s = monotonic()
-        timeline.clock.start(now_s)
-        due_s = now_s + got.period_s + POLL_GRACE_S
+        timeline.clock.start(time.monotonic())
+        silent_since_s: float | None = None
+        wait_ms = period_ms + _POLL_GRACE_MS
         while not self.stopping:
-            polled = poll(int((due_s - now_s) * 1000) + 1 if due_s > now_s else period_ms)
-            now_s = monotonic()
+            polled = poll(wait_ms)
             frames, data = read()
             if frames > 0:
+                silent_since_s = None
                 frames_read += frames
-                due_s += frames / rate_hz
                 pcm = convert(data)
                 held_back.append(pcm)
-                wait_ms = may_wait_ms(pcm)
-                if len(held_back) * period_ms >= wait_ms:
-                    timeline.clock.observe(frames_read, now_s)
-                    due_s = timeline.clock.time_of(frames_read + got.period_frames) + POLL_GRACE_S
-                    self._hand_over(timeline.periods(held_back, hurried=not wait_ms))
+                patience_ms = may_wait_ms(pcm)
+                if len(held_back) * period_ms >= patience_ms:
+                    timeline.clock.observe(frames_read, time.monotonic())
+                    self._hand_over(timeline.periods(held_back, hurried=not patience_ms))
                     held_back.clear()
+                # Where the card tells in time there is no need to look at the clock.
+                wait_ms = (period_ms if polled else timeline.ms_until(frames_read + got.period_frames)) + _POLL_GRACE_MS
             elif frames == XRUN:
                 self._hand_over(timeline.periods(held_back, hurried=False))
                 return False
@@ -205,7 +206,10 @@ class _CaptureThread(PcmThread):
                 self.woken(polled)
                 if polled:
                     stream.ready(polled)  # woken for nothing: a sound server's plug-in has to be told of it
-                if now_s - due_s >= STALL_S:
+                now_s = time.monotonic()
+                silent_since_s = silent_since_s or now_s
+                wait_ms = (timeline.ms_until(frames_read + got.period_frames) or period_ms) + _POLL_GRACE_MS
+                if now_s - silent_since_s >= STALL_S:
                     raise stream.gone(f"it gave no sound for {STALL_S:g} s")
         return True
 
@@ -225,6 +229,10 @@ class _Timeline:
         self._rate_hz = got.card.rate_hz
         self._frames_before = frames_before  # of the card
         self._frames = 0  # of the program; behind by what a resampler holds back
+
+    def ms_until(self, frames: int) -> int:
+        """Return how long it is, about, until the card has given so many frames."""
+        return max(0, math.ceil((self.clock.time_of(frames) - time.monotonic()) * 1000))
 
     def periods(self, pieces: list[bytes], *, hurried: bool) -> list[Period]:
         """Return the next pieces of sound as periods, of which only the last may be in a hurry."""

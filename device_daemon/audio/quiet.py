@@ -17,7 +17,10 @@ the end of a sentence, and shall not hear of it late."""
 SETTLED_MS: Final = 700
 """A pause that is longer than this is nobody's pause any more."""
 UNHURRIED_MS: Final = 200
-"""Then nobody waits for the sound, and every wake-up costs. A voice that sets in takes what was held back along."""
+"""Then hardly anybody waits for the sound, and every wake-up costs. A voice that sets in takes what was held back along."""
+DESERTED_MS: Final = 3000
+DESERTED_PIECE_MS: Final = 400
+"""After so much quiet nobody waits at all, no service for the end of anything: pieces twice as long."""
 _LEAST_NOISE: Final = 33
 """The peak of the noise that there is at least: thrice that (-50 dBFS) is no speech, however quiet the room is."""
 _ABOVE_NOISE: Final = 3
@@ -29,6 +32,7 @@ _FALL: Final = 2.0
 _ONSET_BYTES: Final = ONSET_MS * BYTES_PER_MS
 _BREATH_BYTES: Final = BREATH_MS * BYTES_PER_MS
 _SETTLED_BYTES: Final = SETTLED_MS * BYTES_PER_MS
+_DESERTED_BYTES: Final = DESERTED_MS * BYTES_PER_MS
 
 
 class Quiet:
@@ -50,7 +54,9 @@ class Quiet:
             if loudest > noise * _ABOVE_NOISE:
                 return self._voice(len(pcm))
         self._quiet_bytes += len(pcm)
-        return UNDERWAY_MS if self._quiet_bytes <= _SETTLED_BYTES else UNHURRIED_MS
+        if self._quiet_bytes > _DESERTED_BYTES:
+            return DESERTED_PIECE_MS
+        return UNHURRIED_MS if self._quiet_bytes > _SETTLED_BYTES else UNDERWAY_MS
 
     def _voice(self, size_bytes: int) -> int:
         if self._quiet_bytes >= _BREATH_BYTES:

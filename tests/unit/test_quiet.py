@@ -7,7 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from device_daemon.audio.quiet import BREATH_MS, ONSET_MS, SETTLED_MS, UNDERWAY_MS, UNHURRIED_MS, Quiet
+from device_daemon.audio.quiet import (
+    BREATH_MS,
+    DESERTED_MS,
+    DESERTED_PIECE_MS,
+    ONSET_MS,
+    SETTLED_MS,
+    UNDERWAY_MS,
+    UNHURRIED_MS,
+    Quiet,
+)
 
 PERIOD_MS = 20
 FRAMES = 24 * PERIOD_MS
@@ -18,16 +27,19 @@ def noise(peak: int, seed: int = 0) -> bytes:
 
 
 def settled(quiet: Quiet, peak: int = 0) -> Quiet:
-    for number in range(10 * SETTLED_MS // PERIOD_MS):
+    for number in range(20 * SETTLED_MS // PERIOD_MS):
         quiet.may_wait_ms(noise(peak, number))
-    assert quiet.may_wait_ms(noise(peak)) == UNHURRIED_MS
+    assert quiet.may_wait_ms(noise(peak)) == DESERTED_PIECE_MS
     return quiet
 
 
-def test_silence_may_wait_for_long_only_after_a_while() -> None:
+def test_silence_may_wait_for_longer_the_longer_it_lasts() -> None:
     quiet = Quiet()
-    periods = [quiet.may_wait_ms(bytes(2 * FRAMES)) for _ in range(45)]
-    assert periods == [UNDERWAY_MS] * ((SETTLED_MS - BREATH_MS) // PERIOD_MS) + [UNHURRIED_MS] * 20
+    pieces = [quiet.may_wait_ms(bytes(2 * FRAMES)) for _ in range(200)]
+    assert pieces == sorted(pieces)
+    assert pieces.count(UNDERWAY_MS) == (SETTLED_MS - BREATH_MS) // PERIOD_MS, "it begins as if there had been a breath"
+    assert pieces.count(UNHURRIED_MS) == (DESERTED_MS - SETTLED_MS) // PERIOD_MS
+    assert pieces[-1] == DESERTED_PIECE_MS
 
 
 def test_a_single_click_in_a_quiet_room_is_in_a_hurry_and_what_follows_it_nearly_so() -> None:
