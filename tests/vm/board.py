@@ -68,10 +68,12 @@ class LightWatch:
         self._board, self._line = board, line
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._look)
+        self._before = False
         self.changes: list[tuple[float, bool]] = []
         """When (monotonic) it became lit or dark."""
 
     def __enter__(self) -> Self:
+        self._before = self._board.is_high(self._line)
         self._thread.start()
         return self
 
@@ -80,16 +82,23 @@ class LightWatch:
         self._thread.join()
 
     def _look(self) -> None:
-        before: bool | None = None
         while not self._stopped.wait(_SAMPLE_S):
             now = self._board.is_high(self._line)
-            if now != before and before is not None:
+            if now != self._before:
                 self.changes.append((time.monotonic(), now))
-            before = now
+                self._before = now
 
-    def first_lit_s(self, since_s: float) -> float | None:
-        """When it was lit first after `since_s`, both monotonic."""
-        return next((at_s for at_s, lit in self.changes if lit and at_s >= since_s), None)
+    def first_lit_s(self, since_s: float, deadline_s: float = 2.0) -> float | None:
+        """Wait until it was lit after `since_s` and return when (monotonic), or None. For use while it looks.
+
+        The order to play goes out before the order to light: on a machine this slow the light may be seen after the sound.
+        """
+        end_s = time.monotonic() + deadline_s
+        while time.monotonic() < end_s:
+            if lit := next((at_s for at_s, lit in self.changes if lit and at_s >= since_s), None):
+                return lit
+            time.sleep(_SAMPLE_S)
+        return None
 
 
 def _be_a_pi() -> None:
