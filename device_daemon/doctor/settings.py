@@ -43,7 +43,10 @@ class NotForThisUser(Exception):
 
 @dataclass(slots=True)
 class Settings:
-    """What the config says, once it was looked at."""
+    """What the config says, once it was looked at.
+
+    A dataclass and not a msgspec struct, which cannot leave a field out of its repr.
+    """
 
     path: Path
     environment: Mapping[str, str]
