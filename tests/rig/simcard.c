@@ -160,8 +160,7 @@ static snd_pcm_sframes_t simcard_transfer(snd_pcm_ioplug_t *io, const snd_pcm_ch
 			return -EPIPE; /* stopped by an underrun between two calls of a program that maps the buffer */
 		memcpy(s->staged + io->appl_ptr * channels, frames, size * channels * sizeof *frames);
 	} else {
-		for (snd_pcm_uframes_t i = 0; i < size * channels; i++)
-			frames[i] = i % channels ? frames[i - 1] : heard_by_microphone(s->card, frame + i / channels);
+		hear(s->card, frame, frames, size);
 		if (size && frame + size > s->card->captured_until)
 			s->card->captured_until = frame + size;
 	}

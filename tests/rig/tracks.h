@@ -83,12 +83,18 @@ static inline int16_t *track_at(const struct card *card, const struct track *tra
 	return samples + frame % BLOCK_FRAMES * track->channels;
 }
 
-/* What the microphone hears at a frame: what was said in the room, and the speaker by way of its walls. */
-static inline int16_t heard_by_microphone(struct card *card, uint64_t frame)
+/* How many of some frames from `frame` on lie side by side in a track. */
+static inline uint64_t in_block(uint64_t frame, uint64_t frames)
 {
-	struct track microphone = microphone_of(card), speaker = speaker_of(card);
-	const int16_t *said = track_at(card, &microphone, frame, false);
-	float sum = said ? *said : 0;
+	uint64_t rest = BLOCK_FRAMES - frame % BLOCK_FRAMES;
+	return frames < rest ? frames : rest;
+}
+
+/* What is heard at a frame of what was said: the speaker too, by way of the room's walls. */
+static inline int16_t with_room(struct card *card, uint64_t frame, int16_t said)
+{
+	struct track speaker = speaker_of(card);
+	float sum = said;
 	for (uint32_t i = 0; i < card->taps && i < MAX_TAPS; i++) {
 		if (frame < card->tap[i].delay_frames)
 			continue;
@@ -99,16 +105,35 @@ static inline int16_t heard_by_microphone(struct card *card, uint64_t frame)
 	return sum >= 32767 ? 32767 : sum <= -32768 ? -32768 : (int16_t)(sum < 0 ? sum - 0.5f : sum + 0.5f);
 }
 
+/* What the microphone hears from a frame on, the same in each of the interleaved channels. */
+static inline void hear(struct card *card, uint64_t frame, int16_t *samples, uint64_t frames)
+{
+	struct track microphone = microphone_of(card);
+	for (uint64_t done = 0, piece; done < frames; done += piece) {
+		piece = in_block(frame + done, frames - done);
+		const int16_t *said = track_at(card, &microphone, frame + done, false);
+		for (uint64_t i = done; i < done + piece; i++) {
+			int16_t heard = said ? *said++ : 0;
+			if (card->taps)
+				heard = with_room(card, frame + i, heard);
+			for (unsigned c = 0; c < card->channels; c++)
+				samples[i * card->channels + c] = heard;
+		}
+	}
+}
+
 /* Puts interleaved samples into the speaker track; what comes too late, or while nothing moves, is not heard. */
 static inline void play(struct card *card, uint64_t now, uint64_t frame, const int16_t *samples, uint64_t frames)
 {
 	struct track speaker = speaker_of(card);
-	for (uint64_t i = 0; i < frames && !card->stuck; i++) {
-		if (frame + i < now)
-			card->late_frames++;
-		else
-			memcpy(track_at(card, &speaker, frame + i, true), samples + i * card->channels,
-			       card->channels * sizeof *samples);
+	if (card->stuck)
+		return;
+	uint64_t late = frame >= now ? 0 : now - frame < frames ? now - frame : frames;
+	card->late_frames += late;
+	for (uint64_t done = late, piece; done < frames; done += piece) {
+		piece = in_block(frame + done, frames - done);
+		memcpy(track_at(card, &speaker, frame + done, true), samples + done * card->channels,
+		       piece * card->channels * sizeof *samples);
 	}
 }
 
