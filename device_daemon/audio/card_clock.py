@@ -54,6 +54,11 @@ class CardClock:
         self._frames = frames
         self.moved_s = now_s
 
+    @property
+    def anchored(self) -> bool:
+        """Whether the pointer was seen to move: until then, positions go by the order to start."""
+        return self._frames > 0
+
     def frames_at(self, now_s: float) -> int:
         """Return how many frames are done at a time near now.
 

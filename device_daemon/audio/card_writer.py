@@ -29,6 +29,7 @@ class CardWriter:
         self.running = False
         self.written = 0
         self._period_frames = got.period_frames
+        self._began_whole = False  # the first write since it stood still filled a period
         self._room = got.buffer_frames
         self.underruns = 0
 
@@ -48,6 +49,26 @@ class CardWriter:
         return self.time_of(self.written - self._buffer_frames + self._period_frames)
 
     @property
+    def playable(self) -> int:
+        """How far what was written will be played as it is: alsa-lib's rate converter keeps back what fills no period.
+
+        With not even one it does not start, and so nothing can run dry.
+        """
+        since_start = self.written - self._origin
+        rest = since_start % self._period_frames
+        return self.written - rest if since_start > rest else self.written
+
+    @property
+    def started(self) -> bool:
+        """Whether it is certain that a card that runs has started; see `playable`."""
+        return self._began_whole or self._clock.anchored
+
+    @property
+    def anchored_at_s(self) -> float | None:
+        """When the pointer should be seen to move for the first time; None if it was."""
+        return None if self._clock.anchored else self.time_of(self._origin + self._period_frames)
+
+    @property
     def stalled_at_s(self) -> float:
         """When the card, if it runs and does not move until then, is to be taken for dead."""
         return self._clock.moved_s + STALL_S
@@ -65,6 +86,7 @@ class CardWriter:
                 raise self._stream.gone("it runs dry at once")
         if not self.running:  # even if it took nothing: then it stands still, and will be found out
             self.running = True
+            self._began_whole = taken >= self._period_frames
             self._clock.start(started_s)
         if taken:
             self.written += taken

@@ -20,10 +20,10 @@ from device_daemon.audio.speaker_events import Flushed, Silent, SpeakerEvent, St
 logger = logging.getLogger(__name__)
 
 FADE_MS: Final = 3
-_SILENCE_MS: Final = (10, 80)
-"""Two periods of silence are written behind the last sound, but not less and not more: sound that comes late waits for it."""
-_LOW_WATER_MS: Final = (5, 40)
-"""A period of sound, but not less and not more, is left in the card when silence is written behind it."""
+_SILENCE_MS: Final = 10
+"""So much silence at least is written behind the last sound, up to the end of a period: sound that comes late waits for it."""
+_LOW_WATER_MS: Final = (5, 15)
+"""A period of sound that will be played, but not less and not more, is left in the card when silence is written behind it."""
 _GAP_S: Final = 0.0002
 """About the time from asking the card where it is to having the fade in it: the fade goes on where sound would be."""
 _SHORTEST_WAIT_S: Final = 0.001
@@ -63,7 +63,7 @@ class Player:
         self._mixer: Mixer | None = find_mixer(got)
         logger.debug("volume of %s: %s", got.device, self._mixer.control if self._mixer else "made here")
         self._low_water_frames = self._between(_LOW_WATER_MS, got.period_frames)
-        self._silence_frames = self._between(_SILENCE_MS, 2 * got.period_frames)
+        self._silence_frames = 0  # that were last written behind sound
         self._gain = 1.0
         self._in_hand = memoryview(b"")  # frames for the card, taken from the queue, for which it had no room yet
         self._padded = False  # whether silence follows the last sound
@@ -115,15 +115,22 @@ class Player:
         moments = [self._card.stalled_at_s]
         if pending and (due_s := self._card.room_at_s + POLL_GRACE_S) > now_s:
             moments.append(due_s)
+        if (anchored_s := self._card.anchored_at_s) is not None:
+            # On a card whose pointer moves in whole periods, to look late is to be wrong by as much about what is heard.
+            due_s = anchored_s + POLL_GRACE_S
+            late_s = max(
+                0.0, now_s - due_s
+            )  # a card may take its time to start: the longer, the less often it is asked
+            moments.append(max(due_s, now_s + late_s / 8))
         if (start := self._ledger.next_start) is not None:
             moments.append(self._card.time_of(self._to_card(start)))
         if self._ending:
-            if self._ledger.finished:
+            if self._heard_out:
                 moments.append(self._stop_at_s())
             elif self._padded:
                 moments.append(self._card.time_of(self._to_card(self._ledger.sound_end)))
             else:
-                moments.append(self._card.time_of(self._card.written - self._low_water_frames))
+                moments.append(self._card.time_of(self._card.playable - self._low_water_frames))
         return Patience(pending, max(_SHORTEST_WAIT_S, min(moments) - now_s))
 
     @property
@@ -141,6 +148,11 @@ class Player:
         """Whether all sound that there is has been written."""
         return self._queue.empty and (self._padded or not self._in_hand)
 
+    @property
+    def _heard_out(self) -> bool:
+        """Whether all sound that was written was heard, by a card that did start."""
+        return self._ledger.finished and (self._card.started or not self._card.running)
+
     def _hear(self) -> int:
         """Ask the card where it is, tell which sources became audible; return the position."""
         position = self._card.position(self._now())
@@ -154,7 +166,7 @@ class Player:
     def _fill(self) -> None:
         """Write until the card is full or nothing is left."""
         card = self._card
-        if self._padded and self._ledger.finished and not self._queue.empty:
+        if self._padded and self._heard_out and not self._queue.empty:
             self._stop()  # rather than play the rest of the silence first
         while True:
             if not self._in_hand:
@@ -184,7 +196,7 @@ class Player:
     def _wind_down(self, position: int) -> None:
         """There is nothing to write: see that the card does not run dry, and stop it when all was heard."""
         card = self._card
-        if self._ledger.finished:
+        if self._heard_out:
             end_s = card.time_of(self._to_card(self._ledger.sound_end)) if card.running else self._now()
             ticket = self._ledger.answer()
             if ticket is not None:
@@ -192,11 +204,12 @@ class Player:
             if card.written and (not card.running or self._now() >= self._stop_at_s()):
                 self._stop()
                 card.prepare()
-        elif not self._padded and card.written - position <= self._low_water_frames:
+        elif not self._padded and card.playable - position <= self._low_water_frames:
             self._pad()
 
     def _pad(self) -> None:
-        """Write silence behind the last sound: to the end of its period, and a period to stop in."""
+        """Write silence behind the last sound."""
+        self._silence_frames = self._silence_after(self._card.written)
         frames = self._to_own(self._silence_frames)
         gain = self._last_piece.gain * self._gain if self._last_piece else 1.0
         self._ran_out = self._last_piece.source if self._last_piece else ""
@@ -227,6 +240,7 @@ class Player:
             self._hear_until(self._card.position_at(self._now()))
             self._card.stop()
             if fade:
+                self._silence_frames = self._silence_after(len(fade) // self._got.card.frame_bytes)
                 silence = bytes(self._silence_frames * self._got.card.frame_bytes)
                 self._in_hand = memoryview(fade + silence)
                 self._write()  # at once, for until here there is a gap
@@ -251,6 +265,13 @@ class Player:
         card = self._got.card
         after_gap = position + int(card.rate_hz * _GAP_S)
         return fade_out(self._card.following(after_gap, card.rate_hz * FADE_MS // 1000), card)
+
+    def _silence_after(self, written_frames: int) -> int:
+        """Enough to stop in and, where it is not certain that the card has started, to see that; to the end of a period."""
+        least = self._got.card.rate_hz * _SILENCE_MS // 1000
+        if self._card.running and not self._card.started:
+            least += self._got.period_frames
+        return least + -(written_frames + least) % self._got.period_frames
 
     def _between(self, limits_ms: tuple[int, int], card_frames: int) -> int:
         least, most = (self._got.card.rate_hz * ms // 1000 for ms in limits_ms)

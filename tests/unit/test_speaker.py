@@ -48,6 +48,21 @@ async def test_what_is_played_is_heard_to_the_sample_and_told(
     assert mouth.card.underruns == 0
 
 
+@pytest.mark.parametrize("length_ms", [30, 79, 235, 315])
+@pytest.mark.parametrize("coarse_pointer", [False, True])
+async def test_through_a_rate_converter_all_is_heard_also_what_does_not_fill_a_period(
+    make_mouth: MakeMouth, length_ms: int, *, coarse_pointer: bool
+) -> None:
+    mouth = make_mouth({"rate_hz": 48_000, "channels": 2, "coarse_pointer": coarse_pointer}, device="default")
+    mouth.speaker.play("item", tone(length_ms).tobytes(), 1)
+    await mouth.silent(1)
+    async with asyncio.timeout(DEADLINE_S):
+        while mouth.card.speaker_running:  # noqa: ASYNC110 - there is no event for that
+            await asyncio.sleep(0.001)
+    assert len(mouth.heard()) / 48 == pytest.approx(length_ms, abs=2)
+    assert mouth.card.underruns == 0
+
+
 async def test_sources_follow_each_other_without_a_gap_and_each_is_told(make_mouth: MakeMouth) -> None:
     mouth = make_mouth()
     mouth.speaker.play("first", noise(50).tobytes(), 1)

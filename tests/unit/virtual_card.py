@@ -18,12 +18,19 @@ Event = TypeVar("Event", Started, Silent, Flushed)
 
 
 class VirtualCard:
-    """A playback stream whose time is a number of frames that the test moves; it remembers what was heard and when."""
+    """A playback stream whose time is a number of frames that the test moves; it remembers what was heard and when.
 
-    def __init__(self, period_frames: int = 240, periods: int = 4, *, coarse: bool = False) -> None:
+    `coarse`: its pointer moves in whole periods. `whole_periods`: it plays nothing but whole ones, does not start before
+    there is one, and runs dry where the next is not yet full; so it is behind alsa-lib's rate converter.
+    """
+
+    def __init__(
+        self, period_frames: int = 240, periods: int = 4, *, coarse: bool = False, whole_periods: bool = False
+    ) -> None:
         self.negotiated = Negotiated("virtual", OWN_FORMAT, period_frames, period_frames * periods, -1)
         self.frame = 1000
         self.coarse = coarse
+        self.whole_periods = whole_periods
         self.stuck = False
         self.heard: list[tuple[int, int]] = []  # (frame, sample), silence left out
         self._written = array("h")
@@ -40,6 +47,10 @@ class VirtualCard:
         position = self.frame - self._started
         return position - position % self.negotiated.period_frames if self.coarse else position
 
+    def _playable(self) -> int:
+        written = len(self._written)
+        return written - written % self.negotiated.period_frames if self.whole_periods else written
+
     def _end_run(self, frames: int) -> None:
         heard = self._written[:frames]
         self.heard += [(self._started + i, sample) for i, sample in enumerate(heard) if sample]
@@ -48,8 +59,8 @@ class VirtualCard:
 
     def let_pass(self, frames: int) -> None:
         self.frame += frames
-        if self._running and not self.stuck and self.frame - self._started >= len(self._written):
-            self._end_run(len(self._written))
+        if self._running and not self.stuck and self.frame - self._started >= self._playable():
+            self._end_run(self._playable())
             self._dry = True
 
     def frames_to_interrupt(self) -> int | None:
@@ -72,10 +83,10 @@ class VirtualCard:
         samples = array("h", bytes(frames))
         position = self._position() if self._running else 0
         taken = samples[: max(0, self.negotiated.buffer_frames - (len(self._written) - position))]
-        if taken and not self._running:
+        self._written.extend(taken)
+        if self._playable() and not self._running:
             self._running = True
             self._started = self.frame
-        self._written.extend(taken)
         return len(taken)
 
     def avail(self) -> int:
@@ -85,7 +96,7 @@ class VirtualCard:
 
     def drop(self) -> None:
         if self._running:
-            self._end_run(self.frame - self._started)
+            self._end_run(min(self.frame - self._started, self._playable()))
         self._dry = False
 
     def gone(self, why: str) -> DeviceGone:
