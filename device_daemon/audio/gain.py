@@ -13,6 +13,8 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)
     import audioop
 
+peak: Final = audioop.max
+"""`peak(pcm, BYTES_PER_FRAME)`: how far from 0 the loudest sample is, 0..32 768; 0 if there is none."""
 _RAMP_FRAMES: Final = 5 * SAMPLE_RATE_HZ // 1000
 
 
@@ -39,11 +41,6 @@ class Gain:
 def scaled(pcm: Samples, gain: float) -> Samples:
     """Return every sample times `gain` (0..1), rounded down."""
     return pcm if gain == 1.0 else audioop.mul(pcm, BYTES_PER_FRAME, gain)
-
-
-def peak(pcm: Samples) -> int:
-    """Return how far from 0 the loudest sample is, 0..32 768; 0 if there is none."""
-    return audioop.max(pcm, BYTES_PER_FRAME)
 
 
 def _ramp(pcm: Samples, before: float, after: float) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import select
 import time
 from collections.abc import Callable, Coroutine
 from functools import partial
@@ -174,43 +175,47 @@ class _CaptureThread(PcmThread):
         Fifty times a second, and mostly to find a quiet room. What costs is that each time begins with cold caches: so
         the little that is done here touches next to nothing, and the rest is left until there is something to tell.
         """
-        poll, read, may_wait_ms = self.card_poll.poll, stream.read, self._quiet.may_wait_ms
+        card_poll = select.poll()  # without `wake`: whoever stops this waits for the end of a period
+        for descriptor in stream.descriptors():
+            card_poll.register(*descriptor)
+        poll, may_wait_ms = card_poll.poll, self._quiet.may_wait_ms
         got = stream.negotiated
         convert = from_card(got.card, self._gain_db)
         period_ms = math.ceil(got.period_s * 1000)
         held_back: list[bytes] = []
-        frames_read = max(0, read()[0])  # starts the card; there is nothing to read yet, or not much
+        frames_read = max(0, stream.read()[0])  # starts the card; there is nothing to read yet, or not much
         timeline = _Timeline(got, frames_read)
         timeline.clock.start(time.monotonic())
         silent_since_s: float | None = None
         wait_ms = period_ms + _POLL_GRACE_MS
-        while not self.stopping:
-            polled = poll(wait_ms)
-            frames, data = read()
-            if frames > 0:
-                silent_since_s = None
-                frames_read += frames
-                pcm = convert(data)
-                held_back.append(pcm)
-                patience_ms = may_wait_ms(pcm)
-                if len(held_back) * period_ms >= patience_ms:
-                    timeline.clock.observe(frames_read, time.monotonic())
-                    self._hand_over(timeline.periods(held_back, hurried=not patience_ms))
-                    held_back.clear()
-                # Where the card tells in time there is no need to look at the clock.
-                wait_ms = (period_ms if polled else timeline.ms_until(frames_read + got.period_frames)) + _POLL_GRACE_MS
-            elif frames == XRUN:
-                self._hand_over(timeline.periods(held_back, hurried=False))
-                return False
-            else:
-                self.woken(polled)
-                if polled:
-                    stream.ready(polled)  # woken for nothing: a sound server's plug-in has to be told of it
-                now_s = time.monotonic()
-                silent_since_s = silent_since_s or now_s
-                wait_ms = (timeline.ms_until(frames_read + got.period_frames) or period_ms) + _POLL_GRACE_MS
-                if now_s - silent_since_s >= STALL_S:
-                    raise stream.gone(f"it gave no sound for {STALL_S:g} s")
+        with stream.reading() as read:
+            while not self.stopping:
+                polled = poll(wait_ms)
+                frames, data = read()
+                if frames > 0:
+                    silent_since_s = None
+                    frames_read += frames
+                    pcm = convert(data)
+                    held_back.append(pcm)
+                    patience_ms = may_wait_ms(pcm)
+                    if len(held_back) * period_ms >= patience_ms:
+                        timeline.clock.observe(frames_read, time.monotonic())
+                        self._hand_over(timeline.periods(held_back, hurried=not patience_ms))
+                        held_back.clear()
+                    # Where the card tells in time there is no need to look at the clock.
+                    left_ms = period_ms if polled else timeline.ms_until(frames_read + got.period_frames)
+                    wait_ms = left_ms + _POLL_GRACE_MS
+                elif frames == XRUN:
+                    self._hand_over(timeline.periods(held_back, hurried=False))
+                    return False
+                else:
+                    if polled:
+                        stream.ready(polled)  # woken for nothing: a sound server's plug-in has to be told of it
+                    now_s = time.monotonic()
+                    silent_since_s = silent_since_s or now_s
+                    wait_ms = (timeline.ms_until(frames_read + got.period_frames) or period_ms) + _POLL_GRACE_MS
+                    if now_s - silent_since_s >= STALL_S:
+                        raise stream.gone(f"it gave no sound for {STALL_S:g} s")
         return True
 
     def _hand_over(self, periods: list[Period]) -> None:

@@ -51,7 +51,7 @@ class PcmThread(ABC):
         self._wake_fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._wake_poll = select.poll()
         self._wake_poll.register(self._wake_fd, select.POLLIN)
-        self.card_poll = self._wake_poll
+        self._card_poll = self._wake_poll
         """Tells of `wake` and of the open card."""
         # A daemon only for the case that a driver never returns: stop() joins it.
         self._thread = threading.Thread(target=self._run, name=self.role, daemon=True)
@@ -97,17 +97,17 @@ class PcmThread(ABC):
 
     def sleep(self, timeout_s: float | None) -> list[tuple[int, int]]:
         """Sleep until `wake` or the time-out (None: for ever), whatever the card does; return nothing."""
-        return self.woken(self._wake_poll.poll(_whole_ms(timeout_s)))
+        return self._woken(self._wake_poll.poll(_whole_ms(timeout_s)))
 
     def poll(self, timeout_s: float | None) -> list[tuple[int, int]]:
         """Sleep until the card has news, too; return what its descriptors tell, which is for `Stream.ready` to say.
 
         That costs as much as reading: it is only asked where there was nothing to read, or no room.
         """
-        return self.woken(self.card_poll.poll(_whole_ms(timeout_s)))
+        return self._woken(self._card_poll.poll(_whole_ms(timeout_s)))
 
-    def woken(self, found: list[tuple[int, int]]) -> list[tuple[int, int]]:
-        """Return what `card_poll` found, without what `wake` had to do with it."""
+    def _woken(self, found: list[tuple[int, int]]) -> list[tuple[int, int]]:
+        """Return what poll() found, without what `wake` had to do with it."""
         if found and found[0][0] == self._wake_fd:  # the first that was registered is the first to be told
             os.eventfd_read(self._wake_fd)
             del found[0]
@@ -158,10 +158,10 @@ class PcmThread(ABC):
             self.absent(tried_s + RETRY_S)
 
     def _opened(self, stream: Stream) -> None:
-        self.card_poll = select.poll()
-        self.card_poll.register(self._wake_fd, select.POLLIN)
+        self._card_poll = select.poll()
+        self._card_poll.register(self._wake_fd, select.POLLIN)
         for fd, events in stream.descriptors():
-            self.card_poll.register(fd, events)
+            self._card_poll.register(fd, events)
         if self.negotiated != stream.negotiated:
             line = stream.negotiated.compare(self._period_ms, self._periods)
             logger.info("%s %s: %s", self.role, self._device, line)

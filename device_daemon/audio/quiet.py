@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from device_daemon.audio.gain import peak
-from device_daemon.audio.pcm import BYTES_PER_MS
+from device_daemon.audio.pcm import BYTES_PER_FRAME, BYTES_PER_MS
 
 ONSET_MS: Final = 200
 """So much of a voice that sets in is handed over at once, as it comes: this is what interrupts the speaker."""
@@ -45,7 +45,7 @@ class Quiet:
 
     def may_wait_ms(self, pcm: bytes) -> int:
         """Return how much sound may be held back with this period at its end; 0: none."""
-        loudest, noise = peak(pcm), self._noise
+        loudest, noise = peak(pcm, BYTES_PER_FRAME), self._noise
         if loudest <= noise:
             if noise > _LEAST_NOISE:
                 self._noise = max(noise / _FALL, _LEAST_NOISE)

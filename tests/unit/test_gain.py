@@ -11,6 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from device_daemon.audio.gain import Gain, peak, scaled
+from device_daemon.audio.pcm import BYTES_PER_FRAME
 
 SAMPLES = st.lists(st.integers(-32_768, 32_767), max_size=50)
 GAINS = st.floats(0.0, 1.0)
@@ -34,7 +35,7 @@ def test_every_sample_is_scaled_by_itself_and_rounded_down(samples: list[int], g
 
 @given(SAMPLES)
 def test_the_peak_is_the_sample_farthest_from_zero(samples: list[int]) -> None:
-    assert peak(of(*samples)) == max(map(abs, samples), default=0)
+    assert peak(of(*samples), BYTES_PER_FRAME) == max(map(abs, samples), default=0)
 
 
 def test_full_loudness_is_the_same_bytes() -> None:

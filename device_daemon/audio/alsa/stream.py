@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import logging
 import os
 import select
+from collections.abc import Callable, Iterator
 from typing import Any, Final, Literal
 
 import alsaaudio
@@ -99,11 +101,16 @@ class Stream:
 
         The first read starts the card, after an XRUN too.
         """
+        with self.reading() as read:
+            return read()
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[Callable[[], tuple[int, bytes]]]:
+        """Within it, call what it gives as `read`: the very function of alsaaudio, for who reads fifty times a second."""
         try:
-            found: tuple[int, bytes] = self._pcm.read()
+            yield self._pcm.read
         except alsaaudio.ALSAAudioError as error:
             raise self.gone(reason(error)) from error
-        return found
 
     def avail(self) -> int:
         """Return how many frames may be written, or read, now; XRUN if the card ran dry, or over."""
