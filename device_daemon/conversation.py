@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from functools import partial
-from typing import Protocol
 
 from msgspec import Struct, field
 
@@ -22,52 +21,14 @@ from device_daemon.errors import ConnectionLost, SpeakerError
 from device_daemon.greeting import Opening
 from device_daemon.logs import GREETING_HEARD, fields
 from device_daemon.measures import Measures
-from device_daemon.outbox import Outbox, Spoken
+from device_daemon.ports import GOODBYE_DEADLINE_S, ClientPort, ConnectionPort, SpeakerPort
 from device_daemon.preroll import Preroll
 from device_daemon.rules import Hearing, Reason
+from device_daemon.sender import Sender
 from device_daemon.soundtrack import Soundtrack
 from device_daemon.state import State
 
 logger = logging.getLogger(__name__)
-
-GOODBYE_DEADLINE_S = 3.0
-
-
-class SpeakerPort(Protocol):
-    """The part of audio.speaker.Speaker that a conversation needs."""
-
-    def play(self, source: str, pcm: bytes, ticket: int, *, gain: float = 1.0) -> None:
-        """Queue sound."""
-
-    def flush(self, ticket: int) -> None:
-        """Fall silent; answered by Flushed."""
-
-
-class ConnectionPort(Protocol):
-    """The part of voicelive.client.Connection that a conversation needs."""
-
-    @property
-    def unreadable(self) -> int:
-        """How many messages were no events."""
-
-    async def send(self, message: do.Message) -> None:
-        """Raises ConnectionLost."""
-
-    async def send_audio(self, pcm: bytes) -> None:
-        """Raises ConnectionLost."""
-
-    def events(self) -> AsyncIterator[on.ServiceEvent]:
-        """Events; the last one is Closed."""
-
-    async def close(self) -> None:
-        """Never raises."""
-
-
-class ClientPort(Protocol):
-    """The part of voicelive.client.Client that a conversation needs."""
-
-    async def connect(self) -> ConnectionPort:
-        """Raises SpeakerError."""
 
 
 class Times(Struct):
@@ -104,7 +65,7 @@ class Conversation:
         self._around = around
         self._loop = asyncio.get_running_loop()
         self._over: asyncio.Future[do.End] = self._loop.create_future()
-        self._outbox = Outbox()
+        self._sender = Sender(self._sent)
         self._preroll = Preroll()
         self._soundtrack = Soundtrack()
         self.greets_itself = False
@@ -127,7 +88,7 @@ class Conversation:
         measures = self._around.measures
         measures.reconnects += self.dialogue.reconnects
         measures.stale_deltas += self.dialogue.stale_deltas
-        measures.microphone_dropped_ms += self._outbox.dropped_ms + self._preroll.dropped_ms
+        measures.microphone_dropped_ms += self._sender.dropped_ms + self._preroll.dropped_ms
         return end
 
     @property
@@ -203,11 +164,14 @@ class Conversation:
         if streamed:
             self._send_preroll()
             since_s = streamed[0].begins_at_s if streamed[0].hurried else None
-            self._outbox.put_audio(b"".join([period.pcm for period in streamed]), since_s)
+            self._sender.put_audio(b"".join([period.pcm for period in streamed]), since_s)
+
+    def _sent(self, since_s: float) -> None:
+        self._around.measures.mouth_to_wire.add(self._loop.time() - since_s)
 
     def _send_preroll(self) -> None:
         for earlier in self._preroll.take():
-            self._outbox.put_audio(earlier.pcm, None)
+            self._sender.put_audio(earlier.pcm, None)
 
     # From events to commands
 
@@ -275,7 +239,7 @@ class Conversation:
                 case do.Send(message):
                     if isinstance(message, do.CommitAudio):
                         self._send_preroll()
-                    self._outbox.put(message)
+                    self._sender.put(message)
                 case do.OpenMicrophone() | do.CloseMicrophone():
                     self._around.on_microphone(isinstance(command, do.OpenMicrophone))
                 case do.DropAudio():
@@ -303,7 +267,7 @@ class Conversation:
     def _reconnect(self, delay_s: float) -> None:
         """Give up the connection there is, and try another; the old one says goodbye in the background."""
         self._generation += 1
-        self._outbox.clear()
+        self._sender.detach()
         if self._session is not None and self._session is not asyncio.current_task():
             self._session.cancel()
         self._session = self._loop.create_task(self._hold_session(delay_s, self._generation), name="session")
@@ -340,13 +304,6 @@ class Conversation:
 
     async def _send(self, connection: ConnectionPort, generation: int) -> None:
         try:
-            while generation == self._generation:
-                entry = await self._outbox.take()
-                if isinstance(entry, Spoken):
-                    await connection.send_audio(entry.pcm)
-                    if entry.since_s is not None:
-                        self._around.measures.mouth_to_wire.add(self._loop.time() - entry.since_s)
-                else:
-                    await connection.send(entry)
+            await self._sender.run(connection)
         except ConnectionLost as failure:
             self._feed_from(generation, on.Closed(failure))

@@ -16,7 +16,7 @@ from device_daemon.admission import MOST_WAITING
 from device_daemon.audio.speaker import Speaker
 from device_daemon.commands import End
 from device_daemon.config.settings import Config
-from device_daemon.conversation import ClientPort, Conversation, Surroundings
+from device_daemon.conversation import Conversation, Surroundings
 from device_daemon.dialogue import Dialogue
 from device_daemon.ear import Ear
 from device_daemon.errors import SpeakerError
@@ -25,6 +25,7 @@ from device_daemon.logs import CONVERSATION_OVER, fields
 from device_daemon.measures import Measures
 from device_daemon.memory import Memory
 from device_daemon.openings import Openings, Wish
+from device_daemon.ports import ClientPort
 from device_daemon.rules import Reason, Rules
 from device_daemon.spare import give_back
 from device_daemon.state import State

@@ -14,7 +14,6 @@ from device_daemon import events as on
 from device_daemon.audio.microphone import Microphone, Period
 from device_daemon.audio.speaker import Speaker
 from device_daemon.config.settings import Config
-from device_daemon.conversation import ClientPort
 from device_daemon.conversations import Conversations, Outlets
 from device_daemon.ear import Ear
 from device_daemon.errors import ClockNotSet, DeviceUnknown, ServiceUnreachable, SpeakerError
@@ -24,6 +23,7 @@ from device_daemon.logs import STATE_CHANGED, fields
 from device_daemon.memory import Memory
 from device_daemon.notices import Notices
 from device_daemon.openings import Openings
+from device_daemon.ports import ClientPort
 from device_daemon.probe import Probe
 from device_daemon.rehearsal import Rehearsal
 from device_daemon.rules import Reason

@@ -17,8 +17,8 @@ from device_daemon.commands import Message
 AUDIO_LIMIT_MS = 10_000
 MESSAGE_MS = 20
 """One append for two periods: half the messages at the price of half a period's delay on average."""
-BURST_MS = 200
-"""The largest append while catching up; the service takes any size."""
+BURST_MS = 400
+"""The largest append, as long as the microphone's longest piece; the service takes any size."""
 
 
 class Spoken(Struct, frozen=True):
@@ -67,6 +67,11 @@ class Outbox:
             self._entries.append(Spoken(pcm, since_s))
         while self._audio_bytes > AUDIO_LIMIT_MS * BYTES_PER_MS:
             self._drop_oldest_audio()
+
+    def may_pass(self, pcm: bytes) -> bool:
+        """Whether microphone audio may be sent past this: the sender is idle, nothing waits, and it makes a message."""
+        idle = self._sender is not None and not self._sender.done() and not self._entries
+        return idle and MESSAGE_MS * BYTES_PER_MS <= len(pcm) <= BURST_MS * BYTES_PER_MS
 
     async def take(self) -> Message | Spoken:
         """The next thing to send: a message, or as much audio as there is up to the burst size."""

@@ -8,8 +8,8 @@ import random
 from collections.abc import Callable
 
 from device_daemon.background import Background
-from device_daemon.conversation import GOODBYE_DEADLINE_S, ClientPort
 from device_daemon.errors import ServiceBusy, SpeakerError
+from device_daemon.ports import GOODBYE_DEADLINE_S, ClientPort
 
 logger = logging.getLogger(__name__)
 

@@ -14,10 +14,10 @@ from device_daemon import commands as do
 from device_daemon import events as on
 from device_daemon.audio.pcm import BYTES_PER_MS
 from device_daemon.background import Background
-from device_daemon.conversation import GOODBYE_DEADLINE_S, ClientPort, ConnectionPort
 from device_daemon.errors import SpeakerError
 from device_daemon.greeting import Opening
 from device_daemon.greeting_store import GreetingStore, Rendition
+from device_daemon.ports import GOODBYE_DEADLINE_S, ClientPort, ConnectionPort
 from device_daemon.spare import give_back
 
 logger = logging.getLogger(__name__)

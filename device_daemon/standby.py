@@ -17,8 +17,8 @@ from typing import Literal
 from device_daemon import commands as do
 from device_daemon import events as on
 from device_daemon.background import Background
-from device_daemon.conversation import GOODBYE_DEADLINE_S, ClientPort, ConnectionPort
 from device_daemon.errors import ConnectionLost, ServiceBusy, ServiceSilent, SessionEnded, SessionRejected, SpeakerError
+from device_daemon.ports import GOODBYE_DEADLINE_S, ClientPort, ConnectionPort
 from device_daemon.probe import DELAYS_S, JITTER
 
 logger = logging.getLogger(__name__)
@@ -194,6 +194,10 @@ class HeldConnection:
     async def send_audio(self, pcm: bytes) -> None:
         """Raises ConnectionLost."""
         await self._connection.send_audio(pcm)
+
+    def send_audio_at_once(self, pcm: bytes) -> bool:
+        """Return False where `send_audio` has to do it."""
+        return self._connection.send_audio_at_once(pcm)
 
     async def events(self) -> AsyncIterator[on.ServiceEvent]:
         """The answer to the session.update that comes first, then what comes; the last one is Closed."""

@@ -20,11 +20,11 @@ from device_daemon import clock
 from device_daemon import commands as do
 from device_daemon import events as on
 from device_daemon.config.settings import Service
-from device_daemon.conversation import ClientPort
 from device_daemon.doctor import mends
 from device_daemon.doctor.checkup import failed, note, ok, skipped
 from device_daemon.doctor.rounds import Check, in_thread
 from device_daemon.errors import ServiceSilent, SessionRejected
+from device_daemon.ports import ClientPort
 
 ANSWER_DEADLINE_S: Final = 10.0
 TLS_DEADLINE_S: Final = 5.0

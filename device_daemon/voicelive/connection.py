@@ -58,6 +58,22 @@ class _Socket(aiohttp.ClientWebSocketResponse):
             self.close_reason = str(message.extra or "")
         return message
 
+    def send_text_at_once(self, text: bytes) -> bool:
+        """Send a message without waiting for anything; return False, with nothing sent, if the line is not free.
+
+        A coroutine with nothing to wait for needs no task: that would cost as much as the message does.
+        """
+        if self._writer.transport.get_write_buffer_size():
+            return False
+        sending = self.send_frame(text, aiohttp.WSMsgType.TEXT)
+        try:
+            sending.send(None)
+        except StopIteration:
+            return True
+        finally:
+            sending.close()
+        return True  # it is on its way; what was left to do is wait until there is room for the next
+
 
 class Connection:
     """An open session's two directions. One reader, one writer."""
@@ -87,6 +103,13 @@ class Connection:
             await self._socket.send_frame(wire.append(pcm), aiohttp.WSMsgType.TEXT)
         except (aiohttp.ClientError, RuntimeError, OSError) as error:
             raise self._broken(error) from error
+
+    def send_audio_at_once(self, pcm: bytes) -> bool:
+        """Append microphone audio without waiting; return False, with nothing sent, where `send_audio` has to do it."""
+        try:
+            return self._socket.send_text_at_once(wire.append(pcm))
+        except (aiohttp.ClientError, RuntimeError, OSError):
+            return False
 
     def _broken(self, error: Exception) -> ConnectionLost:
         return ConnectionLost(f"the connection broke while sending: {error}", self._socket.close_code)

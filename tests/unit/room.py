@@ -12,10 +12,11 @@ from device_daemon import commands as do
 from device_daemon import dialogue as dialogue_module
 from device_daemon import events as on
 from device_daemon.audio.microphone import Period
-from device_daemon.conversation import ConnectionPort, Conversation, Surroundings
+from device_daemon.conversation import Conversation, Surroundings
 from device_daemon.dialogue import Dialogue
 from device_daemon.greeting import Opening
 from device_daemon.measures import Measures
+from device_daemon.ports import ConnectionPort
 from device_daemon.rules import Rules
 from device_daemon.state import State
 
@@ -76,6 +77,12 @@ class FakeConnection:
 
     async def send_audio(self, pcm: bytes) -> None:
         await self._send(pcm)
+
+    def send_audio_at_once(self, pcm: bytes) -> bool:
+        free = self.may_send.is_set() and self.send_error is None
+        if free:
+            self.sent.append(pcm)
+        return free
 
     async def _send(self, entry: do.Message | bytes) -> None:
         await self.may_send.wait()

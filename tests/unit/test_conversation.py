@@ -12,7 +12,7 @@ from device_daemon import events as on
 from device_daemon import outbox as outbox_module
 from device_daemon import preroll as preroll_module
 from device_daemon.dialogue import Dialogue
-from device_daemon.errors import AuthRefused, DeviceGone
+from device_daemon.errors import AuthRefused, ConnectionLost, DeviceGone
 from device_daemon.greeting import Opening
 from device_daemon.rules import Reason, Rules
 from device_daemon.state import State
@@ -147,10 +147,42 @@ async def test_the_time_to_the_answer_is_that_of_the_answer_and_not_of_a_sound_o
     await room.end()
 
 
+async def test_sound_is_sent_without_waiting_for_a_task_and_never_before_what_was_to_be_sent_earlier() -> None:
+    room = await Room().greeted()
+    connection = room.connection
+    first, second, third, fourth = ([period(2 * n), period(2 * n + 1)] for n in range(4))
+    room.conversation.microphone_periods(first)
+    assert room.in_order(connection.audio) == [0, 1], "at once"
+    connection.may_send.clear()
+    room.conversation.microphone_periods(second)
+    await settle()  # the sender waits for the line
+    connection.may_send.set()
+    room.conversation.microphone_periods(third)  # the line is free, but the sender has not yet had its turn
+    assert room.in_order(connection.audio) == [0, 1]
+    await settle()
+    room.conversation.microphone_periods(fourth)
+    assert room.in_order(connection.audio) == list(range(8))
+    room.conversation.person(on.Pressed())
+    await room.end()
+
+
+async def test_after_a_reconnect_sound_goes_into_the_new_line() -> None:
+    room = await Room().greeted()
+    old = room.connection
+    old.arrive(on.Closed(ConnectionLost("lost")))
+    await settle()
+    await room.ready()
+    room.conversation.microphone_periods([period(0), period(1)])
+    assert room.in_order(room.connection.audio) == [0, 1]
+    assert old.audio == b""
+    room.conversation.person(on.Pressed())
+    await room.end()
+
+
 async def test_the_time_from_mouth_to_wire_counts_from_the_first_sample_of_a_message() -> None:
     room = await Room().greeted()
-    room.conversation.microphone_periods([period(0), period(1)])
     before_s = asyncio.get_running_loop().time()
+    room.conversation.microphone_periods([period(0), period(1)])
     await settle()
     (told_ms,) = room.measures.mouth_to_wire.samples_ms
     first_sample_s = period(0).captured_at_s - 0.01

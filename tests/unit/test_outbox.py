@@ -57,12 +57,12 @@ async def test_sound_is_not_joined_across_a_message() -> None:
 
 async def test_when_the_network_was_slow_sound_leaves_in_bursts_that_keep_the_time_of_their_first_sample() -> None:
     outbox = Outbox()
-    for number in range(50):
+    for number in range(90):
         outbox.put_audio(PERIOD, number / 100)
     bursts = []
     while isinstance(burst := await at_once(outbox), Spoken):
         bursts.append((len(burst.pcm) // BYTES_PER_MS, burst.since_s))
-    assert bursts == [(BURST_MS, 0.0), (BURST_MS, 0.2), (100, 0.4)]
+    assert bursts == [(BURST_MS, 0.0), (BURST_MS, 0.4), (100, 0.8)]
 
 
 async def test_the_oldest_sound_is_dropped_and_counted_and_messages_never_are() -> None:
@@ -118,7 +118,25 @@ async def test_of_more_sound_at_once_than_may_wait_the_newest_is_kept_and_it_lea
     while isinstance(burst := await at_once(outbox), Spoken):
         bursts.append(burst)
     assert [len(burst.pcm) // BYTES_PER_MS for burst in bursts] == [BURST_MS] * (AUDIO_LIMIT_MS // BURST_MS - 1)
-    assert [burst.since_s for burst in bursts[:3]] == pytest.approx([1.2, 1.4, 1.6])
+    assert [burst.since_s for burst in bursts[:3]] == pytest.approx([1.4, 1.8, 2.2])
+
+
+async def test_sound_may_pass_only_while_the_sender_is_idle_and_nothing_waits() -> None:
+    outbox = Outbox()
+    message = bytes(MESSAGE_MS * BYTES_PER_MS)
+    assert not outbox.may_pass(message), "nobody takes anything"
+    sender = asyncio.ensure_future(outbox.take())
+    await asyncio.sleep(0)
+    assert outbox.may_pass(message)
+    assert outbox.may_pass(bytes(BURST_MS * BYTES_PER_MS))
+    assert not outbox.may_pass(message[2:]), "too little for a message of its own"
+    assert not outbox.may_pass(bytes(BURST_MS * BYTES_PER_MS + 2)), "too much for one"
+    outbox.put_audio(message[2:], 1.0)
+    assert not outbox.may_pass(message), "that crumb comes first"
+    outbox.put(CancelResponse("r1"))
+    async with asyncio.timeout(5):
+        assert await sender == Spoken(message[2:], 1.0)
+    assert not outbox.may_pass(message), "the sender is at it"
 
 
 class SlowNetwork(RuleBasedStateMachine):

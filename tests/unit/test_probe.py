@@ -11,9 +11,9 @@ import pytest
 
 from device_daemon import probe as probe_module
 from device_daemon.commands import Message
-from device_daemon.conversation import ConnectionPort
 from device_daemon.errors import AuthRefused, ServiceBusy, ServiceUnreachable, SpeakerError
 from device_daemon.events import ServiceEvent
+from device_daemon.ports import ConnectionPort
 from device_daemon.probe import DELAYS_S, JITTER, Probe
 
 GONE = ServiceUnreachable("gone")
@@ -31,6 +31,9 @@ class FakeConnection:
         raise AssertionError(message)
 
     async def send_audio(self, pcm: bytes) -> None:
+        raise AssertionError(pcm)
+
+    def send_audio_at_once(self, pcm: bytes) -> bool:
         raise AssertionError(pcm)
 
     async def events(self) -> AsyncIterator[ServiceEvent]:

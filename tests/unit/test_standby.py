@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from device_daemon import commands as do
 from device_daemon import events as on
 from device_daemon import standby as standby_module
-from device_daemon.conversation import ConnectionPort
 from device_daemon.errors import AuthRefused, ConnectionLost, ServiceBusy, ServiceUnreachable
+from device_daemon.ports import ConnectionPort
 from device_daemon.probe import DELAYS_S, JITTER
 from device_daemon.standby import BEFORE_EXPIRY_S, RENEWED_S, SOUND_S, Mode, Standby, renewed_in_s
 from tests.unit.room import FakeClient, FakeConnection, nothing_left, settle, until

@@ -12,12 +12,13 @@ import pytest
 from aiohttp import web
 
 from device_daemon import standby as standby_module
-from device_daemon.conversation import ClientPort, Conversation, Surroundings
+from device_daemon.conversation import Conversation, Surroundings
 from device_daemon.dialogue import Dialogue
 from device_daemon.greeting import Opening
 from device_daemon.localservice.faults import Faults, Moment
 from device_daemon.localservice.server import LocalService
 from device_daemon.measures import Measures
+from device_daemon.ports import ClientPort
 from device_daemon.rules import Reason, Rules
 from device_daemon.standby import Standby
 from device_daemon.voicelive import connection as connection_module
