@@ -27,6 +27,8 @@ _LOW_WATER_MS: Final = (5, 15)
 _GAP_S: Final = 0.0002
 """About the time from asking the card where it is to having the fade in it: the fade goes on where sound would be."""
 _SHORTEST_WAIT_S: Final = 0.001
+_REFILL_GRACE_S: Final = 0.0002
+"""So long after the moment at which it should be half empty the card is written to: by then its pointer has moved."""
 
 
 class Patience(Struct, frozen=True):
@@ -113,9 +115,13 @@ class Player:
             return Patience(pending, None)
         now_s = self._now()
         moments = [self._card.stalled_at_s]
-        if pending and (due_s := self._card.room_at_s + POLL_GRACE_S) > now_s:
+        anchored_s = self._card.anchored_at_s
+        if pending and anchored_s is None and (due_s := self._card.half_empty_at_s + _REFILL_GRACE_S) > now_s:
             moments.append(due_s)
-        if (anchored_s := self._card.anchored_at_s) is not None:
+            pending = False  # the card would tell of each period, and most wake-ups are for too little
+        elif pending and (due_s := self._card.room_at_s + POLL_GRACE_S) > now_s:
+            moments.append(due_s)
+        if anchored_s is not None:
             # On a card whose pointer moves in whole periods, to look late is to be wrong by as much about what is heard.
             due_s = anchored_s + POLL_GRACE_S
             late_s = max(

@@ -15,7 +15,7 @@ from tests.unit.sound import noise
 
 
 async def test_unplugged_while_it_plays_it_goes_on_when_it_is_back_soon(make_mouth: MakeMouth) -> None:
-    mouth = make_mouth(period_ms=10)
+    mouth = make_mouth(period_ms=10, periods=4)
     mouth.speaker.play("item", noise(5000).tobytes(), 1)
     await mouth.until_heard("item", 50)
     mouth.card.unplug()

@@ -58,6 +58,15 @@ def test_sound_that_comes_just_after_the_end_is_heard_at_once() -> None:
     assert frames[1000] - frames[999] == 11
 
 
+@pytest.mark.parametrize("coarse", [False, True])
+def test_a_full_card_is_written_to_only_when_half_of_it_was_heard(*, coarse: bool) -> None:
+    bench = Bench(VirtualCard(40 * MS, 6, coarse=coarse))
+    bench.play("answer", ramp(1200 * MS), 1)
+    bench.run(1000 * MS)
+    assert bench.card.writes <= 2 + 1000 // 120
+    assert bench.player.underruns == 0
+
+
 def test_a_silent_player_waits_for_ever() -> None:
     bench = Bench(VirtualCard())
     bench.play("greeting", ramp(480), 1)
@@ -143,7 +152,7 @@ def test_late_sound_of_the_same_source_is_counted_as_a_gap_and_goes_on_counting(
 @settings(deadline=None, max_examples=400)
 @given(
     st.sampled_from([10, 20, 40, 80, 100]),
-    st.integers(2, 4),
+    st.integers(2, 6),
     st.booleans(),
     st.lists(st.integers(1, 250 * MS), min_size=1, max_size=3),
 )

@@ -32,6 +32,7 @@ class VirtualCard:
         self.coarse = coarse
         self.whole_periods = whole_periods
         self.stuck = False
+        self.writes = 0
         self.heard: list[tuple[int, int]] = []  # (frame, sample), silence left out
         self._written = array("h")
         self._started = 0
@@ -80,6 +81,7 @@ class VirtualCard:
         if self._dry:
             self._dry = False
             return XRUN
+        self.writes += 1
         samples = array("h", bytes(frames))
         position = self._position() if self._running else 0
         taken = samples[: max(0, self.negotiated.buffer_frames - (len(self._written) - position))]
