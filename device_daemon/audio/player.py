@@ -64,7 +64,8 @@ class Player:
         self._convert = ToCard(got.card)
         self._mixer: Mixer | None = find_mixer(got)
         logger.debug("volume of %s: %s", got.device, self._mixer.control if self._mixer else "made here")
-        self._low_water_frames = self._between(_LOW_WATER_MS, got.period_frames)
+        least, most = (got.card.rate_hz * ms // 1000 for ms in _LOW_WATER_MS)
+        self._low_water_frames = max(least, min(got.period_frames, most))
         self._silence_frames = 0  # that were last written behind sound
         self._gain = 1.0
         self._in_hand = memoryview(b"")  # frames for the card, taken from the queue, for which it had no room yet
@@ -123,11 +124,9 @@ class Player:
             moments.append(due_s)
         if anchored_s is not None:
             # On a card whose pointer moves in whole periods, to look late is to be wrong by as much about what is heard.
+            # It may take its time to start, too: the longer it does, the less often it is asked.
             due_s = anchored_s + POLL_GRACE_S
-            late_s = max(
-                0.0, now_s - due_s
-            )  # a card may take its time to start: the longer, the less often it is asked
-            moments.append(max(due_s, now_s + late_s / 8))
+            moments.append(max(due_s, now_s + (now_s - due_s) / 8))
         if (start := self._ledger.next_start) is not None:
             moments.append(self._card.time_of(self._to_card(start)))
         if self._ending:
@@ -278,10 +277,6 @@ class Player:
         if self._card.running and not self._card.started:
             least += self._got.period_frames
         return least + -(written_frames + least) % self._got.period_frames
-
-    def _between(self, limits_ms: tuple[int, int], card_frames: int) -> int:
-        least, most = (self._got.card.rate_hz * ms // 1000 for ms in limits_ms)
-        return max(least, min(card_frames, most))
 
     def _to_own(self, card_frames: int) -> int:
         return card_frames * SAMPLE_RATE_HZ // self._got.card.rate_hz
