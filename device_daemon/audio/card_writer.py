@@ -108,7 +108,9 @@ class CardWriter:
                 self._ran_dry()
                 self._stream.drop()
             else:
-                self._clock.observe(self.written - self._origin - self._buffer_frames + self._room, now_s)
+                # The time after the question, not before: a thread that had to wait in between would see the card ahead of
+                # itself, and be wrong about it for long. To see it late does no harm.
+                self._clock.observe(self.written - self._origin - self._buffer_frames + self._room, self._now())
                 if now_s >= self.stalled_at_s:
                     raise self._stream.gone(f"it stood still for {STALL_S:g} s")
         position = self.position_at(now_s)
