@@ -199,7 +199,8 @@ class _CaptureThread(PcmThread):
                     held_back.append(pcm)
                     patience_ms = may_wait_ms(pcm)
                     if len(held_back) * period_ms >= patience_ms:
-                        timeline.clock.observe(frames_read, time.monotonic())
+                        # With what came while this thread waited for the interpreter: 5 ms, while another one imports.
+                        timeline.clock.observe(frames_read + max(0, stream.avail()), time.monotonic())
                         self._hand_over(timeline.periods(held_back, hurried=not patience_ms))
                         held_back.clear()
                     # Where the card tells in time there is no need to look at the clock.

@@ -108,6 +108,32 @@ async def test_what_is_said_arrives_to_the_sample_and_knows_when_it_was_said(mak
     assert np.all(np.diff(times) > 0)
 
 
+async def test_a_thread_that_holds_the_interpreter_makes_no_period_seem_later_than_it_was(make_ear: MakeEar) -> None:
+    ear = make_ear()
+    said = noise(300)
+    over = threading.Event()
+    greedy = threading.Thread(target=_be_greedy, args=(over,))
+    greedy.start()
+    try:
+        begins_s = ear.card.say(said, time.monotonic() + 0.1)
+        ear.microphone.open()
+        await ear.until_captured(begins_s + 0.31)
+    finally:
+        over.set()
+        greedy.join()
+    heard = ear.heard()
+    start = next(i for i in np.flatnonzero(heard == said[0]) if np.array_equal(heard[i : i + 7200], said))
+    ends = np.cumsum([len(period.pcm) // 2 for period in ear.periods])
+    times = np.array([period.captured_at_s for period in ear.periods])
+    assert np.abs(times - begins_s - (ends - start) / 24_000)[len(times) // 2 :].max() < 0.003
+
+
+def _be_greedy(over: threading.Event) -> None:
+    """As a thread that imports: it lets others have the interpreter only when it must, 5 ms after they ask."""
+    while not over.is_set():
+        sum(range(1000))
+
+
 async def test_with_a_pointer_that_moves_in_periods_times_are_right_too(make_ear: MakeEar) -> None:
     ear = make_ear({"coarse_pointer": True}, period_ms=20)
     said = noise(100)
