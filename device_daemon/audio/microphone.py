@@ -176,8 +176,7 @@ class _CaptureThread(PcmThread):
         the little that is done here touches next to nothing, and the rest is left until there is something to tell.
         """
         card_poll = select.poll()  # without `wake`: whoever stops this waits for the end of a period
-        for descriptor in stream.descriptors():
-            card_poll.register(*descriptor)
+        stream.register(card_poll)
         poll, may_wait_ms = card_poll.poll, self._quiet.may_wait_ms
         got = stream.negotiated
         convert = from_card(got.card, self._gain_db)

@@ -160,8 +160,7 @@ class PcmThread(ABC):
     def _opened(self, stream: Stream) -> None:
         self._card_poll = select.poll()
         self._card_poll.register(self._wake_fd, select.POLLIN)
-        for fd, events in stream.descriptors():
-            self._card_poll.register(fd, events)
+        stream.register(self._card_poll)
         if self.negotiated != stream.negotiated:
             line = stream.negotiated.compare(self._period_ms, self._periods)
             logger.info("%s %s: %s", self.role, self._device, line)

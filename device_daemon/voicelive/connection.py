@@ -58,21 +58,23 @@ class _Socket(aiohttp.ClientWebSocketResponse):
             self.close_reason = str(message.extra or "")
         return message
 
-    def send_text_at_once(self, text: bytes) -> bool:
-        """Send a message without waiting for anything; return False, with nothing sent, if the line is not free.
+    @property
+    def free(self) -> bool:
+        """Whether all that was sent is with the kernel: then the next message has nothing to wait for."""
+        return not self._writer.transport.get_write_buffer_size()
+
+    def send_text_at_once(self, text: bytes) -> None:
+        """Send a message while the line is `free`; what there may be to wait for behind it is not waited for.
 
         A coroutine with nothing to wait for needs no task: that would cost as much as the message does.
         """
-        if self._writer.transport.get_write_buffer_size():
-            return False
         sending = self.send_frame(text, aiohttp.WSMsgType.TEXT)
         try:
             sending.send(None)
         except StopIteration:
-            return True
+            pass
         finally:
             sending.close()
-        return True  # it is on its way; what was left to do is wait until there is room for the next
 
 
 class Connection:
@@ -107,9 +109,12 @@ class Connection:
     def send_audio_at_once(self, pcm: bytes) -> bool:
         """Append microphone audio without waiting; return False, with nothing sent, where `send_audio` has to do it."""
         try:
-            return self._socket.send_text_at_once(wire.append(pcm))
+            if not self._socket.free:
+                return False
+            self._socket.send_text_at_once(wire.append(pcm))
         except (aiohttp.ClientError, RuntimeError, OSError):
             return False
+        return True
 
     def _broken(self, error: Exception) -> ConnectionLost:
         return ConnectionLost(f"the connection broke while sending: {error}", self._socket.close_code)

@@ -71,12 +71,13 @@ class Stream:
         self._direction = direction
         self.negotiated = negotiated
 
-    def descriptors(self) -> list[tuple[int, int]]:
-        """Return (file descriptor, event mask) pairs to poll: what they tell is for `ready` to say."""
-        return [(fd, events & 0xFFFF) for fd, events in self._pcm.polldescriptors()]
+    def register(self, poll: select.poll) -> None:
+        """Have a poll object tell of this card too; what it tells is for `ready` to say."""
+        for fd, events in self._pcm.polldescriptors():
+            poll.register(fd, events & 0xFFFF)
 
     def ready(self, polled: list[tuple[int, int]]) -> bool:
-        """Return whether what poll() found on the descriptors means that there is something to read or to write."""
+        """Return whether what poll() found on the card means that there is something to read or to write."""
         try:
             events = self._pcm.polldescriptors_revents(polled)
         except alsaaudio.ALSAAudioError as error:
