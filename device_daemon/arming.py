@@ -1,22 +1,26 @@
 """Takes the pins, the clock and the wake words that the config names, and brings what they tell to the desk.
 
-What cannot be had is told, and the rest works without it: the control socket is always there.
+What cannot be had is told, and the rest works without it: the control socket is always there. The buttons come first,
+before the program has got the most of itself into memory; drivers and engines are imported where the config names them.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from datetime import datetime
-from typing import Protocol
+from functools import partial
+from typing import TYPE_CHECKING, Protocol
 
 from device_daemon.config.settings import ButtonTrigger, Config, MotionTrigger, ScheduleTrigger, WakeWordTrigger
-from device_daemon.desk import Desk
 from device_daemon.errors import SpeakerError
-from device_daemon.host import Host
 from device_daemon.presses import Presses, PushToTalk
 from device_daemon.triggers.button import Button
-from device_daemon.triggers.switch import Switch
+
+if TYPE_CHECKING:
+    from device_daemon.desk import Desk
+    from device_daemon.host import Host
 
 logger = logging.getLogger(__name__)
 
@@ -27,45 +31,48 @@ class _Closable(Protocol):
 
 
 class Triggers:
-    """Armed until `close`; all methods are called from the event loop's thread."""
+    """Taken until `close`; all methods are called from the event loop's thread."""
 
-    def __init__(self, config: Config, host: Host, desk: Desk) -> None:
+    def __init__(self, config: Config) -> None:
         self._config = config
-        self._host = host
-        self._desk = desk
         self._loop = asyncio.get_running_loop()
+        self._desk: Desk | None = None
         self._taken: list[_Closable] = []
 
     def arm(self) -> None:
-        """Take everything; drivers and engines are imported only where the config names them."""
+        """Take the buttons. Where their presses go, `serve` must say before the loop turns again."""
         for trigger in self._config.triggers:
-            try:
-                match trigger:
-                    case ButtonTrigger():
-                        self._taken.append(self._button(trigger))
-                    case MotionTrigger():
-                        self._taken.append(self._motion(trigger))
-                    case ScheduleTrigger() | WakeWordTrigger():
-                        pass  # all of a kind together, below
-            except SpeakerError as error:
-                logger.error("%s", error)  # noqa: TRY400 - the sentence says it all; a traceback helps no owner
-        self._schedule([trigger for trigger in self._config.triggers if isinstance(trigger, ScheduleTrigger)])
-        self._switch()
+            if isinstance(trigger, ButtonTrigger):
+                self._take(partial(self._button, trigger))
 
-    def listen(self) -> None:
-        """Begin to listen for the wake words; apart from `arm`, since the engine takes its time to be imported."""
+    def serve(self, desk: Desk, host: Host) -> None:
+        """Bring to the desk what is pressed, and take the mute switch, the sensors and the clock."""
+        self._desk = desk
+        if (pin := self._config.mute.switch_pin) is not None:
+            self._switch(pin, host)
+        for trigger in self._config.triggers:
+            if isinstance(trigger, MotionTrigger):
+                self._take(partial(self._motion, trigger, desk))
+        if times := [trigger for trigger in self._config.triggers if isinstance(trigger, ScheduleTrigger)]:
+            self._taken.append(self._schedule(times, desk))
+
+    def listen(self, desk: Desk, host: Host) -> None:
+        """Begin to listen for the wake words; apart from `serve`, since the engine takes its time to be imported."""
         words = [trigger for trigger in self._config.triggers if isinstance(trigger, WakeWordTrigger)]
         if not words:
             return
         from device_daemon.triggers.wakeword import WakeWords  # noqa: PLC0415 - most speakers have none
 
+        def heard(trigger: WakeWordTrigger, ends_at_s: float) -> None:
+            desk.word(f"wake word {trigger.word}", trigger.greeting, ends_at_s)
+
         try:
-            listener = WakeWords(words, loop=self._loop, on_word=self._word, on_failure=self._host.words_failed)
+            listener = WakeWords(words, loop=self._loop, on_word=heard, on_failure=host.words_failed)
         except SpeakerError as error:
-            logger.error("%s", error)  # noqa: TRY400
-            self._host.words_failed(error)
+            logger.error("%s", error)  # noqa: TRY400 - the sentence says it all; a traceback helps no owner
+            host.words_failed(error)
         else:
-            self._host.listen_for(listener)
+            host.listen_for(listener)
 
     def close(self) -> None:
         """Give all pins back; nothing is brought to the desk any more."""
@@ -73,10 +80,20 @@ class Triggers:
             taken.close()
         self._taken.clear()
 
+    def _take(self, build: Callable[[], _Closable]) -> None:
+        try:
+            self._taken.append(build())
+        except SpeakerError as error:
+            logger.error("%s", error)  # noqa: TRY400
+
+    def _at_desk(self) -> Desk:
+        assert self._desk is not None, "the loop turned between arm and serve"  # noqa: S101
+        return self._desk
+
     def _button(self, trigger: ButtonTrigger) -> Button:
         name = f"button on pin {trigger.pin}"
         if trigger.mode == "push-to-talk":
-            talk = PushToTalk(self._desk, trigger.greeting, name)
+            talk = PushToTalk(self._at_desk, trigger.greeting, name)
             return Button(
                 trigger,
                 loop=self._loop,
@@ -85,7 +102,7 @@ class Triggers:
                 on_release=talk.released,
                 on_hold=talk.held,
             )
-        presses = Presses(self._desk, trigger.greeting, name)
+        presses = Presses(self._at_desk, trigger.greeting, name)
         return Button(
             trigger,
             loop=self._loop,
@@ -95,7 +112,7 @@ class Triggers:
             on_hold=presses.held,
         )
 
-    def _motion(self, trigger: MotionTrigger) -> _Closable:
+    def _motion(self, trigger: MotionTrigger, desk: Desk) -> _Closable:
         from device_daemon.triggers.motion import Motion  # noqa: PLC0415 - most speakers have none
         from device_daemon.triggers.presence import why_not  # noqa: PLC0415
 
@@ -108,33 +125,27 @@ class Triggers:
                 trigger,
                 now_s=at_s,
                 last_opened_s=last_opened_s,
-                last_conversation_over_s=self._desk.quiet_since_s,
+                last_conversation_over_s=desk.quiet_since_s,
                 local_time=datetime.now().astimezone().time(),
             )
             if reason:
                 logger.debug("%s: %s", name, reason)
-            elif self._desk.motion(name, trigger.greeting, at_s):
+            elif desk.motion(name, trigger.greeting, at_s):
                 last_opened_s = at_s
 
         return Motion(trigger, loop=self._loop, on_motion=seen)
 
-    def _schedule(self, triggers: list[ScheduleTrigger]) -> None:
-        if not triggers:
-            return
+    def _schedule(self, triggers: list[ScheduleTrigger], desk: Desk) -> _Closable:
         from device_daemon.triggers.schedule import Schedule  # noqa: PLC0415 - most speakers have none
 
         def due(trigger: ScheduleTrigger) -> None:
-            self._desk.scheduled(f"schedule {trigger.at} {trigger.days}", trigger.greeting)
+            desk.scheduled(f"schedule {trigger.at} {trigger.days}", trigger.greeting)
 
-        self._taken.append(Schedule(triggers, loop=self._loop, on_due=due))
+        return Schedule(triggers, loop=self._loop, on_due=due)
 
-    def _word(self, trigger: WakeWordTrigger, ends_at_s: float) -> None:
-        self._desk.word(f"wake word {trigger.word}", trigger.greeting, ends_at_s)
+    def _switch(self, pin: int, host: Host) -> None:
+        from device_daemon.triggers.switch import Switch  # noqa: PLC0415 - most speakers have none
 
-    def _switch(self) -> None:
-        if (pin := self._config.mute.switch_pin) is None:
-            return
-        host = self._host
         try:
             switch = Switch(pin, loop=self._loop, on_change=lambda off: host.switch(off=off))
         except SpeakerError as error:

@@ -36,6 +36,7 @@ import os
 import pwd
 import socket
 import struct
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -150,47 +151,56 @@ def _volume(change: str, now: int) -> int:
 
 
 class ControlSocket:
-    """The server's side. Start it once; close it before the daemon ends."""
+    """The server's side: `listen`, then `serve`; close it before the daemon ends."""
 
-    def __init__(self, path: Path, controls: Controls) -> None:
+    def __init__(self, path: Path) -> None:
         self._path = path
-        self._controls = controls
+        self._listener: socket.socket | None = None
         self._server: asyncio.Server | None = None
         self._open = 0
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def start(self) -> None:
-        """Listen. Raises Refused where another daemon already does, or the folder cannot be written."""
+    async def listen(self) -> None:
+        """Let others connect; they wait for `serve`.
+
+        Raises Refused where another daemon listens already, or the folder cannot be written.
+        """
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
             if await _answers(self._path):
                 raise Refused(f"{self._path}: another voicelive-speaker is running; stop it first")
             self._path.unlink(missing_ok=True)
-            self._server = await asyncio.start_unix_server(self._serve, self._path, limit=LINE_LIMIT_BYTES)
-            self._path.chmod(0o660)
+            self._listener = _listener(self._path)
         except OSError as error:
             raise Refused(f"{self._path}: cannot listen there: {error.strerror or error}; check the folder") from error
 
+    async def serve(self, controls: Controls) -> None:
+        """From now on do what is asked for."""
+        serve = partial(self._serve, controls)
+        self._server = await asyncio.start_unix_server(serve, sock=self._listener, limit=LINE_LIMIT_BYTES)
+
     async def close(self) -> None:
-        """Stop listening, and let go of whoever is connected."""
-        if self._server is None:
+        """Stop listening, and let go of whoever is connected. Idempotent."""
+        if self._listener is None:
             return
-        self._server.close()
+        if self._server is not None:
+            self._server.close()
+        self._listener.close()
         for task in self._tasks:
             task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=1.0)
         self._path.unlink(missing_ok=True)
-        self._server = None
+        self._listener = None
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _serve(self, controls: Controls, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - asyncio runs a connection's callback in a task
         self._tasks.add(task)
         self._open += 1
         try:
             async with asyncio.timeout(REQUEST_DEADLINE_S):
-                writer.write(f"{await self._answer(reader, writer)}\n".encode())
+                writer.write(f"{await self._answer(controls, reader, writer)}\n".encode())
                 await writer.drain()
         except (TimeoutError, OSError):
             logger.debug("a control connection went away before it was answered")
@@ -199,7 +209,7 @@ class ControlSocket:
             self._tasks.discard(task)
             writer.close()
 
-    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> str:
+    async def _answer(self, controls: Controls, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> str:
         who = _peer(writer.get_extra_info("socket"))
         if self._open > CONNECTIONS_AT_ONCE:
             return "error: too many requests at once; try again"
@@ -213,12 +223,25 @@ class ControlSocket:
         if not line.strip():
             return "error: an empty request"
         try:
-            return obey(self._controls, line, asyncio.get_running_loop().time())
+            return obey(controls, line, asyncio.get_running_loop().time())
         except Refused as refusal:
             return f"error: {refusal}"
         except Exception as error:
             logger.exception("a bug in this program; please report it")
             return f"error: a bug in this program: {error!r}; please report it"
+
+
+def _listener(path: Path) -> socket.socket:
+    """A socket others can connect to, by now readable for its owner and its group alone. Raises OSError."""
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+    try:
+        listener.bind(str(path))
+        path.chmod(0o660)
+        listener.listen(CONNECTIONS_AT_ONCE)
+    except OSError:
+        listener.close()
+        raise
+    return listener
 
 
 def _peer(connection: socket.socket) -> int:

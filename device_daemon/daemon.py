@@ -1,4 +1,4 @@
-"""Builds the parts from the config, joins them, and takes them down again. It decides nothing itself."""
+"""Builds the parts from the config, front first, joins them, and takes them down again. It decides nothing itself."""
 
 from __future__ import annotations
 
@@ -9,24 +9,20 @@ import signal
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
+from typing import TYPE_CHECKING
 
 from device_daemon import watchdog
 from device_daemon.arming import Triggers
 from device_daemon.config.settings import Config
 from device_daemon.control import ControlSocket
-from device_daemon.desk import Desk
 from device_daemon.errors import ConfigError
 from device_daemon.folders import Folders
-from device_daemon.greeting_store import GreetingStore
-from device_daemon.host import Host
 from device_daemon.leds.lights import Lights
-from device_daemon.localservice.child import LocalClient
-from device_daemon.memory import Memory
 from device_daemon.notify import notify
 from device_daemon.state import State
-from device_daemon.voicelive.client import Client
-from device_daemon.voicelive.credentials import credential_for
-from device_daemon.voicelive.session import session_for
+
+if TYPE_CHECKING:
+    from device_daemon.house import House
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +47,7 @@ class Daemon:
         self._environment = environment
         self._stopped = asyncio.Event()
         self._leave = asyncio.Event()
-        self.host: Host | None = None
+        self._house: House | None = None
 
     def stop(self) -> None:
         """End `run` in good order."""
@@ -87,48 +83,45 @@ class Daemon:
 
     async def _live(self, loop: asyncio.AbstractEventLoop) -> None:
         """From one config to the next."""
-        config = self._config
-        lights = Lights(config.lights, loop=loop)
+        lights = Lights(self._config.lights, loop=loop)
         lights.show(State.STARTING)
-        client = _client(config, self._environment)
-        memory = Memory(self._folders.state)
-        store = GreetingStore(self._folders.state / "greetings")
-        self.host = host = Host(config, client, memory, store, partial(self._show, lights))
-        desk = Desk(config, host, memory)
-        control = ControlSocket(self._folders.socket, desk)
-        triggers = Triggers(config, host, desk)
+        control = ControlSocket(self._folders.socket)
+        triggers = Triggers(self._config)
         try:
-            await control.start()
+            await control.listen()
             triggers.arm()
-            host.start()
-            notify("READY=1", f"STATUS={host.state}")
-            logger.info("ready: %s", host.state)
-            triggers.listen()
+            notify("READY=1", f"STATUS={State.STARTING}")
+            # Nothing is awaited until the house stands: who presses or asks meanwhile waits in the loop and the socket.
+            self._house = house = self._build(lights)
+            triggers.serve(house.desk, house.host)
+            house.host.start()
+            logger.info("ready: %s", house.host.state)
+            await control.serve(house.desk)
+            triggers.listen(house.desk, house.host)
             await self._leave.wait()
             if not self._stopped.is_set():
-                await host.finish_conversation(self._stopped)
+                await house.host.finish_conversation(self._stopped)
         finally:
             notify("STOPPING=1" if self._stopped.is_set() else _reloading())
             triggers.close()
             await control.close()
-            await host.close()
-            await client.close()
+            if self._house is not None:
+                await self._house.close()
+                self._house = None
             await lights.close()
 
+    def _build(self, lights: Lights) -> House:
+        from device_daemon.house import House  # noqa: PLC0415 - a third of the start, which no button waits for
+
+        return House(self._config, self._folders, self._environment, partial(self._show, lights))
+
     def _ailing(self) -> str:
-        return self.host.ailing() if self.host else ""
+        return self._house.host.ailing() if self._house else ""
 
     @staticmethod
     def _show(lights: Lights, state: State) -> None:
         lights.show(state)
         notify(f"STATUS={state}")
-
-
-def _client(config: Config, environment: Mapping[str, str]) -> Client | LocalClient:
-    service = config.service
-    if service.local:
-        return LocalClient(config)
-    return Client(service, service.endpoint or "", partial(credential_for, service, environment), session_for(config))
 
 
 def _reloading() -> str:

@@ -23,12 +23,13 @@ import yaml
 from device_daemon.control import ask
 from device_daemon.triggers.gesture import DOUBLE_PRESS_S
 from tests.rig.card import SimulatedCard
+from tests.rig.systemd import Notified, environment_of_unit, notified
 
 DEADLINE_S = 20.0
 KEY = "a-key-for-tests"
 BUTTON_PIN = 17
 LED_PIN = 25
-_UNIT = Path(__file__).parents[2] / "systemd" / "voicelive-speaker.service"
+NOTIFY = "notify"
 _STATE = re.compile(r"\b([\w-]+) -> ([\w-]+)$")
 
 
@@ -52,9 +53,12 @@ class Entered:
 class Device:
     """A daemon that runs. Made by `running`."""
 
-    def __init__(self, process: asyncio.subprocess.Process, card: SimulatedCard | None, socket: Path) -> None:
+    def __init__(
+        self, process: asyncio.subprocess.Process, card: SimulatedCard | None, socket: Path, systemd: Notified
+    ) -> None:
         self._card = card
         self.socket = socket
+        self.systemd = systemd
         self.log: list[str] = []
         self.states: list[Entered] = []
         self.pin_changes: list[PinChange] = []
@@ -218,12 +222,6 @@ def config_for(endpoint: str | None = None, **sections: Any) -> dict[str, Any]:
     return config
 
 
-def environment_of_unit() -> dict[str, str]:
-    """What systemd would give the daemon."""
-    settings = re.findall(r"^Environment=(\w+)=(.*)$", _UNIT.read_text(encoding="utf-8"), re.MULTILINE)
-    return dict(settings)
-
-
 @asynccontextmanager
 async def running(
     folder: Path,
@@ -232,61 +230,76 @@ async def running(
     environment: Mapping[str, str] | None = None,
     options: Sequence[str] = (),
 ) -> AsyncIterator[Device]:
-    """A daemon in `folder`, ready to be pressed. It is stopped in good order, and must exit with 0.
+    """A daemon in `folder` that has started and is at rest. It is stopped in good order, and must exit with 0.
 
     Without a `card` it takes the ALSA devices that this machine has.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "config.yaml"
-    path.write_text(yaml.safe_dump(dict(config)), encoding="utf-8")
-    pins_out, pins_in = os.pipe()
-    variables = {
-        **os.environ,
-        **environment_of_unit(),
-        **(card.environment() if card else {}),
-        "STATE_DIRECTORY": str(folder / "state"),
-        "RUNTIME_DIRECTORY": str(folder / "run"),
-        "AZURE_VOICELIVE_API_KEY": KEY,
-        "PINS_FD": str(pins_in),
-        "PYTHONUNBUFFERED": "1",
-        **(environment or {}),
-    }
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "tests.rig.pins_host",
-        "run",
-        "--config",
-        str(path),
-        *options,
-        env=variables,
-        cwd=Path(__file__).parents[2],
-        pass_fds=[pins_in],
-        stdin=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    os.close(pins_in)
-    reader = asyncio.StreamReader()
-    pipe = os.fdopen(pins_out, "rb")
-    transport, _ = await asyncio.get_running_loop().connect_read_pipe(
-        lambda: asyncio.StreamReaderProtocol(reader), pipe
-    )
-    device = Device(process, card, folder / "run" / "control.sock")
-    readers = [asyncio.create_task(device.read_log()), asyncio.create_task(device.read_pins(reader))]
-    try:
+    async with started(folder, config, card, environment, options) as device:
         await device.wait_for_log("ready: ")
         await device.enters(device.state)
         yield device
-        if process.returncode is None:
-            process.terminate()
-        async with asyncio.timeout(DEADLINE_S):
-            code = await process.wait()
-        assert code == 0, "\n".join([f"the daemon ended with {code}", *device.log])
-    finally:
-        if process.returncode is None:
-            with suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
-        async with asyncio.timeout(DEADLINE_S):
-            await asyncio.gather(*readers)
-        transport.close()
+
+
+@asynccontextmanager
+async def started(
+    folder: Path,
+    config: Mapping[str, Any],
+    card: SimulatedCard | None,
+    environment: Mapping[str, str] | None = None,
+    options: Sequence[str] = (),
+) -> AsyncIterator[Device]:
+    """The same as soon as its process was begun, before it can do anything."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "config.yaml"
+    path.write_text(yaml.safe_dump(dict(config)), encoding="utf-8")
+    with notified(folder / NOTIFY) as systemd:
+        pins_out, pins_in = os.pipe()
+        variables = {
+            **os.environ,
+            **environment_of_unit(),
+            **(card.environment() if card else {}),
+            "STATE_DIRECTORY": str(folder / "state"),
+            "RUNTIME_DIRECTORY": str(folder / "run"),
+            "AZURE_VOICELIVE_API_KEY": KEY,
+            "PINS_FD": str(pins_in),
+            "NOTIFY_SOCKET": str(folder / NOTIFY),
+            "PYTHONUNBUFFERED": "1",
+            **(environment or {}),
+        }
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "tests.rig.pins_host",
+            "run",
+            "--config",
+            str(path),
+            *options,
+            env=variables,
+            cwd=Path(__file__).parents[2],
+            pass_fds=[pins_in],
+            stdin=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        os.close(pins_in)
+        reader = asyncio.StreamReader()
+        pipe = os.fdopen(pins_out, "rb")
+        transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(reader), pipe
+        )
+        device = Device(process, card, folder / "run" / "control.sock", systemd)
+        readers = [asyncio.create_task(device.read_log()), asyncio.create_task(device.read_pins(reader))]
+        try:
+            yield device
+            if process.returncode is None:
+                process.terminate()
+            async with asyncio.timeout(DEADLINE_S):
+                code = await process.wait()
+            assert code == 0, "\n".join([f"the daemon ended with {code}", *device.log])
+        finally:
+            if process.returncode is None:
+                with suppress(ProcessLookupError):
+                    process.kill()
+                await process.wait()
+            async with asyncio.timeout(DEADLINE_S):
+                await asyncio.gather(*readers)
+            transport.close()

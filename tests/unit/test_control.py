@@ -174,12 +174,18 @@ def test_a_text_that_somebody_else_wrote_is_said_as_it_is_and_never_opens_the_mi
 # Over the socket
 
 
+async def serving(path: Path, speaker: Speaker) -> ControlSocket:
+    server = ControlSocket(path)
+    await server.listen()
+    await server.serve(speaker)
+    return server
+
+
 @pytest.fixture
 async def speaker(tmp_path: Path) -> AsyncIterator[Speaker]:
     """A speaker that listens on `tmp_path/run/control.sock`."""
     speaker = Speaker()
-    server = ControlSocket(tmp_path / "run" / "control.sock", speaker)
-    await server.start()
+    server = await serving(tmp_path / "run" / "control.sock", speaker)
     yield speaker
     await server.close()
     assert not (tmp_path / "run" / "control.sock").exists()
@@ -209,8 +215,7 @@ async def test_a_bug_behind_a_request_is_an_answer_too_and_the_next_request_is_s
         def status(self) -> dict[str, Any]:
             return {"state": object()}
 
-    server = ControlSocket(tmp_path / "run" / "control.sock", Broken())
-    await server.start()
+    server = await serving(tmp_path / "run" / "control.sock", Broken())
     assert (await asked(tmp_path, "status --json")).startswith("error: a bug in this program: TypeError(")
     assert "please report it" in caplog.text
     assert await asked(tmp_path, "hold") == "ok: hold"
@@ -298,7 +303,7 @@ async def test_whoever_leaves_before_the_answer_harms_nobody(
 
 async def test_a_second_daemon_does_not_take_the_socket_from_the_first(speaker: Speaker, tmp_path: Path) -> None:
     with pytest.raises(Refused, match="another voicelive-speaker is running"):
-        await ControlSocket(tmp_path / "run" / "control.sock", Speaker()).start()
+        await ControlSocket(tmp_path / "run" / "control.sock").listen()
     assert await asked(tmp_path, "hold") == "ok: hold"
     assert speaker.done == [("hold",)]
 
@@ -308,8 +313,7 @@ async def test_what_a_daemon_left_behind_that_was_killed_is_no_hindrance(tmp_pat
     path.parent.mkdir()
     with socket.socket(socket.AF_UNIX) as left_behind:
         left_behind.bind(str(path))
-    server = ControlSocket(path, Speaker())
-    await server.start()
+    server = await serving(path, Speaker())
     assert await asked(tmp_path, "hold") == "ok: hold"
     await server.close()
     await server.close()
@@ -319,12 +323,33 @@ async def test_what_a_daemon_left_behind_that_was_killed_is_no_hindrance(tmp_pat
 async def test_where_it_cannot_listen_the_place_is_named(name: str, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(Refused, match="cannot listen there"):
-        await ControlSocket(tmp_path / name, Speaker()).start()
+        await ControlSocket(tmp_path / name).listen()
+
+
+async def test_whoever_asks_while_the_daemon_still_starts_is_answered_once_it_has(tmp_path: Path) -> None:
+    path = tmp_path / "run" / "control.sock"
+    server = ControlSocket(path)
+    await server.listen()
+    with socket.socket(socket.AF_UNIX) as early:
+        early.connect(str(path))
+        early.sendall(b"press\n")
+        speaker = Speaker()
+        await server.serve(speaker)
+        async with asyncio.timeout(PATIENCE_S):
+            assert await asyncio.to_thread(early.recv, 100) == b"ok: press\n"
+    assert len(speaker.done) == 1
+    await server.close()
+
+
+async def test_a_daemon_that_is_stopped_while_it_starts_leaves_no_socket_behind(tmp_path: Path) -> None:
+    server = ControlSocket(tmp_path / "run" / "control.sock")
+    await server.listen()
+    await server.close()
+    assert not list((tmp_path / "run").iterdir())
 
 
 async def test_closing_lets_go_of_whoever_is_connected(tmp_path: Path) -> None:
-    server = ControlSocket(tmp_path / "run" / "control.sock", Speaker())
-    await server.start()
+    server = await serving(tmp_path / "run" / "control.sock", Speaker())
     reader, writer = await asyncio.open_unix_connection(tmp_path / "run" / "control.sock")
     assert await asked(tmp_path, "hold") == "ok: hold", "whoever came before is connected by now"
     async with asyncio.timeout(PATIENCE_S):

@@ -44,7 +44,7 @@ class Desk:
 
 
 def presses(desk: Any) -> Presses:
-    return Presses(desk, *BUTTON)
+    return Presses(lambda: desk, *BUTTON)
 
 
 def test_a_press_acts_at_once_and_its_release_asks_for_nothing() -> None:
@@ -107,7 +107,7 @@ def test_a_release_answers_one_press_only() -> None:
 
 def test_push_to_talk_tells_when_the_button_went_down_and_when_it_was_let_go() -> None:
     desk: Any = Desk()
-    talk = PushToTalk(desk, *BUTTON)
+    talk = PushToTalk(lambda: desk, *BUTTON)
     talk.pressed(1.0)
     assert desk.asked == [("talk begins", 1.0, *BUTTON)]
     talk.held()
@@ -117,7 +117,7 @@ def test_push_to_talk_tells_when_the_button_went_down_and_when_it_was_let_go() -
 
 def test_a_desk_that_refuses_is_nobodys_exception() -> None:
     desk: Any = Desk(refuses=True)
-    button, talk = presses(desk), PushToTalk(desk, *BUTTON)
+    button, talk = presses(desk), PushToTalk(lambda: desk, *BUTTON)
     button.pressed(1.0)
     button.pressed_twice(1.2)
     button.held()

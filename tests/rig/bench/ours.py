@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-import socket
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -109,28 +108,12 @@ async def ours(folder: Path, endpoint: str, **sections: Any) -> AsyncIterator[Ou
 
 async def start_ms(folder: Path, endpoint: str) -> float:
     """Start the daemon and stop it again; return how long it took to tell systemd that its button is armed."""
-    folder.mkdir(parents=True, exist_ok=True)
-    address = folder / "notify"
-    address.unlink(missing_ok=True)
-    ready: asyncio.Future[float] = asyncio.get_running_loop().create_future()
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as listener:
-        listener.bind(str(address))
-
-        def take() -> None:
-            at_s = time.monotonic()
-            if b"READY=1" in listener.recv(4096) and not ready.done():
-                ready.set_result(at_s)
-
-        asyncio.get_running_loop().add_reader(listener, take)
-        try:
-            began_s = time.monotonic()
-            variables = {"NOTIFY_SOCKET": str(address)}
-            async with running(folder / "daemon", config(endpoint), SimulatedCard(folder / "card"), variables):
-                async with asyncio.timeout(DEADLINE_S):
-                    ready_s = await ready
-        finally:
-            asyncio.get_running_loop().remove_reader(listener)
-    return (ready_s - began_s) * 1000
+    began_s = time.monotonic()
+    async with (
+        asyncio.timeout(DEADLINE_S),
+        running(folder / "daemon", config(endpoint), SimulatedCard(folder / "card")) as device,
+    ):
+        return (await device.systemd.ready() - began_s) * 1000
 
 
 async def idle_cost(folder: Path, endpoint: str) -> tuple[float, float]:

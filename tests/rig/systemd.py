@@ -1,0 +1,54 @@
+"""systemd's side of a daemon's life: the environment its unit gives it, and what the daemon tells."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+_UNIT = Path(__file__).parents[2] / "systemd" / "voicelive-speaker.service"
+_LONGEST_BYTES = 4096
+
+
+class Notified:
+    """What a daemon told. Made by `notified`; lives in the event loop."""
+
+    def __init__(self, listener: socket.socket) -> None:
+        self._listener = listener
+        self._ready: asyncio.Future[float] = asyncio.get_running_loop().create_future()
+
+    async def ready(self) -> float:
+        """Wait for READY=1, the first one; returns when it came (time.monotonic)."""
+        return await asyncio.shield(self._ready)
+
+    def take(self) -> None:
+        """Something was told."""
+        at_s = time.monotonic()
+        lines = self._listener.recv(_LONGEST_BYTES).splitlines()
+        if b"READY=1" in lines and not self._ready.done():
+            self._ready.set_result(at_s)
+
+
+@contextlib.contextmanager
+def notified(address: Path) -> Iterator[Notified]:
+    """Listen there, as systemd does at NOTIFY_SOCKET."""
+    address.unlink(missing_ok=True)
+    loop = asyncio.get_running_loop()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as listener:
+        listener.bind(str(address))
+        told = Notified(listener)
+        loop.add_reader(listener, told.take)
+        try:
+            yield told
+        finally:
+            loop.remove_reader(listener)
+
+
+def environment_of_unit() -> dict[str, str]:
+    """What the unit sets."""
+    settings = re.findall(r"^Environment=(\w+)=(.*)$", _UNIT.read_text(encoding="utf-8"), re.MULTILINE)
+    return dict(settings)
