@@ -175,12 +175,13 @@ class _CaptureThread(PcmThread):
         Fifty times a second, and mostly to find a quiet room. What costs is that each time begins with cold caches: so
         the little that is done here touches next to nothing, and the rest is left until there is something to tell.
         """
-        card_poll = select.poll()  # without `wake`: whoever stops this waits for the end of a period
+        card_poll = select.poll()  # without `wake`: whoever stops this waits for the end of a period, or two
         stream.register(card_poll)
-        poll, may_wait_ms = card_poll.poll, self._quiet.may_wait_ms
-        got = stream.negotiated
+        quiet, got = self._quiet, stream.negotiated
+        poll, may_wait_ms = card_poll.poll, quiet.may_wait_ms
         convert = from_card(got.card, self._gain_db)
         period_ms = math.ceil(got.period_s * 1000)
+        most_ms = period_ms * got.buffer_frames // got.period_frames // 2  # half of the card stays free
         held_back: list[bytes] = []
         frames_read = max(0, stream.read()[0])  # starts the card; there is nothing to read yet, or not much
         timeline = _Timeline(got, frames_read)
@@ -202,6 +203,9 @@ class _CaptureThread(PcmThread):
                         timeline.clock.observe(frames_read + max(0, stream.avail()), time.monotonic())
                         self._hand_over(timeline.periods(held_back, hurried=not patience_ms))
                         held_back.clear()
+                        # Each time costs: where nothing can be in a hurry, all that may wait is read at a time.
+                        if (at_once := min(patience_ms, quiet.no_hurry_ms, most_ms) // period_ms) > 1:
+                            timeline.sleep_until(frames_read + at_once * got.period_frames)
                     # Where the card tells in time there is no need to look at the clock.
                     left_ms = period_ms if polled else timeline.ms_until(frames_read + got.period_frames)
                     wait_ms = left_ms + _POLL_GRACE_MS
@@ -238,6 +242,10 @@ class _Timeline:
     def ms_until(self, frames: int) -> int:
         """Return how long it is, about, until the card has given so many frames."""
         return max(0, math.ceil((self.clock.time_of(frames) - time.monotonic()) * 1000))
+
+    def sleep_until(self, frames: int) -> None:
+        """Sleep until the card should have given so many frames."""
+        time.sleep(max(0.0, self.clock.time_of(frames) - time.monotonic()))
 
     def periods(self, pieces: list[bytes], *, hurried: bool) -> list[Period]:
         """Return the next pieces of sound as periods, of which only the last may be in a hurry."""

@@ -81,7 +81,7 @@ class Player:
         return self._card.underruns
 
     def set_volume(self, percent: int) -> None:
-        """Set the volume, from the next period on: in the card's mixer if it has one, else by scaling samples."""
+        """Set the volume: in the card's mixer if it has one, else by scaling samples that are written from now on."""
         if self._mixer is not None and not self._mixer.set_volume(percent):
             self._mixer = None
         self._gain = volume_gain(percent) if self._mixer is None else 1.0

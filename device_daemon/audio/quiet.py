@@ -43,6 +43,11 @@ class Quiet:
         self._quiet_bytes = _BREATH_BYTES
         self._voice_bytes = 0
 
+    @property
+    def no_hurry_ms(self) -> int:
+        """For so much sound from now on, whatever it is, `may_wait_ms` will not say 0: a voice has set in already."""
+        return max(0, _BREATH_BYTES - self._quiet_bytes) // BYTES_PER_MS if self._voice_bytes >= _ONSET_BYTES else 0
+
     def may_wait_ms(self, pcm: bytes) -> int:
         """Return how much sound may be held back with this period at its end; 0: none."""
         loudest, noise = peak(pcm, BYTES_PER_FRAME), self._noise

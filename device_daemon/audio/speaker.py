@@ -94,7 +94,7 @@ class Speaker:
 
     @property
     def volume(self) -> int:
-        """0..100. It is the card's mixer if there is one, else the samples are scaled; takes effect within a period."""
+        """0..100. It is the card's mixer if there is one; else the samples are scaled, all that is not in the card yet."""
         return self._thread.volume
 
     @volume.setter
@@ -199,7 +199,7 @@ class _PlaybackThread(PcmThread):
                     wrote = player.work()
                 if polled and not wrote:
                     stream.ready(polled)  # woken for nothing: a sound server's plug-in has to be told
-                if not self._queue.flush_pending:
+                if not self._cut.is_set() and not self._queue.flush_pending:
                     self._cut.set()
                 patience = player.patience()
                 polled = self.poll(patience.timeout_s) if patience.room else self.sleep(patience.timeout_s)

@@ -209,7 +209,7 @@ class SpeakerSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """An ALSA name, such as plughw:CARD=seeed2micvoicec; `voicelive-speaker devices` lists them."""
     period_ms: PeriodMs = 40
     """Milliseconds of sound per period."""
-    periods: Periods = 6
+    periods: Periods = 8
     """Periods the card keeps; more forgives a slower machine."""
     volume: Percent = 80
     """How loud, in per cent."""

@@ -82,3 +82,27 @@ def test_no_voice_that_sets_in_is_kept_waiting_in_a_silent_room_nor_the_pause_be
     assert quiet.may_wait_ms(np.full(FRAMES, -peak, np.int16).tobytes()) == 0
     assert quiet.may_wait_ms(b"") <= UNDERWAY_MS, "a period without sound is no trouble"
     assert all(quiet.may_wait_ms(bytes(2 * FRAMES)) == UNDERWAY_MS for _ in range(pause))
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(1, 30)), min_size=1, max_size=8), st.data())
+def test_while_nothing_can_be_in_a_hurry_nothing_is(spoken: list[tuple[bool, int]], data: st.DataObject) -> None:
+    quiet = Quiet()
+    for loud, periods in spoken:
+        for number in range(periods):
+            quiet.may_wait_ms(noise(9_000, number) if loud else bytes(2 * FRAMES))
+    for _ in range(quiet.no_hurry_ms // PERIOD_MS):
+        assert quiet.may_wait_ms(noise(9_000) if data.draw(st.booleans()) else bytes(2 * FRAMES)) > 0
+
+
+def test_only_a_voice_that_has_set_in_leaves_no_hurry_and_only_until_a_breath() -> None:
+    quiet = settled(Quiet())
+    left = []
+    for number in range(ONSET_MS // PERIOD_MS):
+        left.append(quiet.no_hurry_ms)
+        quiet.may_wait_ms(noise(9_000, number))
+    assert left == [0] * len(left)
+    for so_far_ms in range(0, BREATH_MS, PERIOD_MS):
+        assert quiet.no_hurry_ms == BREATH_MS - so_far_ms
+        quiet.may_wait_ms(bytes(2 * FRAMES))
+    assert quiet.no_hurry_ms == 0
+    assert quiet.may_wait_ms(noise(9_000)) == 0

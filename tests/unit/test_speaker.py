@@ -202,7 +202,7 @@ async def test_a_flush_of_converted_sound_says_how_much_was_heard_too(make_mouth
 
 
 async def test_an_underrun_is_counted_and_nothing_is_lost(make_mouth: MakeMouth) -> None:
-    mouth = make_mouth(period_ms=20)
+    mouth = make_mouth(period_ms=20, periods=4)
     played = noise(400)
     mouth.speaker.play("item", played.tobytes(), 1)
     await mouth.until_heard("item", 50)
