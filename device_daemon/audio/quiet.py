@@ -18,7 +18,7 @@ SETTLED_MS: Final = 700
 """A pause that is longer than this is nobody's pause any more."""
 UNHURRIED_MS: Final = 200
 """Then hardly anybody waits for the sound, and every wake-up costs. A voice that sets in takes what was held back along."""
-DESERTED_MS: Final = 3000
+DESERTED_MS: Final = 1500
 DESERTED_PIECE_MS: Final = 400
 """After so much quiet nobody waits at all, no service for the end of anything: pieces twice as long."""
 _LEAST_NOISE: Final = 33

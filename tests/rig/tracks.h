@@ -112,10 +112,15 @@ static inline void hear(struct card *card, uint64_t frame, int16_t *samples, uin
 	for (uint64_t done = 0, piece; done < frames; done += piece) {
 		piece = in_block(frame + done, frames - done);
 		const int16_t *said = track_at(card, &microphone, frame + done, false);
+		if (!card->taps && card->channels == 1) { /* a room without an echo is copied as it is */
+			if (said)
+				memcpy(samples + done, said, piece * sizeof *samples);
+			else
+				memset(samples + done, 0, piece * sizeof *samples);
+			continue;
+		}
 		for (uint64_t i = done; i < done + piece; i++) {
-			int16_t heard = said ? *said++ : 0;
-			if (card->taps)
-				heard = with_room(card, frame + i, heard);
+			int16_t heard = with_room(card, frame + i, said ? *said++ : 0);
 			for (unsigned c = 0; c < card->channels; c++)
 				samples[i * card->channels + c] = heard;
 		}

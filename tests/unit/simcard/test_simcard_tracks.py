@@ -214,7 +214,7 @@ def test_the_plugin_is_built_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     build = "from tests.rig.plugin import build_plugin; print(build_plugin())"
     builders = [
         subprocess.Popen(
-            [sys.executable, "-c", build], stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2]
+            [sys.executable, "-c", build], stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[3]
         )
         for _ in range(2)
     ]
