@@ -51,6 +51,8 @@ class Surroundings(Struct):
     on_state: Callable[[State], None]
     on_microphone: Callable[[bool], None]
     """The microphone is to be open, or closed; it is closed anyway when the conversation is over."""
+    on_hurry: Callable[[], None]
+    """The microphone is to hand over what it holds back."""
     on_said: Callable[[str, str], None] = field(default=lambda _role, _text: None)
     on_greeting_spoken: Callable[[Opening, bytes], None] = field(default=lambda _opening, _pcm: None)
     """The service spoke an opening that is to be remembered, to its end."""
@@ -242,6 +244,8 @@ class Conversation:
                     self._sender.put(message)
                 case do.OpenMicrophone() | do.CloseMicrophone():
                     self._around.on_microphone(isinstance(command, do.OpenMicrophone))
+                case do.HurryMicrophone():
+                    self._around.on_hurry()
                 case do.DropAudio():
                     self._preroll.take()
                 case do.Enter(state):

@@ -17,7 +17,7 @@ from device_daemon.audio.card_clock import POLL_GRACE_S, STALL_S, CardClock
 from device_daemon.audio.handover import Handover
 from device_daemon.audio.pcm import BYTES_PER_FRAME, BYTES_PER_MS, SAMPLE_RATE_HZ, SILENCE_DBFS, from_card, level_dbfs
 from device_daemon.audio.pcm_thread import PcmThread
-from device_daemon.audio.quiet import Quiet
+from device_daemon.audio.quiet import UNDERWAY_MS, Quiet
 from device_daemon.config.settings import MicrophoneSettings
 from device_daemon.errors import SpeakerError
 
@@ -108,6 +108,11 @@ class Microphone:
             self._thread.negotiated = self._negotiated
             self._thread.start(after=self._closing)
 
+    def hurry(self) -> None:
+        """Have what was captured until now handed over with the next period, however much sound may be held back."""
+        if self._thread is not None:
+            self._thread.hurry()
+
     def close(self) -> Coroutine[Any, Any, None]:
         """Stop capturing and close the device; no callback comes after the call. Does nothing if it is closed.
 
@@ -154,6 +159,7 @@ class _CaptureThread(PcmThread):
         self._overruns = 0
         self._last = b""
         self._quiet = Quiet()
+        self._in_a_hurry = False
 
     @property
     def counters(self) -> MicrophoneCounters:
@@ -161,6 +167,10 @@ class _CaptureThread(PcmThread):
 
     def level_dbfs(self) -> float:
         return level_dbfs(self._last)
+
+    def hurry(self) -> None:
+        self._in_a_hurry = True
+        self.wake()
 
     def report(self, error: SpeakerError | None) -> None:
         self.post(partial(self._on_status, self, error))
@@ -198,17 +208,21 @@ class _CaptureThread(PcmThread):
                     pcm = convert(data)
                     held_back.append(pcm)
                     patience_ms = may_wait_ms(pcm)
-                    if len(held_back) * period_ms >= patience_ms:
+                    if len(held_back) * period_ms >= patience_ms or self._in_a_hurry:
+                        self._in_a_hurry = False
                         # With what came while this thread waited for the interpreter: 5 ms, while another one imports.
                         timeline.clock.observe(frames_read + max(0, stream.avail()), time.monotonic())
                         self._hand_over(timeline.periods(held_back, hurried=not patience_ms))
                         held_back.clear()
-                        # Each time costs: where nothing can be in a hurry, all that may wait is read at a time.
-                        if (at_once := min(patience_ms, quiet.no_hurry_ms, most_ms) // period_ms) > 1:
-                            timeline.sleep_until(frames_read + at_once * got.period_frames)
+                    if patience_ms == UNDERWAY_MS:
+                        # Until the voice has spoken that much nothing is in a hurry, and each time costs.
+                        left_ms = min(patience_ms - len(held_back) * period_ms, quiet.no_hurry_ms, most_ms)
+                        if left_ms >= 2 * period_ms:
+                            frames_due = frames_read + left_ms // period_ms * got.period_frames
+                            self.sleep(timeline.s_until(frames_due))
                     # Where the card tells in time there is no need to look at the clock.
-                    left_ms = period_ms if polled else timeline.ms_until(frames_read + got.period_frames)
-                    wait_ms = left_ms + _POLL_GRACE_MS
+                    due_ms = period_ms if polled else timeline.ms_until(frames_read + got.period_frames)
+                    wait_ms = due_ms + _POLL_GRACE_MS
                 elif frames == XRUN:
                     self._hand_over(timeline.periods(held_back, hurried=False))
                     return False
@@ -239,13 +253,13 @@ class _Timeline:
         self._frames_before = frames_before  # of the card
         self._frames = 0  # of the program; behind by what a resampler holds back
 
-    def ms_until(self, frames: int) -> int:
+    def s_until(self, frames: int) -> float:
         """Return how long it is, about, until the card has given so many frames."""
-        return max(0, math.ceil((self.clock.time_of(frames) - time.monotonic()) * 1000))
+        return max(0.0, self.clock.time_of(frames) - time.monotonic())
 
-    def sleep_until(self, frames: int) -> None:
-        """Sleep until the card should have given so many frames."""
-        time.sleep(max(0.0, self.clock.time_of(frames) - time.monotonic()))
+    def ms_until(self, frames: int) -> int:
+        """The same in whole milliseconds, rounded up."""
+        return math.ceil(self.s_until(frames) * 1000)
 
     def periods(self, pieces: list[bytes], *, hurried: bool) -> list[Period]:
         """Return the next pieces of sound as periods, of which only the last may be in a hurry."""

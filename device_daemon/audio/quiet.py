@@ -11,9 +11,11 @@ ONSET_MS: Final = 200
 """So much of a voice that sets in is handed over at once, as it comes: this is what interrupts the speaker."""
 BREATH_MS: Final = 200
 """After so much quiet a voice sets in anew."""
-UNDERWAY_MS: Final = 40
-"""Speech that is under way, and the pauses in it, are handed over in such pieces: the service takes half a second of pause for
-the end of a sentence, and shall not hear of it late."""
+UNDERWAY_MS: Final = 100
+"""Speech that is under way is handed over in such pieces: nobody acts in the middle of it."""
+PAUSE_MS: Final = 40
+"""But the pauses in it in such, from their first period on: the service takes half a second of pause for the end of a sentence, and
+shall not hear of it late."""
 SETTLED_MS: Final = 700
 """A pause that is longer than this is nobody's pause any more."""
 UNHURRIED_MS: Final = 200
@@ -61,7 +63,7 @@ class Quiet:
         self._quiet_bytes += len(pcm)
         if self._quiet_bytes > _DESERTED_BYTES:
             return DESERTED_PIECE_MS
-        return UNHURRIED_MS if self._quiet_bytes > _SETTLED_BYTES else UNDERWAY_MS
+        return UNHURRIED_MS if self._quiet_bytes > _SETTLED_BYTES else PAUSE_MS
 
     def _voice(self, size_bytes: int) -> int:
         if self._quiet_bytes >= _BREATH_BYTES:

@@ -64,6 +64,22 @@ async def test_you_are_heard_while_you_hold_it_and_not_otherwise_and_answered_wh
         assert room.card.overruns == 0
 
 
+async def test_who_speaks_softly_is_heard_to_the_moment_of_letting_go_too(room: Room) -> None:
+    async with room.speaker(triggers=[HELD]) as device:
+        since_s = room.card.time_of(room.card.now_frame())
+        room.hisses(15.0)
+        for held_s in (1.13, 2.41):  # no louder than a quiet room: its sound is handed over in large pieces
+            pushed_s = await device.push(PIN)
+            await room.until(lambda: room.card.microphone_running, "open microphone")
+            await room.until(lambda until_s=pushed_s + held_s: room.card.captured_until_s > until_s, "ear for all of it")
+            let_go_s = await device.let_go(PIN)
+            await device.enters("thinking")
+            begins_s, frames = room.traced(since_s)[-1]
+            assert pushed_s < begins_s
+            assert let_go_s - A_PERIOD_S < begins_s + frames / RATE_HZ
+            await device.enters("waiting")
+
+
 async def test_holding_it_while_the_speaker_talks_interrupts_greeting_and_answer(room: Room) -> None:
     room.service.faults = Faults(speed=1.0)
     async with room.speaker(triggers=[GREETS], greetings={"welcome": {"say": SPEECH}}) as device:

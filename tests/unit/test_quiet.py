@@ -12,6 +12,7 @@ from device_daemon.audio.quiet import (
     DESERTED_MS,
     DESERTED_PIECE_MS,
     ONSET_MS,
+    PAUSE_MS,
     SETTLED_MS,
     UNDERWAY_MS,
     UNHURRIED_MS,
@@ -37,7 +38,7 @@ def test_silence_may_wait_for_longer_the_longer_it_lasts() -> None:
     quiet = Quiet()
     pieces = [quiet.may_wait_ms(bytes(2 * FRAMES)) for _ in range(200)]
     assert pieces == sorted(pieces)
-    assert pieces.count(UNDERWAY_MS) == (SETTLED_MS - BREATH_MS) // PERIOD_MS, "it begins as if there had been a breath"
+    assert pieces.count(PAUSE_MS) == (SETTLED_MS - BREATH_MS) // PERIOD_MS, "it begins as if there had been a breath"
     assert pieces.count(UNHURRIED_MS) == (DESERTED_MS - SETTLED_MS) // PERIOD_MS
     assert pieces[-1] == DESERTED_PIECE_MS
 
@@ -48,7 +49,7 @@ def test_a_single_click_in_a_quiet_room_is_in_a_hurry_and_what_follows_it_nearly
     click[100:102] = (-20_000).to_bytes(2, "little", signed=True)
     assert quiet.may_wait_ms(bytes(click)) == 0
     after = [quiet.may_wait_ms(bytes(2 * FRAMES)) for _ in range(45)]
-    assert after == [UNDERWAY_MS] * (SETTLED_MS // PERIOD_MS) + [UNHURRIED_MS] * 10
+    assert after == [PAUSE_MS] * (SETTLED_MS // PERIOD_MS) + [UNHURRIED_MS] * 10
 
 
 def test_the_noise_of_a_room_is_no_voice_and_a_voice_in_it_is() -> None:
@@ -80,8 +81,8 @@ def test_no_voice_that_sets_in_is_kept_waiting_in_a_silent_room_nor_the_pause_be
     for _ in range(silence):
         quiet.may_wait_ms(bytes(2 * FRAMES))
     assert quiet.may_wait_ms(np.full(FRAMES, -peak, np.int16).tobytes()) == 0
-    assert quiet.may_wait_ms(b"") <= UNDERWAY_MS, "a period without sound is no trouble"
-    assert all(quiet.may_wait_ms(bytes(2 * FRAMES)) == UNDERWAY_MS for _ in range(pause))
+    assert quiet.may_wait_ms(b"") <= PAUSE_MS, "a period without sound is no trouble"
+    assert all(quiet.may_wait_ms(bytes(2 * FRAMES)) == PAUSE_MS for _ in range(pause))
 
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(1, 30)), min_size=1, max_size=8), st.data())

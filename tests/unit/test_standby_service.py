@@ -64,6 +64,7 @@ async def greet(client: ClientPort, rules: Rules | None = None) -> list[str]:
         own_sound=lambda _: OWN_SOUND,
         on_state=lambda _: None,
         on_microphone=lambda _: None,
+        on_hurry=lambda: None,
     )
     conversation = Conversation(Dialogue(Opening("welcome", "Hello."), rules or Rules()), around, 0.0)
     running = asyncio.ensure_future(conversation.run())
