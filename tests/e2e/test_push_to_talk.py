@@ -71,7 +71,9 @@ async def test_who_speaks_softly_is_heard_to_the_moment_of_letting_go_too(room: 
         for held_s in (1.13, 2.41):  # no louder than a quiet room: its sound is handed over in large pieces
             pushed_s = await device.push(PIN)
             await room.until(lambda: room.card.microphone_running, "open microphone")
-            await room.until(lambda until_s=pushed_s + held_s: room.card.captured_until_s > until_s, "ear for all of it")
+            await room.until(
+                lambda until_s=pushed_s + held_s: room.card.captured_until_s > until_s, "ear for all of it"
+            )
             let_go_s = await device.let_go(PIN)
             await device.enters("thinking")
             begins_s, frames = room.traced(since_s)[-1]
