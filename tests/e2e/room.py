@@ -148,6 +148,10 @@ class Room:
             assert time.monotonic() < give_up_s, f"no {what} within {DEADLINE_S} s"
             await asyncio.sleep(0.02)
 
+    async def captured_until(self, at_s: float) -> None:
+        """Wait until the microphone was open at that time and what was to be heard then was read."""
+        await self.until(lambda: self.card.captured_until_s > at_s, "open microphone")
+
     # The person
 
     def says(self, words: str = "what is that", at_s: float | None = None) -> float:

@@ -27,7 +27,7 @@ async def asks(room: Room, device: Device) -> tuple[float, float]:
     pushed_s = await device.push(PIN)
     await room.until(lambda: room.card.microphone_running, "open microphone")
     over_s = room.says(QUESTION) + len(ASKED) / 2 / RATE_HZ
-    await room.until(lambda: room.card.captured_until_s > over_s, "ear for all of it")
+    await room.captured_until(over_s)
     return pushed_s, await device.let_go(PIN)
 
 
@@ -70,10 +70,7 @@ async def test_who_speaks_softly_is_heard_to_the_moment_of_letting_go_too(room: 
         room.hisses(15.0)
         for held_s in (1.13, 2.41):  # no louder than a quiet room: its sound is handed over in large pieces
             pushed_s = await device.push(PIN)
-            await room.until(lambda: room.card.microphone_running, "open microphone")
-            await room.until(
-                lambda until_s=pushed_s + held_s: room.card.captured_until_s > until_s, "ear for all of it"
-            )
+            await room.captured_until(pushed_s + held_s)
             let_go_s = await device.let_go(PIN)
             await device.enters("thinking")
             begins_s, frames = room.traced(since_s)[-1]

@@ -52,7 +52,7 @@ def calls_out(room: Room, pause_ms: int | None = None) -> float:
 
 
 async def is_captured(room: Room, until_s: float) -> None:
-    await room.until(lambda: room.card.captured_until_s > until_s, "ear for all of it")
+    await room.captured_until(until_s)
 
 
 async def waits_for_the_word(device: Device) -> None:
