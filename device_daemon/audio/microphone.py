@@ -185,13 +185,12 @@ class _CaptureThread(PcmThread):
         Fifty times a second, and mostly to find a quiet room. What costs is that each time begins with cold caches: so
         the little that is done here touches next to nothing, and the rest is left until there is something to tell.
         """
-        card_poll = select.poll()  # without `wake`: whoever stops this waits for the end of a period, or two
+        card_poll = select.poll()  # without `wake`: whoever stops this waits for the end of a period
         stream.register(card_poll)
-        quiet, got = self._quiet, stream.negotiated
-        poll, may_wait_ms = card_poll.poll, quiet.may_wait_ms
+        poll, may_wait_ms = card_poll.poll, self._quiet.may_wait_ms
+        got = stream.negotiated
         convert = from_card(got.card, self._gain_db)
         period_ms = math.ceil(got.period_s * 1000)
-        most_ms = period_ms * got.buffer_frames // got.period_frames // 2  # half of the card stays free
         held_back: list[bytes] = []
         frames_read = max(0, stream.read()[0])  # starts the card; there is nothing to read yet, or not much
         timeline = _Timeline(got, frames_read)
@@ -215,11 +214,7 @@ class _CaptureThread(PcmThread):
                         self._hand_over(timeline.periods(held_back, hurried=not patience_ms))
                         held_back.clear()
                     if patience_ms == UNDERWAY_MS:
-                        # Until the voice has spoken that much nothing is in a hurry, and each time costs.
-                        left_ms = min(patience_ms - len(held_back) * period_ms, quiet.no_hurry_ms, most_ms)
-                        if left_ms >= 2 * period_ms:
-                            frames_due = frames_read + left_ms // period_ms * got.period_frames
-                            self.sleep(timeline.s_until(frames_due))
+                        self._let_speak(timeline, frames_read, patience_ms - len(held_back) * period_ms)
                     # Where the card tells in time there is no need to look at the clock.
                     due_ms = period_ms if polled else timeline.ms_until(frames_read + got.period_frames)
                     wait_ms = due_ms + _POLL_GRACE_MS
@@ -236,6 +231,17 @@ class _CaptureThread(PcmThread):
                         raise stream.gone(f"it gave no sound for {STALL_S:g} s")
         return True
 
+    def _let_speak(self, timeline: _Timeline, frames_read: int, missing_ms: int) -> None:
+        """While a voice speaks nothing is in a hurry: sleep through the periods until so much more is there.
+
+        Half of the card stays free, and there is one period to wake up for.
+        """
+        got = timeline.got
+        quiet_frames = min(missing_ms, self._quiet.no_hurry_ms) * got.card.rate_hz // 1000
+        periods = min(quiet_frames, got.buffer_frames // 2) // got.period_frames
+        if periods > 1:
+            self.sleep(timeline.s_until(frames_read + periods * got.period_frames))
+
     def _hand_over(self, periods: list[Period]) -> None:
         if periods:
             self.works()
@@ -248,6 +254,7 @@ class _Timeline:
     """Knows when what a card gave was captured, from one start of the card on."""
 
     def __init__(self, got: Negotiated, frames_before: int) -> None:
+        self.got = got
         self.clock = CardClock(got.card.rate_hz, got.period_frames)
         self._rate_hz = got.card.rate_hz
         self._frames_before = frames_before  # of the card

@@ -15,6 +15,7 @@ import pytest
 from device_daemon.audio.alsa import Stream
 from device_daemon.audio.microphone import Microphone, Period
 from device_daemon.audio.pcm import SILENCE_DBFS
+from device_daemon.audio.quiet import DESERTED_MS
 from device_daemon.config.settings import MicrophoneSettings
 from device_daemon.errors import DeviceBusy, DeviceGone, DeviceUnknown, SpeakerError
 from tests.rig.card import SimulatedCard
@@ -106,6 +107,32 @@ async def test_what_is_said_arrives_to_the_sample_and_knows_when_it_was_said(mak
     # The first are known less well: a line through the card's steps takes some steps to be found.
     assert np.abs(times - truth)[len(times) // 2 :].max() < 0.003
     assert np.all(np.diff(times) > 0)
+
+
+@pytest.mark.parametrize("periods", [3, 4, 16])
+async def test_a_long_speech_that_is_read_some_periods_at_a_time_arrives_whole(make_ear: MakeEar, periods: int) -> None:
+    ear = make_ear(periods=periods)
+    said = noise(1500)
+    begins_s = ear.card.say(said, time.monotonic() + 0.3)
+    ear.microphone.open()
+    await ear.until_captured(begins_s + 1.6)
+    heard = ear.heard()
+    start = next(i for i in np.flatnonzero(heard == said[0]) if np.array_equal(heard[i : i + len(said)], said))
+    ends_s = np.array([period.captured_at_s for period in ear.periods])
+    truth = begins_s + (480 * np.arange(1, len(ends_s) + 1) - start) / 24_000
+    assert np.abs(ends_s - truth)[len(ends_s) // 2 :].max() < 0.003
+    assert ear.microphone.counters.overruns == ear.card.overruns == 0
+
+
+async def test_in_a_hurry_what_was_held_back_comes_with_the_next_period(make_ear: MakeEar) -> None:
+    ear = make_ear()
+    ear.microphone.open()
+    await ear.until_captured(time.monotonic() + DESERTED_MS / 1000)
+    await ear.until_captured(time.monotonic())  # the next piece would come 400 ms later
+    before, hurried_s = len(ear.periods), time.monotonic()
+    ear.microphone.hurry()
+    await ear.until(lambda: len(ear.periods) > before)
+    assert hurried_s < ear.periods[-1].captured_at_s < hurried_s + 0.025
 
 
 async def test_a_thread_that_holds_the_interpreter_makes_no_period_seem_later_than_it_was(make_ear: MakeEar) -> None:
