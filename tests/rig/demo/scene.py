@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import statistics
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -186,8 +185,8 @@ def _figures(played: Played, mouth_to_wire: list[float]) -> str:
     silence_ms = max((played.silent_s - played.speech_started_s) * 1000, 0.0)
     heard_ms = (played.silent_s - played.answer_s) * 1000
     on_the_way = (
-        f"{statistics.median(mouth_to_wire):.1f} ms (median of {len(mouth_to_wire)} messages, the slowest"
-        f" {max(mouth_to_wire):.1f} ms)"
+        f"{min(mouth_to_wire):.1f} ms where a voice sets in, up to {max(mouth_to_wire):.1f} ms for speech under way, which goes"
+        f" out in larger pieces ({len(mouth_to_wire)} messages, each from its first sample)"
         if mouth_to_wire
         else "not measured: nothing of what was said came to the service whole"
     )
