@@ -232,7 +232,7 @@ class ControlSocket:
 
 
 def _listener(path: Path) -> socket.socket:
-    """A socket others can connect to, by now readable for its owner and its group alone. Raises OSError."""
+    """A socket that its owner and its group, and nobody else, can connect to. Raises OSError."""
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
     try:
         listener.bind(str(path))

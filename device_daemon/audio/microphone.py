@@ -232,10 +232,7 @@ class _CaptureThread(PcmThread):
         return True
 
     def _let_speak(self, timeline: _Timeline, frames_read: int, missing_ms: int) -> None:
-        """While a voice speaks nothing is in a hurry: sleep through the periods until so much more is there.
-
-        Half of the card stays free, and there is one period to wake up for.
-        """
+        """While a voice speaks nothing is in a hurry: sleep until so much more is there, or half of what the card keeps."""
         got = timeline.got
         quiet_frames = min(missing_ms, self._quiet.no_hurry_ms) * got.card.rate_hz // 1000
         periods = min(quiet_frames, got.buffer_frames // 2) // got.period_frames
@@ -256,7 +253,6 @@ class _Timeline:
     def __init__(self, got: Negotiated, frames_before: int) -> None:
         self.got = got
         self.clock = CardClock(got.card.rate_hz, got.period_frames)
-        self._rate_hz = got.card.rate_hz
         self._frames_before = frames_before  # of the card
         self._frames = 0  # of the program; behind by what a resampler holds back
 
@@ -275,4 +271,4 @@ class _Timeline:
 
     def _end_s(self, pcm: bytes) -> float:
         self._frames += len(pcm) // BYTES_PER_FRAME
-        return self.clock.time_of(self._frames_before + self._frames * self._rate_hz // SAMPLE_RATE_HZ)
+        return self.clock.time_of(self._frames_before + self._frames * self.got.card.rate_hz // SAMPLE_RATE_HZ)
