@@ -23,7 +23,7 @@ from device_daemon.localservice.replies import Replies, Rule
 from device_daemon.localservice.server import LocalService
 from device_daemon.localservice.voice import Voice
 from tests.rig.card import SimulatedCard
-from tests.rig.device import DEADLINE_S, KEY, Device, config_for, running, started
+from tests.rig.device import DEADLINE_S, KEY, Device, config_for, running
 from tests.rig.tracks import Samples
 
 RATE_HZ = 24_000
@@ -111,8 +111,8 @@ class Room:
             # Else the speaker has it spoken ahead, in a session of its own: that has tests of its own.
             greeting.setdefault("cache", False)
         config["service"].setdefault("turn_detection", {"type": "azure_semantic_vad", "silence_duration_ms": 200})
-        begin = running if at_rest else started
-        async with begin(self.folder / "speaker", config, self.card, environment, options) as device:
+        folder = self.folder / "speaker"
+        async with running(folder, config, self.card, environment, options, at_rest=at_rest) as device:
             yield device
         log = "\n".join(device.log)
         assert KEY not in log

@@ -51,10 +51,6 @@ def calls_out(room: Room, pause_ms: int | None = None) -> float:
     return say(room, call(pause_ms).samples[round((words.LEAD_S - 0.3) * RATE_HZ) :])
 
 
-async def is_captured(room: Room, until_s: float) -> None:
-    await room.captured_until(until_s)
-
-
 async def waits_for_the_word(device: Device) -> None:
     await device.wait_until(lambda: device.state == "wake-word", "state wake-word")
 
@@ -86,7 +82,7 @@ async def test_a_question_in_the_same_breath_is_heard_to_the_sample_and_answered
         for pause_ms in (400, 0):
             called, called_s = call(pause_ms), time.monotonic()
             over_s = calls_out(room, pause_ms) - words.TAIL_S
-            await is_captured(room, over_s)
+            await room.captured_until(over_s)
             await room.is_answered(called_s)
             begins_s, ends_s = sent_of(room, called)
             assert called.asks_s is not None
@@ -106,7 +102,7 @@ async def test_before_the_word_nothing_leaves_the_device_and_its_light_says_that
         over_s = say(room, talk())
         await winks(device)
         assert room.card.microphone_open
-        await is_captured(room, over_s)
+        await room.captured_until(over_s)
         assert (await device.status())["state"] == "wake-word"
 
         calls_out(room)
@@ -125,7 +121,7 @@ async def test_where_nobody_else_may_talk_over_the_speaker_the_word_interrupts_i
         pressed_s = await device.press()
         await room.sounds(pressed_s)
         over_s = say(room, talk()[:RATE_HZ])
-        await is_captured(room, over_s)
+        await room.captured_until(over_s)
         assert device.state == "greeting"
         calls_out(room)
         await device.enters("listening")

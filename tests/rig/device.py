@@ -229,26 +229,13 @@ async def running(
     card: SimulatedCard | None,
     environment: Mapping[str, str] | None = None,
     options: Sequence[str] = (),
+    *,
+    at_rest: bool = True,
 ) -> AsyncIterator[Device]:
-    """A daemon in `folder` that has started and is at rest. It is stopped in good order, and must exit with 0.
+    """A daemon in `folder` that has started and is at rest; else its process was only just begun.
 
-    Without a `card` it takes the ALSA devices that this machine has.
+    It is stopped in good order, and must exit with 0. Without a `card` it takes the ALSA devices that this machine has.
     """
-    async with started(folder, config, card, environment, options) as device:
-        await device.wait_for_log("ready: ")
-        await device.enters(device.state)
-        yield device
-
-
-@asynccontextmanager
-async def started(
-    folder: Path,
-    config: Mapping[str, Any],
-    card: SimulatedCard | None,
-    environment: Mapping[str, str] | None = None,
-    options: Sequence[str] = (),
-) -> AsyncIterator[Device]:
-    """The same as soon as its process was begun, before it can do anything."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "config.yaml"
     path.write_text(yaml.safe_dump(dict(config)), encoding="utf-8")
@@ -289,6 +276,9 @@ async def started(
         device = Device(process, card, folder / "run" / "control.sock", systemd)
         readers = [asyncio.create_task(device.read_log()), asyncio.create_task(device.read_pins(reader))]
         try:
+            if at_rest:
+                await device.wait_for_log("ready: ")
+                await device.enters(device.state)
             yield device
             if process.returncode is None:
                 process.terminate()

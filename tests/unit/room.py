@@ -160,8 +160,8 @@ class Room:
         """Flushes and the service's events, in the order in which they were dealt with."""
         self.client, self.speaker, self.measures = FakeClient(self.diary), FakeSpeaker(self.diary), Measures()
         self.states: list[State] = []
-        self.microphone: list[bool | str] = []
-        """Each time that it was to be opened (True), closed (False), or to hand over what it holds back ("hurry")."""
+        self.microphone: list[bool] = []
+        """Each time that it was to be opened (True) or closed."""
         self.spoken: list[tuple[Opening, bytes]] = []
         """Greetings to be remembered."""
         self.said: list[tuple[str, str]] = []
@@ -174,7 +174,7 @@ class Room:
                 own_sound=lambda _: OWN_SOUND,
                 on_state=self.states.append,
                 on_microphone=self.microphone.append,
-                on_hurry=lambda: self.microphone.append("hurry"),
+                on_hurry=lambda: None,
                 on_said=lambda role, text: self.said.append((role, text)),
                 on_greeting_spoken=lambda opening, pcm: self.spoken.append((opening, pcm)),
             ),

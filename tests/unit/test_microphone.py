@@ -90,6 +90,11 @@ def microphone_threads() -> list[str]:
     return [thread.name for thread in threading.enumerate() if thread.name == "microphone"]
 
 
+def place(said: Samples, heard: Samples) -> int:
+    """At which sample all of it begins."""
+    return next(int(i) for i in np.flatnonzero(heard == said[0]) if np.array_equal(heard[i : i + len(said)], said))
+
+
 @pytest.mark.parametrize("device", ["simcard", "default"])
 async def test_what_is_said_arrives_to_the_sample_and_knows_when_it_was_said(make_ear: MakeEar, device: str) -> None:
     ear = make_ear(device=device, period_ms=10)
@@ -98,7 +103,7 @@ async def test_what_is_said_arrives_to_the_sample_and_knows_when_it_was_said(mak
     ear.microphone.open()
     await ear.until_captured(begins_s + 0.31)
     heard = ear.heard()
-    start = next(i for i in np.flatnonzero(heard == said[0]) if np.array_equal(heard[i : i + 7200], said))
+    start = place(said, heard)
     assert ear.microphone.counters.periods == len(ear.periods)
     assert ear.microphone.counters.overruns == ear.card.overruns == 0
     assert {len(period.pcm) for period in ear.periods} == {480}
@@ -117,7 +122,7 @@ async def test_a_long_speech_that_is_read_some_periods_at_a_time_arrives_whole(m
     ear.microphone.open()
     await ear.until_captured(begins_s + 1.6)
     heard = ear.heard()
-    start = next(i for i in np.flatnonzero(heard == said[0]) if np.array_equal(heard[i : i + len(said)], said))
+    start = place(said, heard)
     ends_s = np.array([period.captured_at_s for period in ear.periods])
     truth = begins_s + (480 * np.arange(1, len(ends_s) + 1) - start) / 24_000
     assert np.abs(ends_s - truth)[len(ends_s) // 2 :].max() < 0.003
@@ -149,7 +154,7 @@ async def test_a_thread_that_holds_the_interpreter_makes_no_period_seem_later_th
         over.set()
         greedy.join()
     heard = ear.heard()
-    start = next(i for i in np.flatnonzero(heard == said[0]) if np.array_equal(heard[i : i + 7200], said))
+    start = place(said, heard)
     ends = np.cumsum([len(period.pcm) // 2 for period in ear.periods])
     times = np.array([period.captured_at_s for period in ear.periods])
     assert np.abs(times - begins_s - (ends - start) / 24_000)[len(times) // 2 :].max() < 0.003

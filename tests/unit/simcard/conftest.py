@@ -10,13 +10,7 @@ import alsaaudio
 import pytest
 
 from tests.rig.card import SimulatedCard
-from tests.unit.simcard.pcm import (
-    PERIOD,
-    PERIODS,
-    MakeCard,
-    Open,
-    Pcm,
-)
+from tests.unit.simcard.pcm import PERIOD, PERIODS, MakeCard, Open, Pcm
 
 
 @pytest.fixture

@@ -8,17 +8,7 @@ import alsaaudio
 import numpy as np
 
 from tests.rig.card import SimulatedCard
-from tests.unit.simcard.pcm import (
-    BUFFER,
-    PERIOD,
-    PERIODS,
-    MakeCard,
-    Open,
-    Pcm,
-    all_heard,
-    at_frame,
-    ramp,
-)
+from tests.unit.simcard.pcm import BUFFER, PERIOD, PERIODS, MakeCard, Open, Pcm, all_heard, at_frame, ramp
 
 
 def test_what_is_written_is_heard_at_once_and_to_the_sample(card: SimulatedCard, speaker: Pcm) -> None:

@@ -8,16 +8,7 @@ import alsaaudio
 import pytest
 
 from tests.rig.card import SimulatedCard
-from tests.unit.simcard.pcm import (
-    BUFFER,
-    PERIOD,
-    MakeCard,
-    Open,
-    Pcm,
-    all_heard,
-    at_frame,
-    ramp,
-)
+from tests.unit.simcard.pcm import BUFFER, PERIOD, MakeCard, Open, Pcm, all_heard, at_frame, ramp
 
 # Waking
 
@@ -69,25 +60,35 @@ def test_a_dropped_speaker_polls_as_an_error_as_a_real_card_does(speaker: Pcm) -
 # What befalls cards
 
 
-@pytest.mark.parametrize(("rate_hz", "device"), [(24_000, "simcard"), (24_000, "default"), (48_000, "default")])
-def test_unplugging_fails_open_pcms_for_good_and_silences_them(
-    make_card: MakeCard, open_pcm: Open, rate_hz: int, device: str, capfd: pytest.CaptureFixture[str]
-) -> None:
+def unplugged(make_card: MakeCard, open_pcm: Open, rate_hz: int, device: str) -> tuple[SimulatedCard, Pcm, Pcm]:
+    """A card that was pulled out while its microphone and its speaker ran."""
     card = make_card(rate_hz=rate_hz)
     microphone = open_pcm(alsaaudio.PCM_CAPTURE, device)
     speaker = open_pcm(alsaaudio.PCM_PLAYBACK, device)
     microphone.read()
     speaker.write(ramp(BUFFER))
     card.unplug()
+    return card, microphone, speaker
+
+
+def fail_as_gone(microphone: Pcm, speaker: Pcm) -> None:
+    with pytest.raises(alsaaudio.ALSAAudioError, match="No such device"):
+        microphone.alsa.read()
+    with pytest.raises(alsaaudio.ALSAAudioError, match="No such device"):
+        speaker.write(ramp(PERIOD))
+
+
+@pytest.mark.parametrize(("rate_hz", "device"), [(24_000, "simcard"), (24_000, "default"), (48_000, "default")])
+def test_unplugging_fails_open_pcms_for_good_and_silences_them(
+    make_card: MakeCard, open_pcm: Open, rate_hz: int, device: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    card, microphone, speaker = unplugged(make_card, open_pcm, rate_hz, device)
     assert microphone.revents() & select.POLLERR
     assert speaker.revents() & select.POLLERR
     end = card.now_frame() + 1
     assert not all_heard(card)[end:].any()
     for _ in range(2):
-        with pytest.raises(alsaaudio.ALSAAudioError, match="No such device"):
-            microphone.alsa.read()
-        with pytest.raises(alsaaudio.ALSAAudioError, match="No such device"):
-            speaker.write(ramp(PERIOD))
+        fail_as_gone(microphone, speaker)
         card.plug()
     assert capfd.readouterr() == ("", "")
 
@@ -96,17 +97,9 @@ def test_unplugging_fails_open_pcms_for_good_and_silences_them(
 def test_even_a_short_unplugging_is_noticed_by_the_next_call(
     make_card: MakeCard, open_pcm: Open, rate_hz: int, device: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    card = make_card(rate_hz=rate_hz)
-    microphone = open_pcm(alsaaudio.PCM_CAPTURE, device)
-    speaker = open_pcm(alsaaudio.PCM_PLAYBACK, device)
-    microphone.read()
-    speaker.write(ramp(BUFFER))
-    card.unplug()
+    card, microphone, speaker = unplugged(make_card, open_pcm, rate_hz, device)
     card.plug()
-    with pytest.raises(alsaaudio.ALSAAudioError, match="No such device"):
-        microphone.alsa.read()
-    with pytest.raises(alsaaudio.ALSAAudioError, match="No such device"):
-        speaker.write(ramp(PERIOD))
+    fail_as_gone(microphone, speaker)
     assert capfd.readouterr() == ("", "")
 
 
