@@ -29,7 +29,9 @@ class CardWriter:
         self.running = False
         self.written = 0
         self._period_frames = got.period_frames
-        self._refill_frames = max(got.period_frames, got.buffer_frames // 2)
+        self._refill_frames = max(
+            got.period_frames, min(got.buffer_frames * 2 // 3, got.buffer_frames - got.period_frames)
+        )
         self._began_whole = False  # the first write since it stood still filled a period
         self._room = got.buffer_frames
         self.underruns = 0
@@ -45,8 +47,8 @@ class CardWriter:
         return max(0, (end + self._room) // self._period_frames * self._period_frames - end)
 
     @property
-    def half_empty_at_s(self) -> float:
-        """When half of a card that is full, and a period at least, should have been heard."""
+    def low_at_s(self) -> float:
+        """When two thirds of a card that is full should have been heard, but for a period at least."""
         return self.time_of(self.written - self._buffer_frames + self._refill_frames)
 
     @property

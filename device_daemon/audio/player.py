@@ -28,7 +28,7 @@ _GAP_S: Final = 0.0002
 """About the time from asking the card where it is to having the fade in it: the fade goes on where sound would be."""
 _SHORTEST_WAIT_S: Final = 0.001
 _REFILL_GRACE_S: Final = 0.0002
-"""So long after the moment at which it should be half empty the card is written to: by then its pointer has moved."""
+"""So long after the moment at which it should be low the card is written to: by then its pointer has moved."""
 
 
 class Patience(Struct, frozen=True):
@@ -117,7 +117,7 @@ class Player:
         now_s = self._now()
         moments = [self._card.stalled_at_s]
         anchored_s = self._card.anchored_at_s
-        if pending and anchored_s is None and (due_s := self._card.half_empty_at_s + _REFILL_GRACE_S) > now_s:
+        if pending and anchored_s is None and (due_s := self._card.low_at_s + _REFILL_GRACE_S) > now_s:
             moments.append(due_s)
             pending = False  # the card would tell of each period, and most wake-ups are for too little
         elif pending and (due_s := self._card.room_at_s + POLL_GRACE_S) > now_s:
