@@ -14,10 +14,11 @@ from msgspec import Struct
 
 from device_daemon.audio.alsa import XRUN, Negotiated, Stream
 from device_daemon.audio.card_clock import POLL_GRACE_S, STALL_S, CardClock
+from device_daemon.audio.gain import peak
 from device_daemon.audio.handover import Handover
 from device_daemon.audio.pcm import BYTES_PER_FRAME, BYTES_PER_MS, SAMPLE_RATE_HZ, SILENCE_DBFS, from_card, level_dbfs
 from device_daemon.audio.pcm_thread import PcmThread
-from device_daemon.audio.quiet import UNDERWAY_MS, Quiet
+from device_daemon.audio.quiet import Quiet
 from device_daemon.config.settings import MicrophoneSettings
 from device_daemon.errors import SpeakerError
 
@@ -187,11 +188,13 @@ class _CaptureThread(PcmThread):
         """
         card_poll = select.poll()  # without `wake`: whoever stops this waits for the end of a period
         stream.register(card_poll)
-        poll, may_wait_ms = card_poll.poll, self._quiet.may_wait_ms
+        poll, quiet = card_poll.poll, self._quiet
         got = stream.negotiated
         convert = from_card(got.card, self._gain_db)
         period_ms = math.ceil(got.period_s * 1000)
         held_back: list[bytes] = []
+        told = 0  # of these, to `quiet`; the others are calm
+        calm, above, up_to = quiet.calm(0)
         frames_read = max(0, stream.read()[0])  # starts the card; there is nothing to read yet, or not much
         timeline = _Timeline(got, frames_read)
         timeline.clock.start(time.monotonic())
@@ -206,15 +209,20 @@ class _CaptureThread(PcmThread):
                     frames_read += frames
                     pcm = convert(data)
                     held_back.append(pcm)
-                    patience_ms = may_wait_ms(pcm)
+                    if calm and polled and above < peak(pcm, BYTES_PER_FRAME) <= up_to and not self._in_a_hurry:
+                        calm -= 1
+                        continue
+                    patience_ms = quiet.may_wait_ms(pcm, held_back[told:-1])
                     if len(held_back) * period_ms >= patience_ms or self._in_a_hurry:
                         self._in_a_hurry = False
                         # With what came while this thread waited for the interpreter: 5 ms, while another one imports.
                         timeline.clock.observe(frames_read + max(0, stream.avail()), time.monotonic())
                         self._hand_over(timeline.periods(held_back, hurried=not patience_ms))
                         held_back.clear()
-                    if patience_ms == UNDERWAY_MS:
-                        self._let_speak(timeline, frames_read, patience_ms - len(held_back) * period_ms)
+                    told = len(held_back)
+                    calm, above, up_to = quiet.calm(patience_ms // period_ms - told - 1)
+                    if no_hurry_ms := quiet.no_hurry_ms:
+                        self._let_speak(timeline, frames_read, min(no_hurry_ms, patience_ms - told * period_ms))
                     # Where the card tells in time there is no need to look at the clock.
                     due_ms = period_ms if polled else timeline.ms_until(frames_read + got.period_frames)
                     wait_ms = due_ms + _POLL_GRACE_MS
@@ -234,8 +242,8 @@ class _CaptureThread(PcmThread):
     def _let_speak(self, timeline: _Timeline, frames_read: int, missing_ms: int) -> None:
         """While a voice speaks nothing is in a hurry: sleep until so much more is there, or half of what the card keeps."""
         got = timeline.got
-        quiet_frames = min(missing_ms, self._quiet.no_hurry_ms) * got.card.rate_hz // 1000
-        periods = min(quiet_frames, got.buffer_frames // 2) // got.period_frames
+        frames = min(missing_ms * got.card.rate_hz // 1000, got.buffer_frames // 2)
+        periods = frames // got.period_frames
         if periods > 1:
             self.sleep(timeline.s_until(frames_read + periods * got.period_frames))
 

@@ -196,7 +196,7 @@ class MicrophoneSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """An ALSA name, such as plughw:CARD=seeed2micvoicec; `voicelive-speaker devices` lists them."""
     period_ms: PeriodMs = 20
     """Milliseconds of sound per period."""
-    periods: Periods = 4
+    periods: Periods = 8
     """Periods the card keeps; more forgives a slower machine."""
     gain_db: Annotated[float, Meta(ge=-40, le=40)] = 0.0
     """Make the microphone louder or quieter, in decibels."""
@@ -209,7 +209,7 @@ class SpeakerSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """An ALSA name, such as plughw:CARD=seeed2micvoicec; `voicelive-speaker devices` lists them."""
     period_ms: PeriodMs = 40
     """Milliseconds of sound per period."""
-    periods: Periods = 8
+    periods: Periods = 9
     """Periods the card keeps; more forgives a slower machine."""
     volume: Percent = 80
     """How loud, in per cent."""

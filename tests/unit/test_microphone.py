@@ -219,7 +219,7 @@ async def test_after_close_the_card_is_free_no_thread_is_left_and_nothing_comes(
     await asyncio.sleep(0)
     assert len(ear.periods) == count
     assert ear.microphone.counters.periods >= count
-    assert str(ear.microphone.negotiated) == "24000 Hz mono S16_LE, 10 ms x 4"
+    assert str(ear.microphone.negotiated) == "24000 Hz mono S16_LE, 10 ms x 8"
 
 
 async def test_opening_and_closing_twice_is_once(make_ear: MakeEar) -> None:
@@ -259,7 +259,7 @@ async def test_an_overrun_is_counted_and_capture_goes_on(make_ear: MakeEar) -> N
     ear = make_ear()
     ear.microphone.open()
     await ear.until(lambda: ear.periods)
-    stall_every_thread(0.1)
+    stall_every_thread(0.2)
     stalled_until_s = time.monotonic()
     said = noise(100)
     begins_s = ear.card.say(said, stalled_until_s + 0.1)

@@ -7,12 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from device_daemon.audio.gain import peak as peak_of
+from device_daemon.audio.pcm import BYTES_PER_FRAME
 from device_daemon.audio.quiet import (
     BREATH_MS,
     DESERTED_MS,
     DESERTED_PIECE_MS,
     ONSET_MS,
     PAUSE_MS,
+    SETTING_IN_MS,
+    SETTING_IN_PIECE_MS,
     SETTLED_MS,
     UNDERWAY_MS,
     UNHURRIED_MS,
@@ -48,8 +52,10 @@ def test_a_single_click_in_a_quiet_room_is_in_a_hurry_and_what_follows_it_nearly
     click = bytearray(2 * FRAMES)
     click[100:102] = (-20_000).to_bytes(2, "little", signed=True)
     assert quiet.may_wait_ms(bytes(click)) == 0
-    after = [quiet.may_wait_ms(bytes(2 * FRAMES)) for _ in range(45)]
-    assert after == [PAUSE_MS] * (SETTLED_MS // PERIOD_MS) + [UNHURRIED_MS] * 10
+    after = [quiet.may_wait_ms(bytes(2 * FRAMES)) for _ in range(SETTLED_MS // PERIOD_MS + 10)]
+    assert after.count(UNDERWAY_MS) == BREATH_MS // PERIOD_MS - 1, "nobody takes that little for the end"
+    assert after == sorted(after, key=[UNDERWAY_MS, PAUSE_MS, UNHURRIED_MS].index)
+    assert after.count(UNHURRIED_MS) == 10
 
 
 def test_the_noise_of_a_room_is_no_voice_and_a_voice_in_it_is() -> None:
@@ -67,7 +73,8 @@ def test_a_room_that_becomes_noisy_is_quiet_again_after_a_while() -> None:
 def test_speech_under_way_hardly_waits_and_after_a_breath_it_sets_in_anew(pause_ms: int) -> None:
     quiet = settled(Quiet())
     speech = [quiet.may_wait_ms(noise(9_000, number)) for number in range(30)]
-    assert speech == [0] * (ONSET_MS // PERIOD_MS) + [UNDERWAY_MS] * (30 - ONSET_MS // PERIOD_MS)
+    onset, setting_in = ONSET_MS // PERIOD_MS, (SETTING_IN_MS - ONSET_MS) // PERIOD_MS
+    assert speech == [0] * onset + [SETTING_IN_PIECE_MS] * setting_in + [UNDERWAY_MS] * (30 - onset - setting_in)
     for _ in range(pause_ms // PERIOD_MS):
         quiet.may_wait_ms(bytes(2 * FRAMES))
     assert quiet.may_wait_ms(noise(9_000)) == (0 if pause_ms >= BREATH_MS else UNDERWAY_MS)
@@ -81,8 +88,9 @@ def test_no_voice_that_sets_in_is_kept_waiting_in_a_silent_room_nor_the_pause_be
     for _ in range(silence):
         quiet.may_wait_ms(bytes(2 * FRAMES))
     assert quiet.may_wait_ms(np.full(FRAMES, -peak, np.int16).tobytes()) == 0
-    assert quiet.may_wait_ms(b"") <= PAUSE_MS, "a period without sound is no trouble"
-    assert all(quiet.may_wait_ms(bytes(2 * FRAMES)) == PAUSE_MS for _ in range(pause))
+    assert quiet.may_wait_ms(b"") <= UNDERWAY_MS, "a period without sound is no trouble"
+    for number in range(1, pause + 1):
+        assert quiet.may_wait_ms(bytes(2 * FRAMES)) == (PAUSE_MS if number * PERIOD_MS >= BREATH_MS else UNDERWAY_MS)
 
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(1, 30)), min_size=1, max_size=8), st.data())
@@ -93,6 +101,43 @@ def test_while_nothing_can_be_in_a_hurry_nothing_is(spoken: list[tuple[bool, int
             quiet.may_wait_ms(noise(9_000, number) if loud else bytes(2 * FRAMES))
     for _ in range(quiet.no_hurry_ms // PERIOD_MS):
         assert quiet.may_wait_ms(noise(9_000) if data.draw(st.booleans()) else bytes(2 * FRAMES)) > 0
+
+
+def handed_over(peaks: list[int], *, tell_all: bool) -> list[tuple[int, bool]]:
+    """Return the pieces in which a stream would be handed over: how many periods, and whether in a hurry."""
+    quiet, held = Quiet(), 0
+    pieces: list[tuple[int, bool]] = []
+    untold: list[bytes] = []
+    calm = quiet.calm(0)
+    for number, peak in enumerate(peaks):
+        pcm = noise(peak, number) if peak else bytes(2 * FRAMES)
+        held += 1
+        if not tell_all and len(untold) < calm.periods and calm.above < peak_of(pcm, BYTES_PER_FRAME) <= calm.up_to:
+            untold.append(pcm)
+            continue
+        patience_ms = quiet.may_wait_ms(pcm, untold)
+        untold = []
+        if held * PERIOD_MS >= patience_ms:
+            pieces.append((held, not patience_ms))
+            held = 0
+        calm = quiet.calm(patience_ms // PERIOD_MS - held - 1)
+    return pieces
+
+
+@given(st.lists(st.tuples(st.sampled_from([0, 20, 50, 120, 300, 900, 9_000]), st.integers(1, 60)), max_size=8))
+def test_what_is_told_to_be_no_news_is_none(stretches: list[tuple[int, int]]) -> None:
+    peaks = [peak for peak, periods in stretches for _ in range(periods)]
+    # With a loud end, by which all that was held back is handed over.
+    assert handed_over([*peaks, 20_000], tell_all=False) == handed_over([*peaks, 20_000], tell_all=True)
+
+
+def test_in_a_quiet_room_one_period_of_a_piece_is_news_and_in_speech_each() -> None:
+    quiet = settled(Quiet(), peak=900)
+    assert quiet.calm(DESERTED_PIECE_MS // PERIOD_MS - 1).periods == DESERTED_PIECE_MS // PERIOD_MS - 1
+    quiet.may_wait_ms(noise(9_000))
+    assert quiet.calm(10).periods == 0
+    quiet.may_wait_ms(bytes(2 * FRAMES))
+    assert quiet.calm(10).periods == 0, "a short gap is part of it"
 
 
 def test_only_a_voice_that_has_set_in_leaves_no_hurry_and_only_until_a_breath() -> None:
