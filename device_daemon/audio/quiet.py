@@ -18,7 +18,7 @@ UNDERWAY_MS: Final = 100
 BREATH_MS: Final = 200
 """After so much quiet a voice sets in anew. Services take that for the end of a sentence, and more, but not less."""
 PAUSE_MS: Final = 60
-"""But a little more than that some do, and most half a second: they shall not hear late that it was all."""
+"""So its end is told at once, and what follows in such pieces: one ends at 500 ms, where most services take it for the end."""
 SETTLED_MS: Final = 700
 """A pause that is longer than this is nobody's pause any more."""
 UNHURRIED_MS: Final = 200
@@ -26,6 +26,8 @@ UNHURRIED_MS: Final = 200
 DESERTED_MS: Final = 1500
 DESERTED_PIECE_MS: Final = 400
 """After so much quiet nobody waits at all, no service for the end of anything: pieces twice as long."""
+_LEAST_MS: Final = 1
+"""What is to be handed over now, though it is in no hurry."""
 _LEAST_NOISE: Final = 33
 """The peak of the noise that there is at least: thrice that (-50 dBFS) is no speech, however quiet the room is."""
 _ABOVE_NOISE: Final = 3
@@ -95,7 +97,9 @@ class Quiet:
             return DESERTED_PIECE_MS
         if self._quiet_bytes > _SETTLED_BYTES:
             return UNHURRIED_MS
-        return PAUSE_MS if self._quiet_bytes >= _BREATH_BYTES else UNDERWAY_MS
+        if self._quiet_bytes < _BREATH_BYTES:
+            return UNDERWAY_MS
+        return PAUSE_MS if self._quiet_bytes - len(pcm) >= _BREATH_BYTES else _LEAST_MS
 
     def _voice(self, size_bytes: int) -> int:
         if self._quiet_bytes >= _BREATH_BYTES:
