@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from msgspec import convert, to_builtins
 
+from device_daemon.audio.quiet import PAUSE_MS, UNDERWAY_MS
 from device_daemon.config.placeholders import BUILT_IN
 from device_daemon.config.reader import load, read
 from device_daemon.config.settings import (
@@ -84,6 +85,18 @@ def test_the_shipped_file_is_right_and_states_the_defaults() -> None:
 def test_an_owner_only_has_to_replace_the_endpoint_of_the_shipped_file() -> None:
     text = SHIPPED.read_text(encoding="utf-8").replace("my-resource.services", "kitchen.services")
     assert read(text, "config.yaml").service.endpoint == "https://kitchen.services.ai.azure.com"
+
+
+def test_the_comments_of_the_shipped_file_state_the_defaults_of_sound_too() -> None:
+    text = re.sub(r"\s*\n\s*# ", " ", SHIPPED.read_text(encoding="utf-8"))
+    microphone, speaker = MicrophoneSettings(), SpeakerSettings()
+    for told in (
+        f"period_ms (2 to 100, default {microphone.period_ms}) is how often the microphone is listened to",
+        f"speech under way follows every {UNDERWAY_MS} ms, the pauses in it every {PAUSE_MS}.",
+        f"Times periods (2 to 32, default {microphone.periods}) it is how much sound the card keeps",
+        f"period_ms: default {speaker.period_ms}; periods: default {speaker.periods}.",
+    ):
+        assert told in text
 
 
 def test_the_comments_of_the_shipped_file_name_every_key_and_every_word() -> None:
