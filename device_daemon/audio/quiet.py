@@ -26,7 +26,7 @@ UNHURRIED_MS: Final = 200
 DESERTED_MS: Final = 1500
 DESERTED_PIECE_MS: Final = 400
 """After so much quiet nobody waits at all, no service for the end of anything: pieces twice as long."""
-_LEAST_MS: Final = 1
+NOW_MS: Final = 1
 """What is to be handed over now, though it is in no hurry."""
 _LEAST_NOISE: Final = 33
 """The peak of the noise that there is at least: thrice that (-50 dBFS) is no speech, however quiet the room is."""
@@ -99,7 +99,7 @@ class Quiet:
             return UNHURRIED_MS
         if self._quiet_bytes < _BREATH_BYTES:
             return UNDERWAY_MS
-        return PAUSE_MS if self._quiet_bytes - len(pcm) >= _BREATH_BYTES else _LEAST_MS
+        return PAUSE_MS if self._quiet_bytes - len(pcm) >= _BREATH_BYTES else NOW_MS
 
     def _voice(self, size_bytes: int) -> int:
         if self._quiet_bytes >= _BREATH_BYTES:
