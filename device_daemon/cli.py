@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from device_daemon import __version__, folders
+from device_daemon import __version__
 from device_daemon.errors import EX_CONFIG, EX_FAILURE, EX_UNAVAILABLE, EX_USAGE, ConfigError, SpeakerError
+from device_daemon.system import paths
 
 DESCRIPTION = "A smart speaker for the Raspberry Pi that speaks first, on Azure Voice Live."
 EPILOG = f"""\
@@ -95,7 +96,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_config(parser: argparse.ArgumentParser) -> None:
-    default = folders.default_config(os.environ)
+    default = paths.default_config(os.environ)
     parser.add_argument("--config", type=Path, metavar="FILE", default=default, help=f"the YAML file ({default})")
 
 
@@ -124,17 +125,17 @@ def _add_controls(commands: argparse._SubParsersAction[argparse.ArgumentParser])
 
 
 def _run(args: argparse.Namespace) -> int:
-    from device_daemon import logs  # noqa: PLC0415
     from device_daemon.config.reader import load  # noqa: PLC0415
-    from device_daemon.control import Refused  # noqa: PLC0415
     from device_daemon.daemon import Daemon  # noqa: PLC0415
+    from device_daemon.device.control_socket import Refused  # noqa: PLC0415
+    from device_daemon.system import logs  # noqa: PLC0415
 
     logs.set_up(verbose=args.verbose)
 
     async def run() -> None:
         # Not held against the wake words that are installed: a speaker whose engine is missing still works by its
         # button, and shows what is wrong (Host.words_failed).
-        await Daemon(partial(load, args.config), folders.folders(os.environ)).run()
+        await Daemon(partial(load, args.config), paths.folders(os.environ)).run()
 
     try:
         asyncio.run(run())
@@ -154,23 +155,23 @@ def _check_config(args: argparse.Namespace) -> int:
 
 
 def _devices(args: argparse.Namespace) -> int:
-    from device_daemon import devices  # noqa: PLC0415
+    from device_daemon.audio import list_devices  # noqa: PLC0415
 
-    print(devices.report(args.config))
+    print(list_devices.report(args.config))
     return 0
 
 
 def _doctor(args: argparse.Namespace) -> int:
-    from device_daemon.doctor import bundle, checkup  # noqa: PLC0415
-    from device_daemon.doctor.visit import person_here, visit  # noqa: PLC0415
+    from device_daemon.doctor import bundle, findings  # noqa: PLC0415
+    from device_daemon.doctor.checklist import person_here, visit  # noqa: PLC0415
 
-    def tell(finding: checkup.Finding) -> None:
+    def tell(finding: findings.Finding) -> None:
         if not args.json:
-            print(checkup.as_text(finding), flush=True)
+            print(findings.as_text(finding), flush=True)
 
     outcome = asyncio.run(visit(args.config, tell, person_here(wanted=not args.json)))
-    print(checkup.as_json(outcome.findings) if args.json else f"\n{checkup.summary(outcome.findings)}")
-    failures = checkup.exit_code(outcome.findings)
+    print(findings.as_json(outcome.findings) if args.json else f"\n{findings.summary(outcome.findings)}")
+    failures = findings.exit_code(outcome.findings)
     if args.report:
         try:
             bundle.write(args.report, args.config, outcome)
@@ -182,12 +183,12 @@ def _doctor(args: argparse.Namespace) -> int:
 
 
 def _control(args: argparse.Namespace) -> int:
-    from device_daemon.control import ask  # noqa: PLC0415
+    from device_daemon.device.control_socket import ask  # noqa: PLC0415
 
     options = [option for option in ("json", "listen") if getattr(args, option)]
     end_of_options = ["--"] if args.request == "say" else []  # a text may end in --listen and mean nothing by it
     line = " ".join([args.request, *(f"--{option}" for option in options), *end_of_options, *args.words])
-    for path in [args.socket] if args.socket else folders.socket_candidates(os.environ):
+    for path in [args.socket] if args.socket else paths.socket_candidates(os.environ):
         try:
             answer = ask(path, line)
         except (FileNotFoundError, ConnectionRefusedError):

@@ -11,18 +11,18 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
-from device_daemon import watchdog
-from device_daemon.arming import Triggers
 from device_daemon.config.settings import Config
-from device_daemon.control import ControlSocket
+from device_daemon.device.control_socket import ControlSocket
 from device_daemon.errors import ConfigError
-from device_daemon.folders import Folders
 from device_daemon.leds.lights import Lights
-from device_daemon.notify import notify
 from device_daemon.state import State
+from device_daemon.system import watchdog
+from device_daemon.system.notify import notify
+from device_daemon.system.paths import Paths
+from device_daemon.triggers.setup import TriggerSetup
 
 if TYPE_CHECKING:
-    from device_daemon.house import House
+    from device_daemon.wiring import Wiring
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ class Daemon:
     def __init__(
         self,
         read_config: Callable[[], Config],
-        folders: Folders,
+        folders: Paths,
         environment: Mapping[str, str] = os.environ,
     ) -> None:
         self._read_config = read_config
@@ -47,7 +47,7 @@ class Daemon:
         self._environment = environment
         self._stopped = asyncio.Event()
         self._leave = asyncio.Event()
-        self._house: House | None = None
+        self._house: Wiring | None = None
 
     def stop(self) -> None:
         """End `run` in good order."""
@@ -86,7 +86,7 @@ class Daemon:
         lights = Lights(self._config.lights, loop=loop)
         lights.show(State.STARTING)
         control = ControlSocket(self._folders.socket)
-        triggers = Triggers(self._config)
+        triggers = TriggerSetup(self._config)
         try:
             await control.listen()
             triggers.arm()
@@ -110,10 +110,10 @@ class Daemon:
                 self._house = None
             await lights.close()
 
-    def _build(self, lights: Lights) -> House:
-        from device_daemon.house import House  # noqa: PLC0415 - a third of the start, which no button waits for
+    def _build(self, lights: Lights) -> Wiring:
+        from device_daemon.wiring import Wiring  # noqa: PLC0415 - a third of the start, which no button waits for
 
-        return House(self._config, self._folders, self._environment, partial(self._show, lights))
+        return Wiring(self._config, self._folders, self._environment, partial(self._show, lights))
 
     def _ailing(self) -> str:
         return self._house.host.ailing() if self._house else ""

@@ -14,11 +14,12 @@ from msgspec import Struct
 
 from device_daemon.audio.alsa import XRUN, Negotiated, Stream
 from device_daemon.audio.card_clock import POLL_GRACE_S, STALL_S, CardClock
+from device_daemon.audio.converters import from_card
+from device_daemon.audio.device_thread import PcmThread
 from device_daemon.audio.gain import peak
-from device_daemon.audio.handover import Handover
-from device_daemon.audio.pcm import BYTES_PER_FRAME, BYTES_PER_MS, SAMPLE_RATE_HZ, SILENCE_DBFS, from_card, level_dbfs
-from device_daemon.audio.pcm_thread import PcmThread
-from device_daemon.audio.quiet import Quiet
+from device_daemon.audio.loop_bridge import Handover
+from device_daemon.audio.pcm import BYTES_PER_FRAME, BYTES_PER_MS, SAMPLE_RATE_HZ, SILENCE_DBFS, level_dbfs
+from device_daemon.audio.uplink_chunker import UplinkChunker
 from device_daemon.config.settings import MicrophoneSettings
 from device_daemon.errors import SpeakerError
 
@@ -159,7 +160,7 @@ class _CaptureThread(PcmThread):
         self._periods_read = 0
         self._overruns = 0
         self._last = b""
-        self._quiet = Quiet()
+        self._quiet = UplinkChunker()
         self._in_a_hurry = False
 
     @property

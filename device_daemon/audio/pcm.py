@@ -1,23 +1,16 @@
-"""Sound as bytes: the program's own format, its levels, and the way to and from what a card wants.
+"""PCM audio as bytes: the program's own sample format, what a card's format is called, and levels in dBFS.
 
-Inside the program sound is always 24 000 Hz, mono, signed 16-bit little endian, in `bytes`. A card that wants the same
-is given those bytes, made quieter by `gain` where need be. Anything else needs numpy, which costs 110 ms and 15 MB when
-it is imported: `convert` is imported by the first object that really has something to convert, never by this module.
+Inside the program audio is always 24 000 Hz, mono, signed 16-bit little endian, in `bytes`.
 """
 
 from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Callable
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final, Literal
+from typing import Final, Literal
 
 from msgspec import Struct
-
-if TYPE_CHECKING:
-    from device_daemon.audio.convert import PlaybackConverter
-    from device_daemon.audio.gain import Gain
 
 SAMPLE_RATE_HZ: Final = 24_000
 BYTES_PER_FRAME: Final = 2
@@ -93,39 +86,3 @@ def _samples(data: Samples, sample_format: SampleFormat) -> array[int]:
     samples = array(_TYPECODE[sample_format])
     samples.frombytes(data)
     return samples
-
-
-class ToCard:
-    """Turns the program's sound into a card's, piece by piece, as one continuous stream.
-
-    Pieces may have any length and each its own gain, 0..1; `reset` starts a new stream. While the card takes the
-    program's own format and the gain has always been 1, pieces pass through untouched.
-    """
-
-    def __init__(self, card: CardFormat) -> None:
-        self._conversion: Gain | PlaybackConverter
-        if card == OWN_FORMAT:
-            from device_daemon.audio.gain import Gain  # noqa: PLC0415 - which is built on this module
-
-            self._conversion = Gain()
-        else:
-            from device_daemon.audio.convert import PlaybackConverter  # noqa: PLC0415 - see the head of this module
-
-            self._conversion = PlaybackConverter(card)
-
-    def convert(self, pcm: Samples, gain: float) -> Samples:
-        """Return the card's frames for a piece of the program's; a resampler holds back its last millisecond."""
-        return self._conversion.convert(pcm, gain)
-
-    def reset(self) -> None:
-        """Forget what was held back: the next piece does not continue the last one."""
-        self._conversion.reset()
-
-
-def from_card(card: CardFormat, gain_db: float) -> Callable[[bytes], bytes]:
-    """Return a function that turns a card's sound into the program's, piece by piece, as one continuous stream."""
-    if card == OWN_FORMAT and gain_db == 0.0:
-        return bytes  # which returns the very same object
-    from device_daemon.audio.convert import CaptureConverter  # noqa: PLC0415 - see the head of this module
-
-    return CaptureConverter(card, gain_db).convert

@@ -12,8 +12,9 @@ from msgspec import Struct
 from device_daemon.audio.alsa import Mixer, Stream, find_mixer
 from device_daemon.audio.card_clock import POLL_GRACE_S
 from device_daemon.audio.card_writer import CardWriter
-from device_daemon.audio.heard import Ledger
-from device_daemon.audio.pcm import BYTES_PER_FRAME, SAMPLE_RATE_HZ, Samples, ToCard, fade_out, volume_gain
+from device_daemon.audio.converters import ToCard
+from device_daemon.audio.pcm import BYTES_PER_FRAME, SAMPLE_RATE_HZ, Samples, fade_out, volume_gain
+from device_daemon.audio.playback_position import PlaybackPosition
 from device_daemon.audio.playback_queue import Piece, PlaybackQueue
 from device_daemon.audio.speaker_events import Flushed, Silent, SpeakerEvent, Started
 
@@ -31,7 +32,7 @@ _REFILL_GRACE_S: Final = 0.0002
 """So long after the moment at which it should be low the card is written to: by then its pointer has moved."""
 
 
-class Patience(Struct, frozen=True):
+class PlayerDeadlines(Struct, frozen=True):
     """What there is to wait for: room in the card, a time (None: for ever), or whichever comes first."""
 
     room: bool
@@ -50,7 +51,7 @@ class Player:
         self,
         stream: Stream,
         queue: PlaybackQueue,
-        ledger: Ledger,
+        ledger: PlaybackPosition,
         emit: Callable[[SpeakerEvent], None],
         now: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -109,11 +110,11 @@ class Player:
             self._wind_down(position)
         return self._card.written != written
 
-    def patience(self) -> Patience:
+    def patience(self) -> PlayerDeadlines:
         """Return how long there is nothing to do."""
         pending = bool(self._in_hand) or not self._queue.empty
         if not self._card.running:
-            return Patience(pending, None)
+            return PlayerDeadlines(pending, None)
         now_s = self._now()
         moments = [self._card.stalled_at_s]
         anchored_s = self._card.anchored_at_s
@@ -136,7 +137,7 @@ class Player:
                 moments.append(self._card.time_of(self._to_card(self._ledger.sound_end)))
             else:
                 moments.append(self._card.time_of(self._card.playable - self._low_water_frames))
-        return Patience(pending, max(_SHORTEST_WAIT_S, min(moments) - now_s))
+        return PlayerDeadlines(pending, max(_SHORTEST_WAIT_S, min(moments) - now_s))
 
     @property
     def running(self) -> bool:

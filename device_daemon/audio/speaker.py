@@ -12,10 +12,10 @@ from typing import Final
 from msgspec import Struct
 
 from device_daemon.audio.alsa import Negotiated, Stream
-from device_daemon.audio.handover import Handover
-from device_daemon.audio.heard import Ledger
+from device_daemon.audio.device_thread import PcmThread
+from device_daemon.audio.loop_bridge import Handover
 from device_daemon.audio.pcm import BYTES_PER_FRAME, SAMPLE_RATE_HZ, SILENCE_DBFS, level_dbfs
-from device_daemon.audio.pcm_thread import PcmThread
+from device_daemon.audio.playback_position import PlaybackPosition
 from device_daemon.audio.playback_queue import PlaybackQueue
 from device_daemon.audio.player import Player
 from device_daemon.audio.speaker_events import Failed, Flushed, Recovered, Silent, SpeakerEvent, Started
@@ -138,7 +138,7 @@ class _PlaybackThread(PcmThread):
         self._queue = queue
         self._emit = emit
         self._lock = threading.Lock()  # the ledger and the player are asked from the loop's thread
-        self._ledger = Ledger()
+        self._ledger = PlaybackPosition()
         self._player: Player | None = None
         self._cut = threading.Event()
         self._missing_since_s = 0.0

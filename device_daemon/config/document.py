@@ -22,7 +22,7 @@ DEEPEST = 32
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-class Unreadable(Exception):
+class UnreadableDocument(Exception):
     """Reading cannot go on; `spot` is where."""
 
     def __init__(self, spot: Spot, sentence: str) -> None:
@@ -44,7 +44,7 @@ def compose(text: str, problems: Problems) -> Node | None:
         return None
     try:
         return _Composer(text, problems).document()
-    except Unreadable as error:
+    except UnreadableDocument as error:
         problems.add(error.spot, error.sentence)
     except yaml.MarkedYAMLError as error:
         flaw = explain(error, text)
@@ -75,14 +75,16 @@ class _Composer:
         next(self.events)  # the document's end
         event = next(self.events)
         if isinstance(event, yaml.DocumentStartEvent):
-            raise Unreadable(_spot(event, ()), "found a second document after '---'; allowed: one, so remove this line")
+            raise UnreadableDocument(
+                _spot(event, ()), "found a second document after '---'; allowed: one, so remove this line"
+            )
         return root
 
     def node(self, event: yaml.Event, path: Path) -> Node:
         """Return the node that begins with `event`."""
         self.count += 1
         if self.count > MOST_NODES:
-            raise Unreadable(_spot(event, ()), f"found more than {MOST_NODES} values; is this the right file?")
+            raise UnreadableDocument(_spot(event, ()), f"found more than {MOST_NODES} values; is this the right file?")
         self.limit_depth(event, len(path))
         if isinstance(event, yaml.AliasEvent):
             return self.alias(event, path)
@@ -111,10 +113,10 @@ class _Composer:
         name = f"*{event.anchor}"
         if event.anchor not in self.anchors:
             told = f"found {quoted(name)}, an alias of nothing; text that begins with '*' needs quotes"
-            raise Unreadable(_spot(event, path), told)
+            raise UnreadableDocument(_spot(event, path), told)
         node = self.anchors[event.anchor]
         if node is None:
-            raise Unreadable(_spot(event, path), f"found {quoted(name)} within itself; write it out")
+            raise UnreadableDocument(_spot(event, path), f"found {quoted(name)} within itself; write it out")
         # Counted as if it were written out: ten aliases of ten aliases of … stay cheap only until they are walked.
         self.count += node.size
         self.limit_depth(event, len(path) + node.height)
@@ -122,7 +124,9 @@ class _Composer:
 
     def limit_depth(self, event: yaml.Event, depth: int) -> None:
         if depth > DEEPEST:
-            raise Unreadable(_spot(event, ()), f"found lists or mappings more than {DEEPEST} deep; simplify this")
+            raise UnreadableDocument(
+                _spot(event, ()), f"found lists or mappings more than {DEEPEST} deep; simplify this"
+            )
 
     def sequence(self, start: yaml.SequenceStartEvent, path: Path) -> Sequence:
         items: list[Node] = []

@@ -9,10 +9,10 @@ from typing import Final
 
 from msgspec import Struct
 
-from device_daemon.doctor import mends
-from device_daemon.doctor.checkup import Finding, failed, note, ok, skipped
+from device_daemon.doctor import remedies
+from device_daemon.doctor.findings import Finding, failed, note, ok, skipped
 from device_daemon.doctor.programs import run
-from device_daemon.doctor.rounds import Check, in_thread
+from device_daemon.doctor.runner import Check, in_thread
 
 _FLAGS: Final = "sys/devices/platform/soc/soc:firmware/get_throttled"
 _HOT_C: Final = 80.0
@@ -57,7 +57,7 @@ class Board(Struct, frozen=True):
         chips = sorted((self.root / "dev").glob("gpiochip*"))
         shut = [chip for chip in chips if not os.access(chip, os.R_OK | os.W_OK)]
         if chips and len(shut) == len(chips):
-            yield failed("gpio access", f"this user may not use {shut[0]}", mends.join("gpio"))
+            yield failed("gpio access", f"this user may not use {shut[0]}", remedies.join("gpio"))
         if self.is_pi:
             yield power(await in_thread(self._flags))
         celsius = self._celsius()

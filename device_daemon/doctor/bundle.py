@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Final
 
 from device_daemon import __version__
-from device_daemon.doctor.checkup import as_json, as_text, summary
+from device_daemon.doctor.checklist import VisitOutcome
+from device_daemon.doctor.findings import as_json, as_text, summary
 from device_daemon.doctor.masking import mask
 from device_daemon.doctor.programs import run
 from device_daemon.doctor.service import UNIT
-from device_daemon.doctor.visit import Outcome
 
 FOLDER: Final = "voicelive-speaker-report"
 JOURNAL_LINES: Final = 500
@@ -62,7 +62,7 @@ _PACKAGES: Final = (
 )
 
 
-def write(path: Path, config_path: Path, outcome: Outcome, root: Path = Path("/")) -> list[str]:
+def write(path: Path, config_path: Path, outcome: VisitOutcome, root: Path = Path("/")) -> list[str]:
     """Write the bundle to `path` (mode 0600), replacing what is there, and return the names of what is in it.
 
     Raises OSError where that cannot be written; whatever cannot be read for it is left out, and said so in it.
@@ -89,7 +89,7 @@ def write(path: Path, config_path: Path, outcome: Outcome, root: Path = Path("/"
     return list(contents)
 
 
-def _parts(config_path: Path, outcome: Outcome, root: Path) -> Iterator[tuple[str, Callable[[], str]]]:
+def _parts(config_path: Path, outcome: VisitOutcome, root: Path) -> Iterator[tuple[str, Callable[[], str]]]:
     findings, status = outcome.findings, outcome.status
     yield "findings.txt", lambda: "\n".join([*map(as_text, findings), "", summary(findings), ""])
     yield "findings.json", lambda: as_json(findings)

@@ -16,15 +16,15 @@ from urllib.request import getproxies, proxy_bypass
 
 from msgspec import Struct
 
-from device_daemon import clock
-from device_daemon import commands as do
-from device_daemon import events as on
 from device_daemon.config.settings import Service
-from device_daemon.doctor import mends
-from device_daemon.doctor.checkup import failed, note, ok, skipped
-from device_daemon.doctor.rounds import Check, in_thread
+from device_daemon.conversation import commands as do
+from device_daemon.conversation import events as on
+from device_daemon.conversation.ports import ClientPort
+from device_daemon.doctor import remedies
+from device_daemon.doctor.findings import failed, note, ok, skipped
+from device_daemon.doctor.runner import Check, in_thread
 from device_daemon.errors import ServiceSilent, SessionRejected
-from device_daemon.ports import ClientPort
+from device_daemon.system import clock_sync
 
 ANSWER_DEADLINE_S: Final = 10.0
 TLS_DEADLINE_S: Final = 5.0
@@ -58,12 +58,14 @@ def way_to(service: Service) -> Way:
 async def look_at_clock() -> Check:
     """Whether certificates can be judged by it."""
     now = f"{datetime.now().astimezone():%-d %B %Y, %H:%M:%S %Z}"
-    if not clock.is_set():
-        yield failed("clock", f"{now}, and it was not set from the network: certificates look wrong", mends.set_clock())
-    elif clock.is_kept():
+    if not clock_sync.is_set():
+        yield failed(
+            "clock", f"{now}, and it was not set from the network: certificates look wrong", remedies.set_clock()
+        )
+    elif clock_sync.is_kept():
         yield ok("clock", now)
     else:
-        yield note("clock", f"{now}; plausible, and no time service keeps it right", mends.GET_CLOCK)
+        yield note("clock", f"{now}; plausible, and no time service keeps it right", remedies.GET_CLOCK)
 
 
 async def look_up(way: Way) -> Check:
@@ -163,7 +165,7 @@ def _refusal(host: str, error: ssl.SSLCertVerificationError) -> str:
 
 def _certificate_mend(way: Way, error: ssl.SSLCertVerificationError) -> str:
     if error.verify_code in {9, 10}:  # not yet, or no longer, valid
-        return f"date    # if that is wrong: {mends.SET_CLOCK}"
+        return f"date    # if that is wrong: {remedies.SET_CLOCK}"
     if error.verify_code == 20:  # the issuer is not among those this machine trusts
         return "sudo apt install --reinstall ca-certificates    # unless a proxy answers in its place: then set service.proxy"
     return f"openssl s_client -connect {way.host}:{way.port} -servername {way.host} </dev/null    # who answers there?"

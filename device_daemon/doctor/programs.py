@@ -10,7 +10,7 @@ from msgspec import Struct
 DEADLINE_S: Final = 10
 
 
-class Answer(Struct, frozen=True):
+class ProgramResult(Struct, frozen=True):
     """What a program said, and its exit code."""
 
     code: int
@@ -19,7 +19,7 @@ class Answer(Struct, frozen=True):
     """On standard error."""
 
 
-def run(*command: str) -> Answer:
+def run(*command: str) -> ProgramResult:
     """Run a program of the system's to its end, 10 s at most. Raises OSError, TimeoutError among them."""
     try:
         done = subprocess.run(  # noqa: S603 - the commands are this program's own words
@@ -27,4 +27,4 @@ def run(*command: str) -> Answer:
         )
     except subprocess.TimeoutExpired:
         raise TimeoutError(f"{command[0]} came to no end within {DEADLINE_S} s") from None
-    return Answer(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))
+    return ProgramResult(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))

@@ -14,14 +14,14 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct, field
 
-from device_daemon import folders
-from device_daemon.control import ask
-from device_daemon.doctor import mends
-from device_daemon.doctor.checkup import Finding, failed, note, ok, skipped
+from device_daemon.device.control_socket import ask
+from device_daemon.doctor import remedies
+from device_daemon.doctor.findings import Finding, failed, note, ok, skipped
 from device_daemon.doctor.programs import run
-from device_daemon.doctor.rounds import Check, in_thread
+from device_daemon.doctor.runner import Check, in_thread
 from device_daemon.errors import EX_CONFIG
-from device_daemon.memory import Remembered
+from device_daemon.system import paths
+from device_daemon.system.saved_state import Remembered
 
 UNIT: Final = "voicelive-speaker.service"
 PROPERTIES: Final = (
@@ -35,11 +35,11 @@ PROPERTIES: Final = (
     "WatchdogUSec",
     "StatusText",
 )
-SYSTEM_STATE: Final = Path("/var/lib", folders.NAME)
+SYSTEM_STATE: Final = Path("/var/lib", paths.NAME)
 _LEAST_FREE_MB: Final = 50
 
 
-class Service(Struct):
+class ServiceChecks(Struct):
     """What is known of the service, once it was looked at."""
 
     environment: Mapping[str, str]
@@ -59,7 +59,7 @@ class Service(Struct):
     def stop_line(self) -> str:
         """What makes cards and pins free."""
         if self.unit.get("ActiveState") in {"active", "activating", "reloading"}:
-            return mends.STOP_SERVICE
+            return remedies.STOP_SERVICE
         return "stop the `voicelive-speaker run` that is running here (Ctrl-C in its terminal)"
 
     @property
@@ -67,7 +67,7 @@ class Service(Struct):
         """Where the speaker keeps what it remembers."""
         if self.installed and "STATE_DIRECTORY" not in self.environment:
             return SYSTEM_STATE
-        return folders.folders(self.environment).state
+        return paths.folders(self.environment).state
 
     async def look_at_unit(self) -> Check:
         """Whether it is installed, starts at boot, runs, and is watched."""
@@ -81,19 +81,19 @@ class Service(Struct):
         active = self.unit.get("ActiveState") == "active"
         self.running = True  # unless nobody listens
         try:
-            self.status = await in_thread(partial(_ask, folders.socket_candidates(self.environment)))
+            self.status = await in_thread(partial(_ask, paths.socket_candidates(self.environment)))
         except PermissionError as error:
-            yield skipped(name, f"one runs, and does not answer this user: {error.strerror}", mends.AS_ROOT)
+            yield skipped(name, f"one runs, and does not answer this user: {error.strerror}", remedies.AS_ROOT)
             return
         except OSError as error:
             why = error.strerror or "no answer in time"
-            yield failed(name, f"one runs, and does not answer: {why}", f"{self.stop_line}; {mends.JOURNAL}")
+            yield failed(name, f"one runs, and does not answer: {why}", f"{self.stop_line}; {remedies.JOURNAL}")
             return
         if self.status is not None:
             for finding in judge_status(self.status):
                 yield finding
         elif active:
-            mend = f"sudo systemctl restart voicelive-speaker; {mends.JOURNAL}"
+            mend = f"sudo systemctl restart voicelive-speaker; {remedies.JOURNAL}"
             yield failed(name, "the service is active, and nobody listens at its control socket", mend)
         else:
             self.running = False
@@ -135,7 +135,7 @@ def judge_unit(unit: Mapping[str, str]) -> list[Finding]:
         mend = (
             "voicelive-speaker check-config    # then: sudo systemctl restart voicelive-speaker"
             if wrong_config
-            else mends.JOURNAL
+            else remedies.JOURNAL
         )
         findings.append(failed("service", f"{state}: {why}", mend))
     elif state == "active":
@@ -147,13 +147,13 @@ def judge_unit(unit: Mapping[str, str]) -> list[Finding]:
             note("start at boot", "it is not started when the device is", "sudo systemctl enable voicelive-speaker")
         )
     if restarts := _number(unit.get("NRestarts", "")):
-        findings.append(note("restarts", f"it was started anew {restarts} times", mends.JOURNAL, restarts=restarts))
+        findings.append(note("restarts", f"it was started anew {restarts} times", remedies.JOURNAL, restarts=restarts))
     if unit.get("WatchdogUSec", "0") in {"", "0", "infinity"}:
         findings.append(
             note("watchdog", "off: a speaker that hangs stays so", "WatchdogSec=30 in the unit, under [Service]")
         )
     elif result == "watchdog":
-        findings.append(failed("watchdog", "it had to end a speaker that hung", mends.JOURNAL))
+        findings.append(failed("watchdog", "it had to end a speaker that hung", remedies.JOURNAL))
     else:
         findings.append(ok("watchdog", f"every {unit['WatchdogUSec']}"))
     return findings

@@ -12,10 +12,10 @@ from typing import Final
 from device_daemon.config.reader import load
 from device_daemon.config.settings import Config, Service
 from device_daemon.config.wake_words import Installed
-from device_daemon.doctor import mends
-from device_daemon.doctor.checkup import failed, ok, skipped
+from device_daemon.doctor import remedies
+from device_daemon.doctor.findings import failed, ok, skipped
 from device_daemon.doctor.programs import run
-from device_daemon.doctor.rounds import Check, in_thread
+from device_daemon.doctor.runner import Check, in_thread
 from device_daemon.errors import ConfigError, KeyMissing
 from device_daemon.triggers.wakeword_engine import installed
 from device_daemon.voicelive.credentials import CREDENTIAL_NAME, Credential, Key, Token, find_key
@@ -81,7 +81,7 @@ class Settings:
         if self.config is not None and not words.words:
             return words.command
         if self.path.exists():
-            return mends.edit(self.path, "then: voicelive-speaker check-config")
+            return remedies.edit(self.path, "then: voicelive-speaker check-config")
         return 'name the file with --config; the README\'s "The config" shows a whole one'
 
     async def look_at_credential(self) -> Check:
@@ -101,7 +101,7 @@ class Settings:
                 key, place = await in_thread(partial(find_key_of_service, service, self.environment, self.places))
             except NotForThisUser as hidden:
                 what = f"found none for this user; {hidden.path}, where the service may have one, is not for its eyes"
-                yield skipped(CREDENTIAL, what, mends.AS_ROOT)
+                yield skipped(CREDENTIAL, what, remedies.AS_ROOT)
                 return
             self.secrets.append(key)
             self.credential = Key(key)

@@ -17,11 +17,11 @@ from device_daemon.audio.alsa.levels import MixerLevel, mixer_levels, silencing
 from device_daemon.audio.microphone import Microphone
 from device_daemon.audio.speaker import Speaker
 from device_daemon.config.settings import Audio
-from device_daemon.doctor import chirp, mends
-from device_daemon.doctor.checkup import Finding, failed, note, ok, skipped
+from device_daemon.doctor import chirp, remedies
+from device_daemon.doctor.findings import Finding, failed, note, ok, skipped
 from device_daemon.doctor.person import Person
 from device_daemon.doctor.recording import Playing, Recording
-from device_daemon.doctor.rounds import Check, in_thread
+from device_daemon.doctor.runner import Check, in_thread
 
 ROOM_MS: Final = 1_000
 SETTLING_MS: Final = 200
@@ -45,7 +45,7 @@ class _Times(Struct, frozen=True):
     silent_s: float
 
 
-class Sound:
+class SoundChecks:
     """One look at both cards. `volume` is the speaker's, in per cent, as the daemon would set it."""
 
     def __init__(self, audio: Audio, volume: int, config_path: Path, person: Person) -> None:
@@ -209,7 +209,7 @@ class Sound:
                 )
 
     def _edit(self, setting: str) -> str:
-        return mends.edit(self._config_path, setting)
+        return remedies.edit(self._config_path, setting)
 
     @asynccontextmanager
     async def _recording(self) -> AsyncIterator[Recording]:

@@ -15,7 +15,6 @@ from typing import Final
 
 import msgspec
 
-from device_daemon import clock
 from device_daemon.audio.microphone import Microphone, Period
 from device_daemon.config.settings import (
     ButtonTrigger,
@@ -25,12 +24,13 @@ from device_daemon.config.settings import (
     WakeWordTrigger,
 )
 from device_daemon.config.wake_words import name_of
-from device_daemon.doctor import mends
-from device_daemon.doctor.checkup import Finding, failed, note, ok
+from device_daemon.doctor import remedies
+from device_daemon.doctor.findings import Finding, failed, note, ok
 from device_daemon.doctor.person import Person
 from device_daemon.doctor.recording import Listening
-from device_daemon.doctor.rounds import Check
-from device_daemon.pins import describe
+from device_daemon.doctor.runner import Check
+from device_daemon.system import clock_sync
+from device_daemon.system.gpio import describe
 from device_daemon.triggers.button import Button
 from device_daemon.triggers.contact import Contact
 from device_daemon.triggers.motion import Motion
@@ -64,7 +64,7 @@ async def look_at_button(button: ButtonTrigger, person: Person, config_path: Pat
     """Read it at rest and have somebody press it, in either mode. Raises PinUnusable."""
     name = describe("button", (button.pin,))
     if is_closed("button", button.pin, active_high=button.active_high):
-        mend = mends.edit(config_path, f"active_high: {_other(button)}, or its wires")
+        mend = remedies.edit(config_path, f"active_high: {_other(button)}, or its wires")
         yield failed(name, "reads as pressed, and nobody presses it", mend)
         return
     if not person.present:
@@ -100,7 +100,7 @@ async def look_at_motion(sensor: MotionTrigger, person: Person, config_path: Pat
     """
     name = describe(_MOTION_SENSOR, (sensor.pin,))
     active = is_closed(_MOTION_SENSOR, sensor.pin, active_high=sensor.active_high)
-    wrong_way = mends.edit(config_path, f"active_high: {_other(sensor)}, if it is active while nobody moves")
+    wrong_way = remedies.edit(config_path, f"active_high: {_other(sensor)}, if it is active while nobody moves")
     if not person.present:
         if active:
             yield note(name, "can be read, and sees somebody", wrong_way)
@@ -122,7 +122,7 @@ async def look_at_motion(sensor: MotionTrigger, person: Person, config_path: Pat
         else:
             mend = (
                 f"its wires: power, ground, and its output to GPIO {sensor.pin}; it is blind for a minute after power-on\n"
-                f"{mends.edit(config_path, f'active_high: {_other(sensor)}, or triggers: pin')}"
+                f"{remedies.edit(config_path, f'active_high: {_other(sensor)}, or triggers: pin')}"
             )
             yield failed(name, f"saw nobody {waited}", mend)
     else:
@@ -133,7 +133,7 @@ async def look_at_motion(sensor: MotionTrigger, person: Person, config_path: Pat
 
 async def look_at_schedule(schedule: ScheduleTrigger) -> Check:
     """When it is due next, by this device's clock and zone."""
-    yield judge_schedule(schedule, time.time(), local_zone(), clock_is_set=clock.is_set())
+    yield judge_schedule(schedule, time.time(), local_zone(), clock_is_set=clock_sync.is_set())
 
 
 def judge_schedule(schedule: ScheduleTrigger, now_epoch_s: float, zone: tzinfo, *, clock_is_set: bool) -> Finding:
@@ -143,7 +143,7 @@ def judge_schedule(schedule: ScheduleTrigger, now_epoch_s: float, zone: tzinfo, 
     due = datetime.fromtimestamp(round(now_epoch_s + timetable.next_s(now_epoch_s)), zone)
     what = f"next on {due:%A, %-d %B, at %H:%M}, {zone}"
     if not clock_is_set:
-        return note(name, f"{what}, but not before the clock is set from the network", mends.set_clock())
+        return note(name, f"{what}, but not before the clock is set from the network", remedies.set_clock())
     return ok(name, what)
 
 
@@ -167,7 +167,7 @@ async def look_at_words(
                     f"sensitivity: up to 1, now {word.sensitivity:g};"
                     f" or audio.microphone.gain_db: 10 more, now {microphone.gain_db:g}"
                 )
-                yield failed(name, f"not heard within {WORD_DEADLINE_S:g} s", mends.edit(config_path, settings))
+                yield failed(name, f"not heard within {WORD_DEADLINE_S:g} s", remedies.edit(config_path, settings))
             else:
                 yield ok(name, "heard")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from device_daemon.config.settings import Led
 from device_daemon.leds.patterns import Colour
-from device_daemon.pins import in_use, take
+from device_daemon.system.gpio import in_use, take
 
 
 class PlainLed:

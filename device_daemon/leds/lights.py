@@ -31,7 +31,7 @@ class Lamp(Protocol):
         """Give the pins back."""
 
 
-class Timer(Protocol):
+class LightTimer(Protocol):
     """What is due at some time."""
 
     def cancel(self) -> None:
@@ -44,7 +44,7 @@ class Clock(Protocol):
     def time(self) -> float:
         """Return seconds on a clock that never goes back."""
 
-    def call_at(self, when: float, callback: Callable[[], None], /) -> Timer:
+    def call_at(self, when: float, callback: Callable[[], None], /) -> LightTimer:
         """Call back when it is `when`."""
 
 
@@ -58,7 +58,7 @@ class Lights:
     def __init__(self, lights: Sequence[Light], *, loop: Clock) -> None:
         self._fittings = [_Fitting(light) for light in lights]
         self._loop = loop
-        self._timer: Timer | None = None
+        self._timer: LightTimer | None = None
         self._state: State | None = None
         self._since_s = 0.0
 

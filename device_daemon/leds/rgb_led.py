@@ -5,7 +5,7 @@ from __future__ import annotations
 from device_daemon.config.settings import RgbLed
 from device_daemon.leds.patterns import Colour
 from device_daemon.leds.pwm_led import duty_cycle
-from device_daemon.pins import in_use, take
+from device_daemon.system.gpio import in_use, take
 
 
 class ColourLed:

@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import msgspec
 from aiohttp import web
 
 from device_daemon.errors import ConfigError
 from device_daemon.localservice import faults
-
-if TYPE_CHECKING:
-    from device_daemon.localservice.server import LocalService
+from device_daemon.localservice.record import Record
 
 
-def add_routes(app: web.Application, service: LocalService) -> None:
+class Inspected(Protocol):
+    """The part of server.LocalService that can be looked into and be given faults."""
+
+    faults: faults.Faults
+
+    @property
+    def record(self) -> Record:
+        """What clients did."""
+
+
+def add_routes(app: web.Application, service: Inspected) -> None:
     """Add the routes under /admin.
 
     GET /admin/record: all sessions, without sound. GET /admin/audio/N: what session N received, as it came.

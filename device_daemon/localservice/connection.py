@@ -12,15 +12,15 @@ import msgspec
 from aiohttp import WSMsgType, web
 
 from device_daemon.localservice import extras
-from device_daemon.localservice.answering import Answering
 from device_daemon.localservice.faults import Faults, Moment
 from device_daemon.localservice.formats import InputFormat
 from device_daemon.localservice.messages import Close, Emit, Event, Refusal, error, new_id
 from device_daemon.localservice.models import Model
 from device_daemon.localservice.record import Record, SessionRecord
-from device_daemon.localservice.replies import Replies
+from device_daemon.localservice.scripted_replies import Replies
 from device_daemon.localservice.session import Action, Session
-from device_daemon.localservice.turns import SpeechStarted, SpeechStopped
+from device_daemon.localservice.synthesis import Answering
+from device_daemon.localservice.turns import TurnStarted, TurnStopped
 from device_daemon.localservice.voice import Voice
 from device_daemon.localservice.wire import Abort, DelayLine, Writer
 
@@ -38,7 +38,7 @@ _MOMENTS = {
 }
 
 
-class Connection:
+class ClientConnection:
     """One client's connection, from the handshake to its end."""
 
     def __init__(
@@ -187,9 +187,9 @@ class Connection:
 
     async def _phantom_speech(self, duration_s: float) -> None:
         start_ms = self._session.position_ms
-        self._do(self._session.speech_started(SpeechStarted(start_ms), time.monotonic()))
+        self._do(self._session.speech_started(TurnStarted(start_ms), time.monotonic()))
         await asyncio.sleep(duration_s)
-        stopped = SpeechStopped(start_ms, start_ms + round(duration_s * 1000), 0)
+        stopped = TurnStopped(start_ms, start_ms + round(duration_s * 1000), 0)
         self._do(self._session.speech_stopped(stopped, answered=False))
         self._phantom = False
 

@@ -43,7 +43,7 @@ class Item(Struct):
         return self.body.get("role") == "assistant" and any(part["type"] == "audio" for part in content)
 
 
-class Conversation(Struct):
+class ConversationItems(Struct):
     """The items in order. Events about them come out of its methods; what is not allowed raises Refusal."""
 
     items: list[Item] = field(default_factory=list)

@@ -8,10 +8,10 @@ from device_daemon.localservice.formats import InputFormat
 from device_daemon.localservice.messages import Refusal
 from device_daemon.localservice.turns import (
     SILENCE_DBFS,
-    SpeechStarted,
-    SpeechStopped,
     TurnDetector,
     TurnSettings,
+    TurnStarted,
+    TurnStopped,
     levels_dbfs,
 )
 
@@ -19,7 +19,7 @@ _LEAST_COMMIT_MS = 100
 _CLIENT_ECHO_DB = -12.0
 
 
-class Hearing:
+class SpeechInput:
     """One session's ear. Positions are milliseconds of received audio."""
 
     def __init__(self) -> None:
@@ -48,7 +48,7 @@ class Hearing:
         else:
             self._detector.settings = settings
 
-    def append(self, data: bytes, *, assistant_speaking: bool, echo_dbfs: float) -> list[SpeechStarted | SpeechStopped]:
+    def append(self, data: bytes, *, assistant_speaking: bool, echo_dbfs: float) -> list[TurnStarted | TurnStopped]:
         """Take decoded bytes of an append and return the turns that began or ended in it.
 
         `echo_dbfs`: how loud the assistant's own voice may be in it, as far as the service knows.
@@ -63,11 +63,11 @@ class Hearing:
             echo_dbfs = max(echo_dbfs, levels_dbfs(reference, len(reference))[0] + _CLIENT_ECHO_DB)
         found = self._detector.feed(frames, assistant_speaking=assistant_speaking, mask_dbfs=echo_dbfs)
         for turn in found:
-            if isinstance(turn, SpeechStopped):
+            if isinstance(turn, TurnStopped):
                 self._buffer_start_ms = turn.audio_end_ms
         return found
 
-    def commit(self) -> tuple[int, SpeechStopped | None]:
+    def commit(self) -> tuple[int, TurnStopped | None]:
         """Empty the buffer; return how long it was, and the turn that was going on in it."""
         buffered_ms = self.position_ms - self._buffer_start_ms
         if buffered_ms < _LEAST_COMMIT_MS:
@@ -78,7 +78,7 @@ class Hearing:
             raise Refusal("input_audio_buffer_commit_empty", message)
         return buffered_ms, self.clear()
 
-    def clear(self) -> SpeechStopped | None:
+    def clear(self) -> TurnStopped | None:
         """Forget what was not committed; return the turn that was going on."""
         self._buffer_start_ms = self.position_ms
         return None if self._detector is None else self._detector.end_turn()

@@ -14,7 +14,7 @@ from pathlib import Path
 from device_daemon.errors import SpeakerError
 from device_daemon.localservice import faults as fault_switches
 from device_daemon.localservice.faults import NONE, Faults
-from device_daemon.localservice.replies import Replies
+from device_daemon.localservice.scripted_replies import Replies
 from device_daemon.localservice.server import LocalService
 
 DEFAULT_PORT = 8765

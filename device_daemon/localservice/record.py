@@ -18,7 +18,7 @@ _AUDIO_S = 300
 _APPEND = "input_audio_buffer.append"
 
 
-class Entry(Struct):
+class RecordEntry(Struct):
     """One message. `summary` is the message with the number of bytes in the place of sound.
 
     Appends that follow one another are one entry, with their `count`; `at_s` is that of the first.
@@ -44,7 +44,7 @@ class SessionRecord(Struct):
     number: int
     opened_s: float
     query: dict[str, str] = field(default_factory=dict)
-    entries: deque[Entry] = field(default_factory=lambda: deque(maxlen=_ENTRIES))
+    entries: deque[RecordEntry] = field(default_factory=lambda: deque(maxlen=_ENTRIES))
     arrivals: deque[Arrival] = field(default_factory=lambda: deque(maxlen=_ENTRIES))
     """Of the audio in `audio`, and before."""
     audio: bytearray = field(default_factory=bytearray)
@@ -62,7 +62,7 @@ class SessionRecord(Struct):
         """Return the types of all messages in order."""
         return [entry.type for entry in self.entries if direction in {None, entry.direction}]
 
-    def of_type(self, kind: str) -> list[Entry]:
+    def of_type(self, kind: str) -> list[RecordEntry]:
         """Return all messages of a type."""
         return [entry for entry in self.entries if entry.type == kind]
 
@@ -93,7 +93,7 @@ class Record:
         self.sessions: deque[SessionRecord] = deque(maxlen=_SESSIONS)
         self.refused: deque[tuple[float, int]] = deque(maxlen=_SESSIONS)
         """When a handshake was refused, and with which status."""
-        self._waiting: list[tuple[str, Callable[[], Entry | None], asyncio.Future[Entry]]] = []
+        self._waiting: list[tuple[str, Callable[[], RecordEntry | None], asyncio.Future[RecordEntry]]] = []
 
     def open(self, number: int, query: dict[str, str]) -> SessionRecord:
         """Begin the record of a session."""
@@ -109,7 +109,7 @@ class Record:
         if direction == "in" and kind == _APPEND:
             self._append(record, at_s)
         else:
-            self._add(record, Entry(at_s, direction, kind, _without_sound(message)))
+            self._add(record, RecordEntry(at_s, direction, kind, _without_sound(message)))
 
     def refusal(self, status: int) -> None:
         """Note a handshake that was refused."""
@@ -128,13 +128,13 @@ class Record:
 
     async def wait_for(
         self, kind: str, *, session: int | None = None, count: int = 1, deadline_s: float = 5.0
-    ) -> Entry:
+    ) -> RecordEntry:
         """Return the `count`-th message of a type, of one session (numbered from 1) or of any, sent or received.
 
         Messages that came before the call count. Raises TimeoutError, which says what came instead.
         """
 
-        def find() -> Entry | None:
+        def find() -> RecordEntry | None:
             found = [
                 entry for record in self.sessions if session in {None, record.number} for entry in record.of_type(kind)
             ]
@@ -142,7 +142,7 @@ class Record:
 
         if entry := find():
             return entry
-        future: asyncio.Future[Entry] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[RecordEntry] = asyncio.get_running_loop().create_future()
         waiting = (kind, find, future)
         self._waiting.append(waiting)
         try:
@@ -159,9 +159,9 @@ class Record:
         if last is not None and last.type == _APPEND:
             last.summary["count"] += 1
         else:
-            self._add(record, Entry(at_s, "in", _APPEND, {"type": _APPEND, "count": 1}))
+            self._add(record, RecordEntry(at_s, "in", _APPEND, {"type": _APPEND, "count": 1}))
 
-    def _add(self, record: SessionRecord, entry: Entry) -> None:
+    def _add(self, record: SessionRecord, entry: RecordEntry) -> None:
         record.dropped_entries += len(record.entries) == _ENTRIES
         record.entries.append(entry)
         for kind, find, future in self._waiting:

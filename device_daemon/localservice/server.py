@@ -12,11 +12,11 @@ from aiohttp import web
 
 from device_daemon.errors import ServiceUnreachable
 from device_daemon.localservice import admin
-from device_daemon.localservice.connection import Connection
+from device_daemon.localservice.connection import ClientConnection
 from device_daemon.localservice.faults import NONE, FaultBox, Faults
 from device_daemon.localservice.models import Model
-from device_daemon.localservice.record import Entry, Record
-from device_daemon.localservice.replies import Replies
+from device_daemon.localservice.record import Record, RecordEntry
+from device_daemon.localservice.scripted_replies import Replies
 from device_daemon.localservice.voice import Voice
 
 logger = logging.getLogger(__name__)
@@ -62,7 +62,7 @@ class LocalService:
         self._voice = voice or Voice()
         self._with_admin = with_admin
         self._runner: web.AppRunner | None = None
-        self._connections: set[Connection] = set()
+        self._connections: set[ClientConnection] = set()
         self._stopping = asyncio.Event()
         self._sessions = 0
 
@@ -110,7 +110,7 @@ class LocalService:
 
     async def wait_for(
         self, kind: str, *, session: int | None = None, count: int = 1, deadline_s: float = 5.0
-    ) -> Entry:
+    ) -> RecordEntry:
         """Return the `count`-th message of a type, sent or received; see Record.wait_for."""
         return await self.record.wait_for(kind, session=session, count=count, deadline_s=deadline_s)
 
@@ -179,7 +179,7 @@ class LocalService:
             if request.transport is not None:
                 request.transport.abort()
 
-        connection = Connection(
+        connection = ClientConnection(
             socket,
             abort,
             model,

@@ -10,16 +10,16 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from device_daemon.localservice import configuration, occasions, turn_detection
-from device_daemon.localservice.answers import Answer, Answers
+from device_daemon.localservice import configuration, response_context, turn_detection
 from device_daemon.localservice.checks import listed, mapping, text
-from device_daemon.localservice.conversation import Conversation, Item, shown, spoken_item
+from device_daemon.localservice.conversation import ConversationItems, Item, shown, spoken_item
 from device_daemon.localservice.formats import InputFormat
-from device_daemon.localservice.hearing import NO_ECHO_DBFS, Hearing, decoded
+from device_daemon.localservice.hearing import NO_ECHO_DBFS, SpeechInput, decoded
 from device_daemon.localservice.messages import Close, Emit, Event, Refusal, error, event, new_id
 from device_daemon.localservice.models import Model
-from device_daemon.localservice.replies import Replies
-from device_daemon.localservice.turns import SpeechStarted, SpeechStopped
+from device_daemon.localservice.response_policy import Answers, PlannedResponse
+from device_daemon.localservice.scripted_replies import Replies
+from device_daemon.localservice.turns import TurnStarted, TurnStopped
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ MAX_CONFIG_ATTEMPTS = 5
 _MAX_TYPED_ITEMS = 100
 
 
-Action = Emit | Close | Answer
+Action = Emit | Close | PlannedResponse
 Handler = Callable[[Mapping[str, Any], float], list[Action]]
 
 
@@ -46,12 +46,12 @@ class Session:
     ) -> None:
         self.id = new_id("sess")
         self.model = model
-        self.conversation = Conversation()
+        self.conversation = ConversationItems()
         self.answers = Answers(self.conversation, model, replies)
         self._greeting = greeting
         self._first_message_rule = first_message_rule
         self._on_audio = on_audio
-        self._hearing = Hearing()
+        self._hearing = SpeechInput()
         greets = {"type": "template", "text": greeting} if greeting else None
         self.configuration = configuration.opened(model, session_id=self.id, expires_at=expires_at, greeting=greets)
         self._configured = False
@@ -101,7 +101,7 @@ class Session:
         reason = f"Session configuration failed after {MAX_CONFIG_ATTEMPTS} attempts."
         return [*actions, *_emit(error("max_config_attempts_exceeded", reason)), Close(1008, reason)]
 
-    def speech_started(self, turn: SpeechStarted, now_s: float) -> list[Action]:
+    def speech_started(self, turn: TurnStarted, now_s: float) -> list[Action]:
         """A person begins to speak: what the service is saying is interrupted, if the session wants that."""
         self._turn_item_id = new_id("item")
         started = event(
@@ -115,7 +115,7 @@ class Session:
             events += self.answers.interrupt("turn_detected", now_s, truncate=truncate, appended=appended)
         return _emit(*events)
 
-    def speech_stopped(self, turn: SpeechStopped, *, answered: bool = True) -> list[Action]:
+    def speech_stopped(self, turn: TurnStopped, *, answered: bool = True) -> list[Action]:
         """A person has finished. A turn that turns out to be no speech is not `answered`: nothing comes of it."""
         stopped = event("input_audio_buffer.speech_stopped", audio_end_ms=turn.audio_end_ms, item_id=self._turn_item_id)
         if not answered:
@@ -175,7 +175,7 @@ class Session:
         )
         actions: list[Action] = []
         for turn in found:
-            if isinstance(turn, SpeechStarted):
+            if isinstance(turn, TurnStarted):
                 actions += self.speech_started(turn, now_s)
             else:
                 actions += self.speech_stopped(turn)
@@ -230,7 +230,7 @@ class Session:
             self.answers.check_free()
             given = wanted.get("pre_generated_assistant_message")
             if given is not None:
-                return [*actions, *self.answers.say(self.configuration, wanted, occasions.given_text(given))]
+                return [*actions, *self.answers.say(self.configuration, wanted, response_context.given_text(given))]
             if wanted.get("commit"):
                 actions += self._commit(message, now_s)
             for part in listed(wanted.get("append_input_items"), "response.append_input_items"):

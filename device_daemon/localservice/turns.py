@@ -45,13 +45,13 @@ class TurnSettings(Struct, frozen=True):
         return -66.0 + 24.0 * self.threshold
 
 
-class SpeechStarted(Struct, frozen=True):
+class TurnStarted(Struct, frozen=True):
     """A turn began: at `audio_start_ms`, the prefix padding included."""
 
     audio_start_ms: int
 
 
-class SpeechStopped(Struct, frozen=True):
+class TurnStopped(Struct, frozen=True):
     """A turn ended: at `audio_end_ms`, the silence that told included. `spoken_ms` is from first to last sound."""
 
     audio_start_ms: int
@@ -87,7 +87,7 @@ class TurnDetector:
 
     def feed(
         self, frames: NDArray[np.int16], *, assistant_speaking: bool = False, mask_dbfs: float = SILENCE_DBFS
-    ) -> list[SpeechStarted | SpeechStopped]:
+    ) -> list[TurnStarted | TurnStopped]:
         """Take mono audio of any length and return the turns that began or ended in it.
 
         `mask_dbfs`: what is no louder than this is the assistant's own echo. `assistant_speaking`: a person has to
@@ -105,18 +105,18 @@ class TurnDetector:
             if assistant_speaking
             else self.settings.speech_duration_ms
         )
-        found: list[SpeechStarted | SpeechStopped] = []
+        found: list[TurnStarted | TurnStopped] = []
         for level_dbfs in levels_dbfs(frames[:end], self._block_frames):
             found += self._step(level_dbfs, mask_dbfs, max(needed_ms, BLOCK_MS))
         return found
 
-    def end_turn(self) -> SpeechStopped | None:
+    def end_turn(self) -> TurnStopped | None:
         """End the turn that is going on, as when the client commits or clears the buffer."""
         stopped = self._stop(self._now_ms) if self._speaking else None
         self._loud_ms = 0
         return stopped
 
-    def _step(self, level_dbfs: float, mask_dbfs: float, needed_ms: int) -> list[SpeechStarted | SpeechStopped]:
+    def _step(self, level_dbfs: float, mask_dbfs: float, needed_ms: int) -> list[TurnStarted | TurnStopped]:
         if self._floor_dbfs is None:
             # Audio begins with the room, as a rule; but somebody may be speaking already.
             self._floor_dbfs = min(level_dbfs, _LOUDEST_FIRST_FLOOR_DBFS)
@@ -140,14 +140,14 @@ class TurnDetector:
             return []
         self._speaking = True
         self._turn_start_ms = max(self._free_from_ms, self._first_loud_ms - self.settings.prefix_padding_ms)
-        return [SpeechStarted(self._turn_start_ms)]
+        return [TurnStarted(self._turn_start_ms)]
 
-    def _stop(self, end_ms: int) -> SpeechStopped:
+    def _stop(self, end_ms: int) -> TurnStopped:
         self._speaking = False
         self._loud_ms = 0
         end_ms = min(end_ms, self._now_ms)
         self._free_from_ms = end_ms
-        return SpeechStopped(self._turn_start_ms, end_ms, self._last_loud_ms - self._first_loud_ms)
+        return TurnStopped(self._turn_start_ms, end_ms, self._last_loud_ms - self._first_loud_ms)
 
 
 def _followed(floor_dbfs: float, level_dbfs: float, *, loud: bool) -> float:

@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Any
 
 from device_daemon.errors import PinUnusable
-from device_daemon.pins import in_use, take
+from device_daemon.system.gpio import in_use, take
 
 
 class Contact:

@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import Final, Protocol
 from zoneinfo import ZoneInfo
 
-from device_daemon import clock
 from device_daemon.config.settings import ScheduleTrigger
+from device_daemon.system import clock_sync
 from device_daemon.triggers.timetable import Timetable
 
 LONGEST_SLEEP_S: Final = 30.0
 """A clock that is put forward or back, a suspended device and another time zone are noticed after so long at most."""
 
 
-class Timer(Protocol):
+class ScheduleTimer(Protocol):
     """What is due at some time."""
 
     def cancel(self) -> None:
@@ -31,7 +31,7 @@ class Loop(Protocol):
     def time(self) -> float:
         """Return seconds on a clock that never goes back."""
 
-    def call_at(self, when: float, callback: Callable[[], None], /) -> Timer:
+    def call_at(self, when: float, callback: Callable[[], None], /) -> ScheduleTimer:
         """Call back when it is `when`."""
 
 
@@ -66,7 +66,7 @@ class Schedule:
         on_due: Callable[[ScheduleTrigger], None],
         wall_clock: Callable[[], float] = time.time,
         zone: Callable[[], tzinfo] = local_zone,
-        clock_is_set: Callable[[], bool] = clock.is_set,
+        clock_is_set: Callable[[], bool] = clock_sync.is_set,
     ) -> None:
         self._loop = loop
         self._on_due = on_due

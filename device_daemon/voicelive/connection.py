@@ -19,10 +19,10 @@ from typing import Any, Final, cast
 import aiohttp
 from azure.ai.voicelive import aio as sdk
 
-from device_daemon import commands as do
-from device_daemon import events as on
+from device_daemon.conversation import commands as do
+from device_daemon.conversation import events as on
 from device_daemon.errors import ConnectionLost
-from device_daemon.spare import give_back
+from device_daemon.system.memory_trim import give_back
 from device_daemon.voicelive import failures, wire
 
 HANDSHAKE_DEADLINE_S = 8.0
@@ -130,7 +130,7 @@ class Connection:
                 return
             try:
                 event = wire.decode(raw, time.time())
-            except wire.Unreadable as error:
+            except wire.UndecodableMessage as error:
                 self.unreadable += 1
                 if self.unreadable == 1:
                     logger.warning("skipped a message that is no event (%s); further ones are only counted", error)

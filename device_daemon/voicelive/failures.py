@@ -8,7 +8,6 @@ import time
 
 import aiohttp
 
-from device_daemon import clock
 from device_daemon.errors import (
     AuthRefused,
     ClockNotSet,
@@ -19,6 +18,7 @@ from device_daemon.errors import (
     SessionRejected,
     SpeakerError,
 )
+from device_daemon.system import clock_sync
 
 _TRANSIENT_CLOSE_CODES = {
     1001: "the service is going away",
@@ -40,7 +40,7 @@ def connect_failure(error: Exception, host: str) -> SpeakerError:
             )
         case aiohttp.ClientConnectorDNSError():
             return ServiceUnreachable(f"cannot look up {host}: check the network, the DNS and service.endpoint.")
-        case aiohttp.ClientConnectorCertificateError() if not clock.is_set():
+        case aiohttp.ClientConnectorCertificateError() if not clock_sync.is_set():
             return ClockNotSet(
                 f"this device's clock says {time.strftime('%-d %B %Y')} and is not set from the network yet, so the"
                 f" certificate of {host} does not look valid; it waits, check the time service (timedatectl)."

@@ -12,8 +12,8 @@ from typing import Any
 
 import msgspec
 
-from device_daemon import commands as do
-from device_daemon import events as on
+from device_daemon.conversation import commands as do
+from device_daemon.conversation import events as on
 from device_daemon.voicelive.session import voice
 
 
@@ -52,7 +52,7 @@ class _Message(msgspec.Struct):
 _decoder = msgspec.json.Decoder(_Message)
 
 
-class Unreadable(ValueError):
+class UndecodableMessage(ValueError):
     """A message that is not an event: no JSON, no object, or fields of the wrong kind."""
 
 
@@ -64,13 +64,13 @@ def decode(raw: bytes, wall_clock_s: float) -> on.ServiceEvent | None:  # noqa: 
     try:
         message = _decoder.decode(raw)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise Unreadable(str(error)) from error
+        raise UndecodableMessage(str(error)) from error
     match message:
         case _Message(type="response.audio.delta", delta=str(delta)):
             try:
                 pcm = binascii.a2b_base64(delta)
             except ValueError as error:  # binascii.Error, or the plain one where it is not even ASCII
-                raise Unreadable(f"audio that is not base64: {error}") from error
+                raise UndecodableMessage(f"audio that is not base64: {error}") from error
             # Half a sample would shift every byte after it into noise.
             pcm = pcm[: len(pcm) & ~1]
             return on.AudioDelta(message.response_id, message.item_id, message.content_index, pcm) if pcm else None

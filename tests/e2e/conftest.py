@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from scripts.rig.card import SimulatedCard
 from tests.e2e.room import Room, service_for_tests
-from tests.rig.card import SimulatedCard
 
 
 @pytest.fixture

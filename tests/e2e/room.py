@@ -19,12 +19,12 @@ import numpy as np
 
 from device_daemon.audio import sounds
 from device_daemon.localservice.record import SessionRecord
-from device_daemon.localservice.replies import Replies, Rule
+from device_daemon.localservice.scripted_replies import Replies, Rule
 from device_daemon.localservice.server import LocalService
 from device_daemon.localservice.voice import Voice
-from tests.rig.card import SimulatedCard
-from tests.rig.device import DEADLINE_S, KEY, Device, config_for, running
-from tests.rig.tracks import Samples
+from scripts.rig.card import SimulatedCard
+from scripts.rig.device import DEADLINE_S, KEY, Device, config_for, running
+from scripts.rig.tracks import Samples
 
 RATE_HZ = 24_000
 WORD_FRAMES = RATE_HZ * 120 // 1000

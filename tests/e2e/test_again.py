@@ -2,8 +2,8 @@
 
 import time
 
+from scripts.rig.device import Device
 from tests.e2e.room import ANSWER, FADE_S, GREETING, Room, voice
-from tests.rig.device import Device
 
 REPLY = voice(ANSWER)
 LISTENS = [{"type": "button", "pin": 17}]

@@ -5,8 +5,8 @@ import time
 import pytest
 
 from device_daemon.localservice.faults import Faults
+from scripts.rig.device import Device
 from tests.e2e.room import ANSWER, FADE_S, PERIOD_MS, SPEECH, Room, voice
-from tests.rig.device import Device
 
 HELLO, REPLY = voice(SPEECH), voice(ANSWER)
 GREETINGS = {"welcome": {"say": SPEECH}}

@@ -9,8 +9,8 @@ import yaml
 
 from device_daemon import __version__
 from device_daemon.triggers.wakeword_engine import INSTALL_COMMAND
+from scripts.rig.device import config_for
 from tests.e2e.room import Room
-from tests.rig.device import config_for
 
 WRONG = """\
 service:

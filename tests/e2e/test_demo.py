@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.rig.demo.steps import StepMissing, step
+from scripts.demonstration.steps import StepMissing, step
 
 REPOSITORY = Path(__file__).parents[2]
 LOUD = 1_000
@@ -37,7 +37,7 @@ FIGURES = (
 
 def demo(folder: Path, path: str | None = None) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "tests.rig.demo", "--folder", str(folder)],
+        [sys.executable, "-m", "scripts.demonstration", "--folder", str(folder)],
         cwd=REPOSITORY,
         env={**os.environ, "PATH": path or os.environ["PATH"]},
         stdin=subprocess.DEVNULL,

@@ -17,8 +17,8 @@ import pytest
 import yaml
 
 from device_daemon.localservice.faults import Faults
+from scripts.rig.device import DEADLINE_S, KEY, config_for
 from tests.e2e.room import Room
-from tests.rig.device import DEADLINE_S, KEY, config_for
 
 ECHO_MS = 40.0
 ECHO_DB = -12.0

@@ -5,8 +5,8 @@ import time
 import pytest
 
 from device_daemon.localservice.faults import Faults, Moment
+from scripts.rig.device import LED_PIN, Device
 from tests.e2e.room import ANSWER, FADE_S, GREETING, PERIOD_MS, Room, voice
-from tests.rig.device import LED_PIN, Device
 
 HELLO = voice(GREETING)
 

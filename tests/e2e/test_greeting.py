@@ -7,8 +7,8 @@ from itertools import pairwise
 from typing import Any
 
 from device_daemon.audio.sounds import earcon
+from scripts.rig.device import Device
 from tests.e2e.room import MADE_UP, Room, voice
-from tests.rig.device import Device
 
 GREETINGS = {
     "welcome": {"say": "Hi {name} it is {weekday} at {hostname}"},

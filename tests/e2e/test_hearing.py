@@ -7,9 +7,9 @@ import pytest
 
 from device_daemon.config.settings import MicrophoneSettings
 from device_daemon.localservice.faults import Faults
+from scripts.rig.device import LED_PIN
+from scripts.rig.tracks import Samples
 from tests.e2e.room import GREETING, RATE_HZ, Room, voice
-from tests.rig.device import LED_PIN
-from tests.rig.tracks import Samples
 
 HELLO = voice(GREETING)
 

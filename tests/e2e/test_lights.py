@@ -6,8 +6,8 @@ from device_daemon.leds.patterns import COLOURS, PATTERNS, TABLE
 from device_daemon.leds.pwm_led import duty_cycle
 from device_daemon.localservice.faults import NONE, Faults
 from device_daemon.state import State
+from scripts.rig.device import LED_PIN, Device
 from tests.e2e.room import SPEECH, Room
-from tests.rig.device import LED_PIN, Device
 
 PWM_PIN = 12
 RGB_PINS = (6, 13, 19)

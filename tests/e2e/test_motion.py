@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from device_daemon.audio.sounds import earcon
+from scripts.rig.device import Device
 from tests.e2e.room import GREETING, SPEECH, Room, voice
-from tests.rig.device import Device
 
 PIN = 4
 SENSOR: Mapping[str, Any] = {"type": "motion", "pin": PIN, "greeting": "cheerful", "cooldown_s": 600}

@@ -1,8 +1,8 @@
 """Mute: the microphone stays closed whoever asks, until a person opens it again; and the light says so."""
 
 from device_daemon.audio.sounds import earcon
+from scripts.rig.device import Device
 from tests.e2e.room import FADE_S, GREETING, Room, voice
-from tests.rig.device import Device
 
 SWITCH_PIN = 5
 QUICK_HOLD = {"type": "button", "pin": 17, "greeting": "welcome", "hold_s": 0.3}

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from scripts.rig.device import KEY, LED_PIN, Device
 from tests.e2e.room import ANSWER, GREETING, Room
-from tests.rig.device import KEY, LED_PIN, Device
 
 
 async def asked(room: Room, device: Device) -> None:

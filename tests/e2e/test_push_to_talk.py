@@ -8,9 +8,9 @@ import numpy as np
 
 from device_daemon.localservice.faults import Faults
 from device_daemon.state import State
+from scripts.rig.device import Device
 from tests.e2e.room import ANSWER, FADE_S, GREETING, PERIOD_MS, RATE_HZ, SPEECH, Room, matches, voice
 from tests.e2e.test_lights import LIGHTS, shows
-from tests.rig.device import Device
 
 PIN = 27
 HELD: Mapping[str, Any] = {"type": "button", "pin": PIN, "mode": "push-to-talk", "greeting": "none"}

@@ -6,8 +6,8 @@ import pytest
 
 from device_daemon.localservice.faults import NONE, Faults
 from device_daemon.localservice.server import LocalService
+from scripts.rig.device import KEY
 from tests.e2e.room import GREETING, Room, voice
-from tests.rig.device import KEY
 
 
 async def test_without_a_key_it_names_the_three_places_until_one_holds_a_key(room: Room) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from scripts.rig.device import Device
 from tests.e2e.room import ANSWER, GREETING, SPEECH, Room, matches, voice
-from tests.rig.device import Device
 
 REMEMBERED: Mapping[str, Any] = {"welcome": {"say": GREETING, "cache": True}}
 LONG: Mapping[str, Any] = {"welcome": {"say": SPEECH, "cache": True}}

@@ -4,10 +4,10 @@ import time
 
 import numpy as np
 
+from scripts.rig.card import SimulatedCard
+from scripts.rig.tracks import Samples
+from scripts.rig.utterance import resample
 from tests.e2e.room import GREETING, RATE_HZ, Room, voice
-from tests.rig.card import SimulatedCard
-from tests.rig.tracks import Samples
-from tests.rig.utterance import resample
 
 HELLO = voice(GREETING)
 CARD = {"device": "simcard", "periods": 16}

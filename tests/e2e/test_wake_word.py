@@ -11,10 +11,10 @@ import numpy as np
 import pymicro_wakeword
 
 from device_daemon.triggers.wakeword_engine import INSTALL_COMMAND
+from scripts.rig import words
+from scripts.rig.device import LED_PIN, Device, PinChange
+from scripts.rig.tracks import Samples
 from tests.e2e.room import GREETING, RATE_HZ, Room, matches, voice
-from tests.rig import words
-from tests.rig.device import LED_PIN, Device, PinChange
-from tests.rig.tracks import Samples
 
 WORD: Mapping[str, Any] = {"type": "wake-word", "word": "okay_nabu", "greeting": "none"}
 BUTTON: Mapping[str, Any] = {"type": "button", "pin": 17, "greeting": "welcome"}

@@ -3,8 +3,8 @@
 import re
 from pathlib import Path
 
-from device_daemon import admission
 from device_daemon.config.reader import read
+from device_daemon.device import request_policy
 from device_daemon.leds import patterns
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
@@ -17,7 +17,7 @@ def test_the_table_of_lights_is_the_table_that_is_shown() -> None:
 
 def test_the_table_of_triggers_is_the_table_that_decides() -> None:
     between = README.split("admission.as_markdown -->")[1].split("<!-- /triggers -->")[0]
-    assert between.strip() == admission.as_markdown().strip()
+    assert between.strip() == request_policy.as_markdown().strip()
 
 
 def test_the_short_config_in_the_readme_is_a_right_one() -> None:
@@ -30,4 +30,4 @@ def test_the_short_config_in_the_readme_is_a_right_one() -> None:
 def test_every_script_the_readme_names_is_there() -> None:
     named = set(re.findall(r"scripts/[\w-]+", README))
     assert named
-    assert all((Path(__file__).parents[2] / name).is_file() for name in named), named
+    assert all((Path(__file__).parents[2] / name).exists() for name in named), named

@@ -6,7 +6,7 @@ import sys
 import wave
 from pathlib import Path
 
-from tests.rig.utterance import VOICE_RATE_HZ, utterance
+from scripts.rig.utterance import VOICE_RATE_HZ, utterance
 
 SENTENCES = {
     "question": "Hello there. What are you, and what can you do for me?",

@@ -9,7 +9,7 @@ from typing import Any, Final
 import alsaaudio
 from msgspec import Struct
 
-from device_daemon.audio.alsa.chatter import quieten
+from device_daemon.audio.alsa.error_handler import quieten
 from device_daemon.audio.alsa.stream import Direction, reason
 
 PCM_TYPES: Final[dict[Direction, int]] = {

@@ -9,8 +9,8 @@ from typing import Any, Final
 import alsaaudio
 from msgspec import Struct
 
-from device_daemon.audio.alsa.chatter import quieten
 from device_daemon.audio.alsa.devices import PCM_TYPES
+from device_daemon.audio.alsa.error_handler import quieten
 from device_daemon.audio.alsa.stream import Direction, Negotiated
 
 logger = logging.getLogger(__name__)

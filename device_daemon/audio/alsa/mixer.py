@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import alsaaudio
 
-from device_daemon.audio.alsa.chatter import quieten
+from device_daemon.audio.alsa.error_handler import quieten
 from device_daemon.audio.alsa.stream import Negotiated
 
 logger = logging.getLogger(__name__)

@@ -9,9 +9,9 @@ from typing import Any, Final
 
 import alsaaudio
 
-from device_daemon.audio.alsa.chatter import quieten
+from device_daemon.audio.alsa.busy_owner import holder_of
 from device_daemon.audio.alsa.devices import PCM_TYPES, device_names
-from device_daemon.audio.alsa.holder import holder_of
+from device_daemon.audio.alsa.error_handler import quieten
 from device_daemon.audio.alsa.stream import ROLES, Direction, Negotiated, Stream, reason
 from device_daemon.audio.pcm import OWN_FORMAT, CardFormat, SampleFormat
 from device_daemon.errors import DeviceBusy, DeviceUnknown

@@ -1,0 +1,95 @@
+"""The microphone between its listeners: a conversation, and, at rest, the wake words.
+
+Nothing that is heard leaves this module but to these two; the wake words keep it on the device.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+
+from device_daemon.audio.microphone import Microphone, Period
+from device_daemon.config.settings import MicrophoneSettings
+from device_daemon.errors import SpeakerError
+
+KEPT_S = 3.0
+"""How much of what was heard at rest is kept, in memory: what follows a wake word in the same breath."""
+DEAF_AFTER_S = 10.0
+
+
+class MicrophoneRouter:
+    """All methods are called from the event loop's thread."""
+
+    def __init__(
+        self,
+        settings: MicrophoneSettings,
+        *,
+        on_failure: Callable[[SpeakerError], None],
+        on_recovery: Callable[[], None],
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self.microphone = Microphone(
+            settings, loop=self._loop, on_periods=self._hear, on_failure=on_failure, on_recovery=on_recovery
+        )
+        self.conversation: Callable[[list[Period]], None] | None = None
+        """Who is in a conversation hears everything."""
+        self.words: Callable[[list[Period]], None] | None = None
+        """The wake words, if there are any."""
+        self.on_gap: Callable[[], None] = _nobody
+        """Called when what is heard next does not follow what was heard last."""
+        self._kept: deque[Period] = deque()
+        self._kept_s = 0.0
+        self._heard_s: float | None = None
+        """When the microphone last gave something; None while it is closed."""
+
+    @property
+    def open(self) -> bool:
+        """The microphone captures, or tries to."""
+        return self._heard_s is not None
+
+    def listen(self) -> None:
+        """Open the microphone; the light says so already. Does nothing if it is open."""
+        if self._heard_s is None:
+            self._heard_s = self._loop.time()
+            self.on_gap()
+            self.microphone.open()
+
+    def close(self) -> Awaitable[None]:
+        """Close the microphone; nothing is heard after the call. Await what it returns: then it is closed."""
+        self._heard_s = None
+        self._kept.clear()
+        self._kept_s = 0.0
+        self.on_gap()  # no word of before is told any more
+        return self.microphone.close()
+
+    def since(self, from_s: float) -> list[Period]:
+        """What was heard at rest from a time on (time.monotonic), as far as it is kept; whole periods, rather one more."""
+        return [period for period in self._kept if period.captured_at_s > from_s]
+
+    def ailing(self) -> str:
+        """What would make this device a deaf one: the microphone should be open, and nothing comes of it."""
+        if self._heard_s is None or (silent_s := self._loop.time() - self._heard_s) < DEAF_AFTER_S:
+            return ""
+        return f"the microphone is open and gave nothing for {silent_s:.0f} s"
+
+    def _hear(self, periods: list[Period]) -> None:
+        self._heard_s = self._loop.time()
+        if self.conversation is not None:
+            self.conversation(periods)
+        elif self.words is not None:
+            self._keep(periods)
+        if self.words is not None:
+            self.words(periods)
+
+    def _keep(self, periods: list[Period]) -> None:
+        for period in periods:
+            self._kept.append(period)
+            self._kept_s += period.captured_at_s - period.begins_at_s
+        while self._kept_s > KEPT_S:
+            oldest = self._kept.popleft()
+            self._kept_s -= oldest.captured_at_s - oldest.begins_at_s
+
+
+def _nobody() -> None:
+    """Nobody wants to know."""

@@ -1,0 +1,1 @@
+"""One conversation: the pure rules (dialogue) and the parts that carry them out."""

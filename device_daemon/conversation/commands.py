@@ -1,0 +1,137 @@
+"""What a conversation wants done: the outputs of `dialogue.Dialogue`.
+
+Frozen values without behaviour; conversation.py carries them out in order.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from device_daemon.conversation.policy import EndReason
+from device_daemon.errors import SpeakerError
+from device_daemon.greetings.opening import Opening
+from device_daemon.state import State
+
+# Messages to the service, in the order in which they must reach it
+
+
+class UpdateSession(Struct, frozen=True):
+    """session.update with everything the config asks for: the first message of a session."""
+
+    push_to_talk: bool = False
+    """Without turn detection: the person says by the button when a turn begins and ends."""
+
+
+class RequestGreeting(Struct, frozen=True):
+    """Ask for the opening by the mechanism that fits its kind; errors about it carry `event_id`."""
+
+    opening: Opening
+    event_id: str
+
+
+class Recall(Struct, frozen=True):
+    """Put what was said before a reconnect into the new session's conversation."""
+
+    role: str
+    text: str
+
+
+class Truncate(Struct, frozen=True):
+    """Tell the model how much of an item was heard."""
+
+    item_id: str
+    content_index: int
+    audio_end_ms: int
+
+
+class CancelResponse(Struct, frozen=True):
+    """Stop a response the service is still making (it stops by itself when it hears speech)."""
+
+    response_id: str
+
+
+class CommitAudio(Struct, frozen=True):
+    """All microphone audio until here is a person's whole turn."""
+
+
+class RequestReply(Struct, frozen=True):
+    """Answer what was handed in; errors about it carry `event_id`."""
+
+    event_id: str
+
+
+class ClearAudio(Struct, frozen=True):
+    """Forget the microphone audio since the last turn."""
+
+
+Message = UpdateSession | RequestGreeting | Recall | Truncate | CancelResponse | CommitAudio | RequestReply | ClearAudio
+
+
+# Commands
+
+
+class Enter(Struct, frozen=True):
+    """The device's state changes, and with it the light."""
+
+    state: State
+
+
+class Connect(Struct, frozen=True):
+    """Open a connection after waiting `delay_s`; the one before, if any, is given up."""
+
+    delay_s: float
+
+
+class Send(Struct, frozen=True):
+    """Hand a message to the connection."""
+
+    message: Message
+
+
+class Play(Struct, frozen=True):
+    """Queue sound of an item behind what is queued already."""
+
+    item_id: str
+    pcm: bytes
+    ticket: int
+
+
+class OpenMicrophone(Struct, frozen=True):
+    """Begin to capture; the light that says so was shown before."""
+
+
+class CloseMicrophone(Struct, frozen=True):
+    """Stop capturing, before the light changes."""
+
+
+class HurryMicrophone(Struct, frozen=True):
+    """Have it hand over at once what it holds back: a turn ends with that."""
+
+
+class DropAudio(Struct, frozen=True):
+    """Forget the microphone audio that waits for the session to be ready."""
+
+
+class Flush(Struct, frozen=True):
+    """Fall silent at once and forget what is queued."""
+
+    ticket: int
+
+
+class Sound(Struct, frozen=True):
+    """A short sound of the device's own."""
+
+    name: str
+    ticket: int
+
+
+class End(Struct, frozen=True):
+    """The conversation is over: close everything it opened."""
+
+    reason: EndReason
+    failure: SpeakerError | None = None
+
+
+Command = (
+    Enter | Connect | Send | Play | Flush | Sound | OpenMicrophone | CloseMicrophone | HurryMicrophone | DropAudio | End
+)

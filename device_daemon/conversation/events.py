@@ -1,0 +1,176 @@
+"""What can happen in a conversation: the inputs of `dialogue.Dialogue.receive`.
+
+Frozen values without behaviour: from the service (translated by voicelive/), from the speaker's thread
+(audio/speaker), and from the person and the device.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from device_daemon.audio.speaker_events import Failed as SpeakerFailed
+from device_daemon.audio.speaker_events import Flushed, Silent, SpeakerEvent, Started
+from device_daemon.audio.speaker_events import Recovered as SpeakerRecovered
+from device_daemon.conversation.policy import EndReason
+from device_daemon.errors import SpeakerError
+
+__all__ = [
+    "Again",
+    "AudioDelta",
+    "Called",
+    "Closed",
+    "Event",
+    "Flushed",
+    "MicrophoneFailed",
+    "Opened",
+    "Pressed",
+    "ResponseCreated",
+    "ResponseDone",
+    "ServiceError",
+    "ServiceEvent",
+    "SessionCreated",
+    "SessionUpdated",
+    "Silent",
+    "SpeakerEvent",
+    "SpeakerFailed",
+    "SpeakerRecovered",
+    "SpeechStarted",
+    "SpeechStopped",
+    "Started",
+    "StopRequested",
+    "TalkBegan",
+    "TalkEnded",
+    "Transcript",
+]
+
+# From the service
+
+
+class Opened(Struct, frozen=True):
+    """The connection stands. The service accepts nothing before our session.update."""
+
+
+class SessionCreated(Struct, frozen=True):
+    """The service's word for the new session; it may name the time it will end by itself."""
+
+    session_id: str
+    expires_in_s: float | None = None
+
+
+class SessionUpdated(Struct, frozen=True):
+    """Our settings are in force. It may come more than once."""
+
+    greets_itself: bool = False
+    """The agent behind the session has a greeting of its own: ours would be a second one."""
+
+
+class SpeechStarted(Struct, frozen=True):
+    """The service hears a person. It interrupts its own response by itself."""
+
+
+class SpeechStopped(Struct, frozen=True):
+    """The person paused long enough for an answer."""
+
+
+class ResponseCreated(Struct, frozen=True):
+    """The service began a response; it is the active one until its ResponseDone."""
+
+    response_id: str
+
+
+class AudioDelta(Struct, frozen=True):
+    """A piece of a response's sound: 24 kHz mono S16LE."""
+
+    response_id: str
+    item_id: str
+    content_index: int
+    pcm: bytes
+
+
+class Transcript(Struct, frozen=True):
+    """The whole text of something that was said by the assistant (with its response) or by the user."""
+
+    role: str
+    text: str
+    response_id: str = ""
+
+
+class ResponseDone(Struct, frozen=True):
+    """The service is through with a response: status completed, cancelled, failed or incomplete."""
+
+    response_id: str
+    status: str
+    detail: str = ""
+
+
+class ServiceError(Struct, frozen=True):
+    """An `error` event. Most leave the session open."""
+
+    code: str
+    message: str
+    about: str = ""
+    """The event_id of the message of ours that it is about."""
+
+
+class Closed(Struct, frozen=True):
+    """The connection ended or could not be made; `failure` says why and whether trying again can help."""
+
+    failure: SpeakerError
+
+
+# From the person and the device
+
+
+class Pressed(Struct, frozen=True):
+    """The button, or what stands for it."""
+
+
+class Called(Struct, frozen=True):
+    """A wake word, heard by the device itself: it interrupts, and never ends a conversation."""
+
+
+class TalkBegan(Struct, frozen=True):
+    """A push-to-talk button went down."""
+
+    at_s: float
+
+
+class TalkEnded(Struct, frozen=True):
+    """It was let go."""
+
+    at_s: float
+
+
+class Again(Struct, frozen=True):
+    """Somebody wants to hear the last answer again; here is its sound."""
+
+    pcm: bytes
+
+
+class StopRequested(Struct, frozen=True):
+    """End the conversation: somebody asked for it, muted the device, or the service is being stopped."""
+
+    reason: EndReason
+
+
+class MicrophoneFailed(Struct, frozen=True):
+    """The card that listens is missing, busy or broken: nobody can be heard."""
+
+    error: SpeakerError
+
+
+ServiceEvent = (
+    Opened
+    | SessionCreated
+    | SessionUpdated
+    | SpeechStarted
+    | SpeechStopped
+    | ResponseCreated
+    | AudioDelta
+    | Transcript
+    | ResponseDone
+    | ServiceError
+    | Closed
+)
+PersonEvent = Pressed | Called | TalkBegan | TalkEnded | Again
+Event = ServiceEvent | SpeakerEvent | PersonEvent | StopRequested | MicrophoneFailed

@@ -1,0 +1,128 @@
+"""What a conversation handed to the speaker, and how much of it was heard.
+
+Pure bookkeeping for `dialogue`: the speaker answers later and from another thread, so every order carries a ticket
+and only the answer to the newest one says that nothing is left to hear.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from msgspec import Struct, field
+
+from device_daemon.audio.pcm import BYTES_PER_MS
+from device_daemon.conversation.commands import Flush, Play, Sound, Truncate
+from device_daemon.conversation.events import Flushed, Silent, Started
+
+MEMORY: Final = "memory"
+"""Stands for the response and the item where the sound is remembered: the service knows of neither."""
+
+
+class Cut(NamedTuple):
+    """What became of an item that a flush took away."""
+
+    truncate: Truncate | None
+    """What to tell the service; None of an item that it does not know."""
+    response_id: str
+    share: float
+    """How much of it was heard, 0..1."""
+
+
+class _Item(Struct):
+    response_id: str
+    content_index: int
+    received_bytes: int = 0
+    started: bool = False
+
+
+class PlaybackLedger(Struct):
+    """Tickets, the items of the response that may be heard, and whether the speaker still sounds."""
+
+    sounding: bool = False
+    reciting: bool = False
+    """What sounds, or is about to, is remembered sound: the service does not know of it."""
+    quiet_since_s: float = 0.0
+    """When the speaker fell silent (time.monotonic); means something only while not `sounding`."""
+    expected_end_s: float = 0.0
+    """When what is queued should have been heard, if the card keeps time."""
+    _ticket: int = 0
+    _items: dict[str, _Item] = field(default_factory=dict)
+    _cut: dict[int, dict[str, _Item]] = field(default_factory=dict)
+    """What each flush that the speaker has not answered yet took away."""
+
+    def play(self, response_id: str, item_id: str, content_index: int, pcm: bytes, now: float) -> Play:
+        """Queue a piece of an item."""
+        item = self._items.setdefault(item_id, _Item(response_id, content_index))
+        item.received_bytes += len(pcm)
+        self._expect(now, len(pcm) / (BYTES_PER_MS * 1000))
+        return Play(item_id, pcm, self._next())
+
+    def recite(self, pcm: bytes, now: float) -> Play:
+        """Queue remembered sound."""
+        self.reciting = True
+        return self.play(MEMORY, MEMORY, 0, pcm, now)
+
+    def sound(self, name: str, now: float) -> Sound:
+        """Queue one of the device's own short sounds."""
+        self._expect(now, 1.0)
+        return Sound(name, self._next())
+
+    def flush(self) -> Flush:
+        """Fall silent. The speaker counts as sounding until it answers."""
+        flush = Flush(self._next())
+        self._cut[flush.ticket], self._items = self._items, {}
+        return flush
+
+    def started(self, event: Started) -> str | None:
+        """The id of the response that became audible, if the source belongs to one."""
+        for items in (self._items, *self._cut.values()):
+            if item := items.get(event.source):
+                item.started = True
+                return item.response_id
+        return None
+
+    def forget_items(self) -> None:
+        """The items belong to a session that is gone: there is nobody to tell how much of them was heard."""
+        for items in (self._items, *self._cut.values()):
+            for item_id in items.keys() - {MEMORY}:
+                del items[item_id]
+
+    def silent(self, event: Silent) -> bool:
+        """True if this answers the newest order: the room is quiet now."""
+        if event.ticket != self._ticket:
+            return False
+        self._quiet(event.at_s)
+        # The newest item may go on after a pause of the network; the speaker then goes on counting what was heard.
+        self._items = dict(list(self._items.items())[-1:])
+        return True
+
+    def flushed(self, event: Flushed) -> list[Cut]:
+        """The items of which something was not heard; remembered sound in any case."""
+        if event.ticket == self._ticket:
+            self._quiet(event.at_s)
+        cuts = []
+        for item_id, item in self._cut.pop(event.ticket, {}).items():
+            received_ms = item.received_bytes // BYTES_PER_MS
+            if item_id == event.source:
+                heard_ms = min(event.heard_ms, received_ms)
+            else:
+                # Items sound one after the other: what began before the audible one was heard to its end.
+                heard_ms = received_ms if item.started else 0
+            if item_id == MEMORY:
+                cuts.append(Cut(None, MEMORY, heard_ms / received_ms))
+            elif heard_ms < received_ms:
+                truncate = Truncate(item_id, item.content_index, heard_ms)
+                cuts.append(Cut(truncate, item.response_id, heard_ms / received_ms))
+        return cuts
+
+    def _quiet(self, at_s: float) -> None:
+        self.sounding = self.reciting = False
+        self.quiet_since_s = at_s
+
+    def _expect(self, now: float, seconds: float) -> None:
+        self.expected_end_s = max(self.expected_end_s, now) + seconds if self.sounding else now + seconds
+        self.sounding = True
+
+    def _next(self) -> int:
+        self._ticket += 1
+        return self._ticket

@@ -1,0 +1,55 @@
+"""A push-to-talk turn: what is captured while the button is held is the person's turn."""
+
+from __future__ import annotations
+
+from math import inf
+
+TAP_S = 0.3
+"""Who lets go sooner did not want to talk: a tap is a press."""
+COMMIT_AFTER_S = 0.06
+"""The microphone hands sound over in steps: what was captured before the release comes a little after it."""
+
+
+class PushToTalkTurn:
+    """The newest time that the button was held; times are time.monotonic."""
+
+    def __init__(self) -> None:
+        self._from_s = inf
+        self._to_s = -inf
+        self.complete_at_s = inf
+        """When all of the turn has been captured; infinity while it goes on, or there is none."""
+        self.complete = False
+        """There is a turn to be handed in."""
+
+    @property
+    def open(self) -> bool:
+        """The microphone is to be open: the button is held, or what was captured is still coming."""
+        return self.held or self.complete_at_s < inf
+
+    @property
+    def held(self) -> bool:
+        """The button is down."""
+        return self._to_s == inf
+
+    def begin(self, at_s: float) -> None:
+        """The button went down."""
+        self._from_s, self._to_s, self.complete_at_s, self.complete = at_s, inf, inf, False
+
+    def end(self, at_s: float) -> bool:
+        """The button was let go; True if that was a tap, which is no turn."""
+        tap = at_s - self._from_s < TAP_S
+        self._to_s = -inf if tap else at_s
+        self.complete_at_s = inf if tap else at_s + COMMIT_AFTER_S
+        return tap
+
+    def finish(self) -> None:
+        """`complete_at_s` has come."""
+        self.complete_at_s, self.complete = inf, True
+
+    def drop(self) -> None:
+        """It is no turn any more: handed in, or given up."""
+        self._to_s, self.complete_at_s, self.complete = -inf, inf, False
+
+    def holds(self, captured_at_s: float) -> bool:
+        """Whether what was captured until then belongs to the turn."""
+        return self._from_s <= captured_at_s <= self._to_s

@@ -1,0 +1,109 @@
+"""What becomes of each wish to talk, by what the device is doing: one table, without I/O, clock or threads.
+
+Everything that opens or changes a conversation passes here: buttons, words, motion, the clock, other programs.
+"""
+
+from __future__ import annotations
+
+from enum import Enum, StrEnum
+from typing import Final
+
+from device_daemon.state import State
+
+AT_ONCE_S: Final = 0.5
+"""Two triggers that fire so close together are one wish: the second must not undo the first."""
+LATE_S: Final = 60.0
+"""How long a schedule waits for the end of a conversation; then its time has passed."""
+
+
+class Kind(StrEnum):
+    """Who wishes."""
+
+    PRESS = "press (button, `press`)"
+    TALK = "push-to-talk button"
+    WORD = "wake word"
+    MOTION = "motion"
+    SCHEDULE = "schedule"
+    GREET = "`greet`, `say --listen`"
+    SAY = "`say`"
+
+
+class Situation(StrEnum):
+    """What the device is doing, as far as it matters here."""
+
+    AT_REST = "idle, wake-word"
+    OUT_OF_ORDER = "offline, no-clock, error"
+    MUTED = "muted"
+    CONNECTING = "connecting"
+    LISTENING = "listening, waiting"
+    SPEAKING = "greeting, thinking, speaking"
+    ANNOUNCING = "announcing"
+
+
+class Outcome(Enum):
+    """What is done about it, in the words of the README."""
+
+    OPEN = "begins"
+    TRY = "tries, and says what is wrong"
+    WAIT = "waits for the end"
+    INTERRUPT = "interrupts"
+    HEAR = "is heard while held"
+    END = "ends it"
+    IGNORE = "nothing"
+    REFUSE = "says that it is muted"
+
+
+def _row(rest: Outcome, broken: Outcome, muted: Outcome, *talking: Outcome) -> dict[Situation, Outcome]:
+    return dict(zip(Situation, (rest, broken, muted, *talking), strict=True))
+
+
+_O = Outcome
+TABLE: Final[dict[Kind, dict[Situation, Outcome]]] = {
+    Kind.PRESS: _row(_O.OPEN, _O.TRY, _O.REFUSE, _O.END, _O.END, _O.INTERRUPT, _O.END),
+    Kind.TALK: _row(_O.OPEN, _O.TRY, _O.REFUSE, _O.HEAR, _O.HEAR, _O.HEAR, _O.END),
+    # Where the light does not say so the microphone is closed: no word can be heard while muted or out of order.
+    Kind.WORD: _row(_O.OPEN, _O.IGNORE, _O.IGNORE, _O.IGNORE, _O.IGNORE, _O.INTERRUPT, _O.END),
+    # Nobody asked for anything: no notice is spoken to a passer-by.
+    Kind.MOTION: _row(_O.OPEN, _O.IGNORE, _O.IGNORE, _O.IGNORE, _O.IGNORE, _O.IGNORE, _O.IGNORE),
+    Kind.SCHEDULE: _row(_O.OPEN, _O.IGNORE, _O.IGNORE, _O.WAIT, _O.WAIT, _O.WAIT, _O.WAIT),
+    Kind.GREET: _row(_O.OPEN, _O.TRY, _O.REFUSE, _O.WAIT, _O.WAIT, _O.WAIT, _O.WAIT),
+    # It needs no microphone.
+    Kind.SAY: _row(_O.OPEN, _O.TRY, _O.OPEN, _O.WAIT, _O.WAIT, _O.WAIT, _O.WAIT),
+}
+
+_ONE_WISH: Final = frozenset({Kind.PRESS, Kind.WORD, Kind.MOTION})
+
+_BY_STATE: Final = {
+    State.STARTING: Situation.AT_REST,
+    State.IDLE: Situation.AT_REST,
+    State.WAKE_WORD: Situation.AT_REST,
+    State.OFFLINE: Situation.OUT_OF_ORDER,
+    State.NO_CLOCK: Situation.OUT_OF_ORDER,
+    State.ERROR: Situation.OUT_OF_ORDER,
+    State.MUTED: Situation.MUTED,
+    State.CONNECTING: Situation.CONNECTING,
+    State.LISTENING: Situation.LISTENING,
+    State.WAITING: Situation.LISTENING,
+    State.GREETING: Situation.SPEAKING,
+    State.THINKING: Situation.SPEAKING,
+    State.SPEAKING: Situation.SPEAKING,
+}
+
+
+def situation(state: State, *, announcing: bool) -> Situation:
+    """What a state means here; `announcing` where a conversation is open that listens to nobody."""
+    return Situation.ANNOUNCING if announcing else _BY_STATE[state]
+
+
+def admit(kind: Kind, now: Situation, *, since_other_s: float | None = None) -> Outcome:
+    """Decide; `since_other_s` is how long ago another trigger opened the conversation there is, None without one."""
+    if kind in _ONE_WISH and since_other_s is not None and since_other_s < AT_ONCE_S:
+        return Outcome.IGNORE
+    return TABLE[kind][now]
+
+
+def as_markdown() -> str:
+    """Return the table as the README has it."""
+    lines = ["| | " + " | ".join(Situation) + " |", "| --- |" + " --- |" * len(Situation)]
+    lines += [f"| {kind} | " + " | ".join(row[now].value for now in Situation) + " |" for kind, row in TABLE.items()]
+    return "\n".join([*lines, ""])

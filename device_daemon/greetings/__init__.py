@@ -1,0 +1,1 @@
+"""What is said first: resolving, expanding and caching greetings."""

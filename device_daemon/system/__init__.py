@@ -1,0 +1,1 @@
+"""Process surroundings: systemd, logs, paths, saved state, GPIO, clock."""

@@ -1,0 +1,60 @@
+"""Where files go: systemd's folders when it started us, else the user's own (XDG)."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from msgspec import Struct
+
+NAME = "voicelive-speaker"
+SOCKET_NAME = "control.sock"
+SYSTEM_RUNTIME = Path("/run", NAME)
+SYSTEM_CONFIG = Path("/etc", NAME, "config.yaml")
+
+
+class Paths(Struct, frozen=True):
+    """The folders of one running daemon."""
+
+    state: Path
+    runtime: Path
+
+    @property
+    def socket(self) -> Path:
+        """The control socket."""
+        return self.runtime / SOCKET_NAME
+
+
+def folders(environment: Mapping[str, str]) -> Paths:
+    """For a daemon with this environment. systemd may name several folders of a kind; the first is ours."""
+    state = environment.get("STATE_DIRECTORY", "").split(":")[0]
+    runtime = environment.get("RUNTIME_DIRECTORY", "").split(":")[0]
+    return Paths(
+        state=Path(state) if state else _user_state(environment),
+        runtime=Path(runtime) if runtime else _user_runtime(environment),
+    )
+
+
+def socket_candidates(environment: Mapping[str, str]) -> list[Path]:
+    """Where a command looks for a running daemon: its own environment's first, then the system's."""
+    own = folders(environment).socket
+    system = SYSTEM_RUNTIME / SOCKET_NAME
+    return [own] if own == system else [own, system]
+
+
+def default_config(environment: Mapping[str, str]) -> Path:
+    """The file that is read where none is named."""
+    own = Path(environment.get("XDG_CONFIG_HOME") or Path.home() / ".config", NAME, "config.yaml")
+    return own if own.exists() else SYSTEM_CONFIG
+
+
+def _user_state(environment: Mapping[str, str]) -> Path:
+    return Path(environment.get("XDG_STATE_HOME") or Path.home() / ".local" / "state", NAME)
+
+
+def _user_runtime(environment: Mapping[str, str]) -> Path:
+    if base := environment.get("XDG_RUNTIME_DIR"):
+        return Path(base, NAME)
+    return Path(tempfile.gettempdir(), f"{NAME}-{os.getuid()}")

@@ -1,0 +1,78 @@
+"""The command line of `scripts/bench`."""
+
+from __future__ import annotations
+
+import importlib
+import signal
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+from scripts.benchmark.command_line import USAGE_EXIT_CODE, CannotMeasure
+
+HELP: Final = """\
+scripts/bench [--rounds N] [--ours-only] [--json] [--network-ms N] [--synthesis-ms N]
+    Latencies and costs of the whole daemon on a simulated card and the local service, side by side with Microsoft's
+    own Python quickstart, in turn; min, median, 95th percentile, ratio, and whether the targets are met. Twice: with
+    no delay at all, and with --network-ms (80, there and back) and --synthesis-ms (300).
+      --rounds N       conversations of each kind (30)
+      --ours-only      without the quickstart: fetches and installs nothing
+      --json           one line of JSON instead of the tables
+
+scripts/bench soak [--conversations N] [--minutes N] [--json]
+    Many short conversations on one daemon (1000), then a long one (60 minutes); 0 leaves either out. Memory,
+    descriptors and threads along the way: flat or not. It can run in the background.
+
+scripts/bench slow-core [--rounds N] [--percent N] [--json]
+    The daemon alone on 15 % of a core, in slices of 10 ms. Wants no xrun and no latency above three times the target.
+    Needs root, for a control group.
+
+scripts/bench picture [--output FILE]
+    Draws one conversation, from the press to the answer, as scripts/benchmark/timeline.svg.
+
+scripts/bench wake-words [OPTIONS]
+    How often wake words are heard, and how often where there are none.
+
+What only the benchmark needs (PyAudio, matplotlib, the quickstart) goes into .venv-bench when it is first wanted.
+"""
+
+COMMANDS: Final = {
+    "soak": "soak",
+    "slow-core": "slow_core",
+    "picture": "picture",
+    "wake-words": "wake_words",
+}
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the command that is named first, or the one without a name; return the exit code."""
+    if set(argv[:1]) & {"-h", "--help"}:
+        print(HELP, end="")
+        return 0
+    named = bool(argv) and not argv[0].startswith("-")
+    if named and argv[0] not in COMMANDS:
+        known = ", ".join(COMMANDS)
+        print(
+            f"bench: unknown command {argv[0]!r}; there are {known}: scripts/bench --help tells more", file=sys.stderr
+        )
+        return USAGE_EXIT_CODE
+    command = COMMANDS[argv[0]] if named else "side_by_side"
+    module = importlib.import_module(f"scripts.benchmark.{command}")
+    try:
+        return int(module.main(list(argv[named:])))
+    except CannotMeasure as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("bench: interrupted", file=sys.stderr)
+        return 130
+
+
+def _interrupt(_number: int, _frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    # Whoever ends it in the background ends the daemon with it.
+    signal.signal(signal.SIGTERM, _interrupt)
+    raise SystemExit(main(sys.argv[1:]))

@@ -1,0 +1,283 @@
+"""Open connections to a service that behaves well, badly, or not at all: a real one, on this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import socket
+import struct
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from device_daemon.conversation import commands as do
+from device_daemon.conversation import events as on
+from device_daemon.errors import ConnectionLost, SessionEnded, SessionRejected, SpeakerError
+from device_daemon.voicelive import connection as connection_module
+from device_daemon.voicelive.client import API_VERSION, Client
+from device_daemon.voicelive.connection import Connection
+from tests.integration.voicelive.unruly_service import (
+    KEY,
+    PATIENCE_S,
+    SPEECH_STARTED,
+    Talk,
+    client_for,
+    no_trace,
+    serving,
+    talking,
+)
+
+__all__ = ["no_trace"]
+
+pytestmark = pytest.mark.usefixtures("no_trace")
+
+
+async def heard_from(talk: Talk) -> tuple[list[on.ServiceEvent], Connection]:
+    """All events of a connection, until its end."""
+    async with asyncio.timeout(PATIENCE_S), serving(talking(talk)) as endpoint:
+        connection = await client_for(endpoint).connect()
+        events = [event async for event in connection.events()]
+        await connection.close()
+    return events, connection
+
+
+async def failure_after(talk: Talk) -> SpeakerError:
+    events, _ = await heard_from(talk)
+    assert isinstance(events[-1], on.Closed)
+    return events[-1].failure
+
+
+async def test_a_connection_asks_for_the_model_and_brings_the_key() -> None:
+    asked: list[web.Request] = []
+
+    async def talk(ws: web.WebSocketResponse, request: web.Request) -> None:
+        asked.append(request)
+        await ws.close()
+
+    await heard_from(talk)
+    assert asked[0].path == "/voice-live/realtime"
+    assert asked[0].query["model"] == "gpt-realtime"
+    assert asked[0].query["api-version"] == API_VERSION
+    assert asked[0].headers["api-key"] == KEY
+
+
+async def test_messages_arrive_in_the_order_in_which_they_were_sent_and_events_come_back() -> None:
+    async def talk(ws: web.WebSocketResponse, _: web.Request) -> None:
+        received = [await ws.receive_json() for _ in range(3)]
+        assert [message["type"] for message in received] == [
+            "session.update",
+            "input_audio_buffer.append",
+            "response.cancel",
+        ]
+        await ws.send_str(SPEECH_STARTED)
+        await ws.close()
+
+    async with serving(talking(talk)) as endpoint:
+        connection = await client_for(endpoint).connect()
+        await connection.send(do.UpdateSession())
+        await connection.send_audio(b"\1\2")
+        await connection.send(do.CancelResponse("r1"))
+        events = [event async for event in connection.events()]
+        await connection.close()
+    assert events[0] == on.SpeechStarted()
+    assert isinstance(events[1], on.Closed)
+
+
+async def test_a_connection_outlives_the_deadline_of_its_handshake(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection_module, "HANDSHAKE_DEADLINE_S", 0.1)
+
+    async def talk(ws: web.WebSocketResponse, _: web.Request) -> None:
+        await asyncio.sleep(0.15)
+        await ws.send_str(SPEECH_STARTED)
+        await ws.close()
+
+    events, _ = await heard_from(talk)
+    assert on.SpeechStarted() in events
+
+
+async def test_a_goodbye_of_the_service_ends_the_session_in_good_order() -> None:
+    async def talk(ws: web.WebSocketResponse, _: web.Request) -> None:
+        await ws.close(code=1000, message=b"bye")
+
+    failure = await failure_after(talk)
+    assert isinstance(failure, SessionEnded)
+    assert "bye" in str(failure)
+
+
+async def test_a_close_tells_its_code_and_its_words() -> None:
+    async def overloaded(ws: web.WebSocketResponse, _: web.Request) -> None:
+        await ws.close(code=1013, message=b"come back later")
+
+    async def refused(ws: web.WebSocketResponse, _: web.Request) -> None:
+        await ws.close(code=1008, message=b"Session configuration failed after 5 attempts.")
+
+    failure = await failure_after(overloaded)
+    assert isinstance(failure, ConnectionLost)
+    assert failure.code == 1013
+    assert "come back later" in str(failure)
+    failure = await failure_after(refused)
+    assert isinstance(failure, SessionRejected)
+    assert "after 5 attempts" in str(failure)
+
+
+@pytest.mark.parametrize("reset", [True, False])
+async def test_a_line_that_breaks_without_a_goodbye_is_a_lost_connection(reset: bool) -> None:
+    async def talk(_: web.WebSocketResponse, request: web.Request) -> None:
+        assert request.transport is not None
+        if reset:
+            line = request.transport.get_extra_info("socket")
+            line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        request.transport.abort()
+        await asyncio.Event().wait()
+
+    failure = await failure_after(talk)
+    assert isinstance(failure, ConnectionLost)
+    assert failure.retry
+
+
+async def test_garbage_is_skipped_and_counted_and_what_follows_is_heard() -> None:
+    async def talk(ws: web.WebSocketResponse, _: web.Request) -> None:
+        for garbage in ("", "not json", "[]", "null", '{"type": 7}'):
+            await ws.send_str(garbage)
+        await ws.send_bytes(b"\xff\x00")
+        await ws.send_str('{"type": "something.new", "with": ["whatever"]}')
+        await ws.send_str(SPEECH_STARTED)
+        await ws.close()
+
+    events, connection = await heard_from(talk)
+    assert events[0] == on.SpeechStarted()
+    assert len(events) == 2
+    assert connection.unreadable == 6
+
+
+async def test_a_message_that_is_too_large_ends_the_connection_and_not_the_memory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(connection_module, "MAX_MESSAGE_BYTES", 1024)
+
+    async def talk(ws: web.WebSocketResponse, _: web.Request) -> None:
+        await ws.send_str("x" * 4096)
+        await ws.receive()
+
+    failure = await failure_after(talk)
+    assert isinstance(failure, ConnectionLost)
+    assert failure.code == 1009
+
+
+async def test_the_garbage_collector_need_not_go_through_the_sdk_in_a_conversation() -> None:
+    await Client.warm_up()
+    assert gc.get_freeze_count() > 10_000
+    frozen = gc.get_freeze_count()
+    await Client.warm_up()
+    assert gc.get_freeze_count() <= frozen, "what a conversation holds when it connects again is not for ever"
+
+
+async def test_sound_that_is_sent_at_once_keeps_its_place_among_the_messages() -> None:
+    received: list[str] = []
+
+    async def talk(ws: web.WebSocketResponse, _: web.Request) -> None:
+        received.extend([str((await ws.receive_json())["type"]) for _ in range(3)])
+        await ws.close()
+
+    async with asyncio.timeout(PATIENCE_S), serving(talking(talk)) as endpoint:
+        connection = await client_for(endpoint).connect()
+        await connection.send(do.UpdateSession())
+        assert connection.send_audio_at_once(b"\1\2")
+        await connection.send(do.CancelResponse("r1"))
+        assert [type(event) async for event in connection.events()] == [on.Closed]
+        assert not connection.send_audio_at_once(b"\1\2"), "send_audio is to tell why"
+        await connection.close()
+    assert received == ["session.update", "input_audio_buffer.append", "response.cancel"]
+
+
+async def test_sending_into_a_broken_line_is_a_lost_connection() -> None:
+    async def talk(ws: web.WebSocketResponse, request: web.Request) -> None:
+        await ws.receive()
+        assert request.transport is not None
+        request.transport.abort()
+
+    async with asyncio.timeout(PATIENCE_S), serving(talking(talk)) as endpoint:
+        connection = await client_for(endpoint).connect()
+        await connection.send_audio(bytes(9_600))
+        assert [type(event) async for event in connection.events()] == [on.Closed]
+        with pytest.raises(ConnectionLost):
+            await connection.send_audio(bytes(9_600))
+        await connection.close()
+
+
+async def test_sending_after_the_service_said_goodbye_is_a_lost_connection_with_its_code() -> None:
+    async def talk(ws: web.WebSocketResponse, _: web.Request) -> None:
+        await ws.close(code=1011)
+
+    async with asyncio.timeout(PATIENCE_S), serving(talking(talk)) as endpoint:
+        connection = await client_for(endpoint).connect()
+        async for _ in connection.events():
+            pass
+        with pytest.raises(ConnectionLost) as caught:
+            await connection.send(do.UpdateSession())
+        assert caught.value.code == 1011
+        await connection.close()
+
+
+async def test_a_service_that_never_answers_the_goodbye_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection_module, "CLOSE_DEADLINE_S", 0.05)
+
+    async def deaf(_ws: web.WebSocketResponse, _request: web.Request) -> None:
+        await asyncio.Event().wait()
+
+    async with asyncio.timeout(PATIENCE_S), serving(talking(deaf)) as endpoint:
+        connection = await client_for(endpoint).connect()
+        await connection.close()
+
+
+async def test_a_reader_that_is_cancelled_leaves_time_for_the_services_goodbye() -> None:
+    async def polite(ws: web.WebSocketResponse, _request: web.Request) -> None:
+        async for _ in ws:
+            pass
+
+    async with asyncio.timeout(PATIENCE_S), serving(talking(polite)) as endpoint:
+        connection = await client_for(endpoint).connect()
+        reading = asyncio.ensure_future(anext(connection.events()))
+        await asyncio.wait({reading}, timeout=0.01)
+        reading.cancel()
+        await asyncio.wait({reading})
+        await connection.close()
+        assert connection._socket.close_code == aiohttp.WSCloseCode.OK
+
+
+async def test_a_goodbye_that_is_cut_short_leaves_nothing_open() -> None:
+    async def deaf(_ws: web.WebSocketResponse, _request: web.Request) -> None:
+        await asyncio.Event().wait()
+
+    async with asyncio.timeout(PATIENCE_S), serving(talking(deaf)) as endpoint:
+        connection = await client_for(endpoint).connect()
+        goodbye = asyncio.ensure_future(connection.close())
+        await asyncio.sleep(0)
+        goodbye.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await goodbye
+
+
+async def test_a_line_that_breaks_while_a_message_waits_to_be_sent_is_a_lost_connection() -> None:
+    waiting = asyncio.Event()
+
+    async def deaf(_: web.WebSocketResponse, request: web.Request) -> None:
+        assert request.transport is not None
+        # Else the kernel takes it all in the end: it lends a deaf reader up to 32 MB.
+        line = request.transport.get_extra_info("socket")
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
+        request.transport.pause_reading()
+        await waiting.wait()
+        request.transport.abort()
+
+    async with asyncio.timeout(PATIENCE_S), serving(talking(deaf)) as endpoint:
+        connection = await client_for(endpoint).connect()
+        sending = asyncio.ensure_future(connection.send_audio(bytes(9_600_000)))
+        await asyncio.wait({sending}, timeout=0.05)
+        assert not sending.done(), "nobody reads it"
+        assert not connection.send_audio_at_once(b"\1\2"), "what was to be sent earlier is not yet sent"
+        waiting.set()
+        with pytest.raises(ConnectionLost):
+            await sending
+        await connection.close()

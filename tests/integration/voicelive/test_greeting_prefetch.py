@@ -1,0 +1,184 @@
+"""Greetings are spoken ahead, while nobody talks: once each, whole, and never in anybody's way."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from device_daemon.conversation import commands as do
+from device_daemon.conversation import events as on
+from device_daemon.errors import ConnectionLost, ServiceUnreachable
+from device_daemon.greetings.cache import GreetingCache, Rendition
+from device_daemon.localservice.faults import Faults
+from device_daemon.localservice.server import LocalService
+from device_daemon.localservice.voice import Voice
+from device_daemon.voicelive.client import Client
+from device_daemon.voicelive.credentials import Key
+from device_daemon.voicelive.greeting_prefetch import GreetingPrefetch
+from tests.unit.conversation.room import FakeClient, FakeConnection, nothing_left, settle, until
+
+__all__ = ["nothing_left"]
+
+pytestmark = pytest.mark.usefixtures("nothing_left")
+
+HELLO = Rendition("Hello!", "en-US-Ava", "here")
+BYE = Rendition("Goodbye!", "en-US-Ava", "here")
+
+
+class Stage:
+    """A rehearsal, and the service that a test plays."""
+
+    def __init__(self, folder: Path, *wanted: Rendition) -> None:
+        self.store = GreetingCache(folder)
+        self.client = FakeClient([])
+        self.wanted = list(wanted)
+        self.rehearsal = GreetingPrefetch(self.client, self.store, lambda: self.wanted)
+
+    @property
+    def connection(self) -> FakeConnection:
+        return self.client.connections[-1]
+
+    async def begin(self) -> None:
+        self.rehearsal.begin()
+        await self.asked(do.UpdateSession())
+
+    async def asked(self, message: do.Message) -> None:
+        """Wait until the newest thing that was sent is this."""
+        await until(lambda: bool(self.client.connections) and self.connection.sent[-1:] == [message])
+
+    async def over(self) -> None:
+        await until(lambda: self.rehearsal._rehearsing.over)
+
+    async def greeting(self) -> do.RequestGreeting:
+        """The next request."""
+        seen = len(self.connection.sent)
+        await until(lambda: len(self.connection.sent) > seen)
+        (request,) = self.connection.messages[seen:]
+        assert isinstance(request, do.RequestGreeting)
+        return request
+
+    def speaks(self, response: str, *pieces: bytes, status: str = "completed") -> None:
+        self.connection.arrive(on.ResponseCreated(response))
+        self.connection.arrive(*(on.AudioDelta(response, "i", 0, pcm) for pcm in pieces))
+        self.connection.arrive(on.ResponseDone(response, status))
+
+
+@pytest.fixture
+async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
+    stage = Stage(tmp_path, HELLO, BYE)
+    yield stage
+    await stage.rehearsal.close()
+
+
+async def test_each_greeting_is_asked_for_as_a_conversation_would_and_kept_when_it_is_whole(stage: Stage) -> None:
+    await stage.begin()
+    stage.connection.arrive(on.SessionCreated("s"), on.SessionUpdated())
+    request = await stage.greeting()
+    assert (request.opening.text, request.opening.voice) == ("Hello!", "en-US-Ava")
+    assert not request.opening.ask_model
+    stage.speaks("r1", b"ab", b"cd")
+    assert (await stage.greeting()).opening.text == "Goodbye!"
+    stage.speaks("r2", b"ef")
+    await stage.over()
+    assert (stage.store.recall(HELLO), stage.store.recall(BYE)) == (b"abcd", b"ef")
+    assert stage.connection.audio == b"", "nothing of the microphone"
+    assert stage.connection.closed == 1
+
+
+async def test_what_is_known_is_not_asked_for_and_where_all_is_known_nobody_is_called(stage: Stage) -> None:
+    stage.store.keep(HELLO, b"ab")
+    await stage.begin()
+    stage.connection.arrive(on.SessionUpdated())
+    assert (await stage.greeting()).opening.text == "Goodbye!"
+    stage.speaks("r1", b"cd")
+    await stage.over()
+    stage.rehearsal.begin()
+    await stage.over()
+    assert len(stage.client.connections) == 1
+
+
+async def test_a_conversation_stops_it_and_what_is_half_spoken_is_not_kept(stage: Stage) -> None:
+    await stage.begin()
+    stage.connection.arrive(on.SessionUpdated())
+    await stage.greeting()
+    stage.connection.arrive(on.ResponseCreated("r1"), on.AudioDelta("r1", "i", 0, b"ab"))
+    await settle()
+    stage.rehearsal.stop()
+    await stage.over()
+    assert stage.store.recall(HELLO) is None
+    assert stage.connection.closed == 1
+    await stage.begin()
+    assert len(stage.client.connections) == 2, "it begins anew"
+
+
+async def test_a_greeting_that_the_service_refuses_is_left_out_and_not_asked_for_again(stage: Stage) -> None:
+    await stage.begin()
+    stage.connection.arrive(on.SessionUpdated())
+    await stage.greeting()
+    stage.connection.arrive(on.ServiceError("invalid_value", "no such voice", "rehearsal-0"))
+    assert (await stage.greeting()).opening.text == "Goodbye!"
+    stage.speaks("r1", b"ab", status="failed")
+    await stage.over()
+    stage.rehearsal.begin()
+    await stage.over()
+    assert len(stage.client.connections) == 1
+
+
+async def test_what_a_stranger_says_is_not_taken_for_the_greeting(stage: Stage) -> None:
+    await stage.begin()
+    stage.connection.arrive(on.SessionUpdated())
+    await stage.greeting()
+    stage.connection.arrive(on.AudioDelta("r0", "i", 0, b"xx"), on.ResponseDone("r0", "completed"))
+    stage.speaks("r1", b"ab")
+    await stage.greeting()
+    assert stage.store.recall(HELLO) == b"ab"
+
+
+async def test_where_the_service_greets_by_itself_all_is_forgotten(stage: Stage) -> None:
+    stage.store.keep(HELLO, b"ab")
+    await stage.begin()
+    stage.connection.arrive(on.SessionUpdated(greets_itself=True))
+    await stage.over()
+    assert stage.store.recall(HELLO) is None
+    stage.rehearsal.begin()
+    await stage.over()
+    assert len(stage.client.connections) == 1
+
+
+async def test_a_service_that_is_not_there_or_goes_away_is_no_trouble(stage: Stage) -> None:
+    stage.client.failures = [ServiceUnreachable("gone")]
+    stage.rehearsal.begin()
+    await stage.over()
+    await stage.begin()
+    stage.connection.arrive(on.Closed(ConnectionLost("lost")))
+    await stage.over()
+    assert stage.connection.closed == 1
+
+
+async def test_the_local_service_speaks_ahead_over_a_real_connection(tmp_path: Path) -> None:
+    async def speak(text: str, *, voice: str = "en", words_per_minute: int = 165) -> bytes:
+        del voice, words_per_minute
+        return text.encode() * 480
+
+    service = LocalService(voice=Voice(speak), faults=Faults(speed=0))
+    await service.start()
+    stage = Stage(tmp_path, HELLO, BYE)
+    from device_daemon.config.settings import Config, Service
+    from device_daemon.voicelive.session import session_for
+
+    config = Config(service=Service(endpoint=service.endpoint))
+    client = Client(config.service, service.endpoint, lambda: Key("k"), session_for(config))
+    rehearsal = GreetingPrefetch(client, stage.store, lambda: stage.wanted)
+    rehearsal.begin()
+    async with asyncio.timeout(10):
+        await until(lambda: rehearsal._rehearsing.over)
+    await rehearsal.close()
+    await client.close()
+    await service.stop()
+    for rendition in (HELLO, BYE):
+        assert (stage.store.recall(rendition) or b"").startswith(rendition.text.encode())
+    (session,) = service.record.sessions
+    assert "input_audio_buffer.append" not in session.types()

@@ -1,0 +1,333 @@
+"""What a conversation does, told as short stories."""
+
+from device_daemon.conversation import commands as do
+from device_daemon.conversation import events as on
+from device_daemon.conversation.dialogue import Dialogue
+from device_daemon.conversation.policy import ConversationPolicy, Deadlines, EndReason, MicrophoneGate
+from device_daemon.errors import AuthRefused, ConnectionLost, DeviceGone, ServiceBusy, SessionEnded, SessionRejected
+from device_daemon.greetings.opening import Opening, Step
+from device_daemon.state import State
+
+HELLO = Opening("welcome", "Hello!")
+SECOND = bytes(48_000)
+
+
+class Story:
+    """Drives a dialogue by what happens; `now` moves only when told."""
+
+    def __init__(self, opening: Opening | None = HELLO, rules: ConversationPolicy | None = None) -> None:
+        self.now = 1000.0
+        self.dialogue = Dialogue(opening, rules or ConversationPolicy())
+        self.commands = self.dialogue.start(self.now)
+
+    def then(self, *events: on.Event) -> list[do.Command]:
+        """The commands that these events bring about."""
+        self.commands = [command for event in events for command in self.dialogue.receive(event, self.now)]
+        return self.commands
+
+    def wait(self, seconds: float) -> list[do.Command]:
+        self.now += seconds
+        self.commands = self.dialogue.tick(self.now)
+        return self.commands
+
+    def sent(self) -> list[do.Message]:
+        return [command.message for command in self.commands if isinstance(command, do.Send)]
+
+    def states(self) -> list[State]:
+        return [command.state for command in self.commands if isinstance(command, do.Enter)]
+
+    def ready(self) -> "Story":
+        self.then(on.Opened(), on.SessionUpdated())
+        return self
+
+    def delta(self, response: str = "r1", pcm: bytes = SECOND) -> on.AudioDelta:
+        return on.AudioDelta(response, f"item-{response}", 0, pcm)
+
+    def ticket(self) -> int:
+        return max(command.ticket for command in self.commands if isinstance(command, do.Play | do.Flush | do.Sound))
+
+    def greeted(self) -> "Story":
+        self.ready()
+        self.then(
+            on.ResponseCreated("r1"), self.delta(), on.Started("item-r1", self.now), on.ResponseDone("r1", "completed")
+        )
+        self.then(on.Silent(1, self.now))
+        return self
+
+    def answering(self) -> "Story":
+        """Greeted, asked something, and half a second into a second of answer."""
+        self.greeted()
+        self.then(on.SpeechStarted(), on.SpeechStopped(), on.ResponseCreated("r2"))
+        self.then(self.delta("r2"), on.Started("item-r2", self.now))
+        return self
+
+
+def test_the_first_message_is_session_update_and_the_greeting_follows_when_the_session_is_ready() -> None:
+    story = Story()
+    assert story.commands == [do.Enter(State.CONNECTING), do.Connect(0.0), do.OpenMicrophone()]
+    story.then(on.Opened())
+    assert story.sent() == [do.UpdateSession()]
+    assert story.then(on.SessionCreated("s")) == []
+    story.then(on.SessionUpdated())
+    assert story.sent() == [do.RequestGreeting(HELLO, "greeting-1")]
+    assert story.states() == [State.GREETING]
+
+
+def test_a_second_session_updated_does_not_greet_again() -> None:
+    story = Story().ready()
+    assert story.then(on.SessionUpdated()) == []
+    story.greeted()
+    assert story.then(on.SessionUpdated()) == []
+
+
+def test_after_the_greeting_was_heard_the_speaker_listens() -> None:
+    story = Story().greeted()
+    assert story.states() == [State.LISTENING]
+    assert story.dialogue.ledger.step is Step.DONE
+
+
+def test_without_a_greeting_a_short_sound_says_that_it_listens() -> None:
+    story = Story(opening=None).ready()
+    assert story.commands[-2:] == [do.Sound("ready", 1), do.Enter(State.LISTENING)]
+
+
+def test_a_session_that_greets_by_itself_is_not_greeted_over() -> None:
+    story = Story()
+    story.then(on.Opened(), on.SessionUpdated(greets_itself=True))
+    assert story.sent() == [do.UpdateSession()]
+    assert story.dialogue.ledger.step is Step.SKIPPED
+    story.then(on.ResponseCreated("r1"), story.delta())
+    assert story.states() == [State.THINKING, State.SPEAKING]
+
+
+def test_nothing_is_heard_by_the_service_before_the_greeting_is_heard_by_the_person() -> None:
+    story = Story()
+    assert story.dialogue.hearing(story.now) is MicrophoneGate.HOLD
+    story.ready()
+    assert story.dialogue.hearing(story.now) is MicrophoneGate.HOLD
+    story.then(on.ResponseCreated("r1"), story.delta())
+    assert story.dialogue.hearing(story.now) is MicrophoneGate.HOLD
+    story.then(on.Started("item-r1", story.now))
+    assert story.dialogue.hearing(story.now) is MicrophoneGate.STREAM
+
+
+def test_a_greeting_that_may_not_be_interrupted_is_not_listened_over() -> None:
+    story = Story(Opening("firm", "Listen.", interruptible=False)).ready()
+    story.then(on.ResponseCreated("r1"), story.delta(), on.Started("item-r1", story.now))
+    assert story.dialogue.hearing(story.now) is MicrophoneGate.DISCARD
+    assert story.then(on.SpeechStarted()) == []
+    story.then(on.ResponseDone("r1", "completed"), on.Silent(1, story.now))
+    assert story.dialogue.hearing(story.now - 0.001) is MicrophoneGate.DISCARD, "captured before, delivered late"
+    assert story.dialogue.hearing(story.now) is MicrophoneGate.STREAM
+
+
+def test_half_duplex_listens_only_when_the_room_is_quiet_again() -> None:
+    story = Story(rules=ConversationPolicy(half_duplex=True)).greeted()
+    assert story.dialogue.hearing(story.now + 0.1) is MicrophoneGate.DISCARD
+    assert story.dialogue.hearing(story.now + 0.3) is MicrophoneGate.STREAM
+
+
+def test_speech_flushes_at_once_truncates_to_what_was_heard_and_ignores_late_deltas() -> None:
+    story = Story().answering()
+    flushed = story.then(on.SpeechStarted())
+    assert isinstance(flushed[0], do.Flush)
+    assert story.states() == [State.LISTENING]
+    assert story.sent() == [], "the service interrupts its own response: no response.cancel"
+    story.then(on.Flushed(flushed[0].ticket, "item-r2", 400, story.now))
+    assert story.sent() == [do.Truncate("item-r2", 0, 400)]
+    assert story.then(story.delta("r2"), on.ResponseDone("r2", "cancelled")) == []
+    assert story.dialogue.stale_deltas == 1
+
+
+def test_what_was_heard_to_its_end_is_not_truncated() -> None:
+    story = Story().answering()
+    story.then(on.SpeechStarted())
+    assert story.then(on.Flushed(story.ticket(), "item-r2", 1000, story.now)) == []
+
+
+def test_an_item_that_was_queued_behind_the_audible_one_counts_as_unheard() -> None:
+    story = Story().answering()
+    story.then(on.AudioDelta("r2", "item-second", 0, SECOND), on.SpeechStarted())
+    story.then(on.Flushed(story.ticket(), "item-r2", 400, story.now))
+    assert story.sent() == [do.Truncate("item-r2", 0, 400), do.Truncate("item-second", 0, 0)]
+
+
+def test_a_late_answer_to_a_flush_does_not_touch_the_next_response() -> None:
+    story = Story().answering()
+    story.then(on.SpeechStarted())
+    flush = story.ticket()
+    story.then(on.SpeechStopped(), on.ResponseCreated("r3"), story.delta("r3"))
+    story.then(on.Flushed(flush, "item-r2", 400, story.now))
+    assert story.sent() == [do.Truncate("item-r2", 0, 400)]
+    assert story.dialogue.state is State.SPEAKING
+
+
+def test_a_press_interrupts_the_answer_and_cancels_it() -> None:
+    story = Story().answering()
+    flushed = story.then(on.Pressed())
+    assert isinstance(flushed[0], do.Flush)
+    assert story.sent() == [do.CancelResponse("r2")]
+    assert story.states() == [State.LISTENING]
+
+
+def test_a_press_interrupts_even_a_greeting_that_people_may_not_talk_over() -> None:
+    story = Story(Opening("firm", "Listen.", interruptible=False)).ready()
+    story.then(on.ResponseCreated("r1"), story.delta(), on.Started("item-r1", story.now), on.Pressed())
+    assert story.states()[-1] is State.LISTENING
+
+
+def test_a_press_while_it_thinks_dismisses_the_answer_that_is_not_begun_yet() -> None:
+    story = Story().greeted()
+    story.then(on.SpeechStarted(), on.SpeechStopped(), on.Pressed())
+    assert story.states()[-1] is State.LISTENING
+    story.then(on.ResponseCreated("r2"))
+    assert story.sent() == [do.CancelResponse("r2")]
+    assert story.then(story.delta("r2")) == []
+
+
+def test_a_press_while_listening_or_connecting_ends_the_conversation() -> None:
+    assert Story().then(on.Pressed()) == [do.End(EndReason.PRESSED)]
+    assert Story().greeted().then(on.Pressed()) == [do.End(EndReason.PRESSED)]
+
+
+def test_the_idle_time_counts_from_when_the_speaker_fell_silent() -> None:
+    story = Story()
+    story.ready()
+    story.then(on.ResponseCreated("r1"), story.delta(pcm=bytes(48_000 * 20)), on.Started("item-r1", story.now))
+    story.then(on.ResponseDone("r1", "completed"))
+    assert story.wait(20.0) == []
+    story.then(on.Silent(1, story.now))
+    assert story.wait(29.9) == []
+    assert story.wait(0.2) == [do.End(EndReason.IDLE)]
+
+
+def test_a_long_conversation_ends_at_its_limit_and_falls_silent() -> None:
+    story = Story(rules=ConversationPolicy(max_duration_s=60)).ready()
+    story.then(on.ResponseCreated("r1"), story.delta(pcm=bytes(48_000 * 100)), on.Started("item-r1", story.now))
+    assert story.wait(60.0) == [do.Flush(2), do.End(EndReason.LIMIT)]
+
+
+def test_a_cough_that_the_service_does_not_answer_leads_back_to_listening() -> None:
+    story = Story().greeted()
+    story.then(on.SpeechStarted(), on.SpeechStopped())
+    assert story.states() == [State.THINKING]
+    story.wait(Deadlines().reply_s)
+    assert story.states() == [State.LISTENING]
+
+
+def test_an_answer_without_sound_is_given_up_with_a_sound_of_our_own() -> None:
+    story = Story().greeted()
+    story.then(on.SpeechStarted(), on.SpeechStopped(), on.ResponseCreated("r2"))
+    story.wait(Deadlines().first_audio_s)
+    assert story.sent() == [do.CancelResponse("r2")]
+    assert do.Sound("error", 2) in story.commands
+    assert story.states() == [State.LISTENING]
+
+
+def test_a_pause_of_the_network_in_an_answer_is_waited_for_but_not_for_ever() -> None:
+    story = Story().answering()
+    assert story.then(on.Silent(2, story.now)) == []
+    story.then(story.delta("r2"))
+    assert story.dialogue.state is State.SPEAKING
+    story.then(on.Silent(3, story.now))
+    story.wait(Deadlines().stall_s)
+    assert story.states() == [State.LISTENING]
+
+
+def test_a_session_update_that_is_never_answered_is_tried_on_a_new_connection_and_then_told() -> None:
+    story = Story()
+    story.then(on.Opened())
+    story.wait(Deadlines().session_s)
+    assert story.commands == [do.Connect(0.25)]
+    story.then(on.Opened())
+    story.wait(Deadlines().session_s + 0.25)
+    assert isinstance(story.commands[-1], do.End)
+    assert story.commands[-1].reason is EndReason.FAILED
+
+
+def test_a_refused_session_ends_with_what_the_service_said() -> None:
+    story = Story()
+    story.then(on.Opened(), on.ServiceError("invalid_voice_type", "No such voice."))
+    assert isinstance(story.commands[-1], do.End)
+    assert isinstance(story.commands[-1].failure, SessionRejected)
+    assert "No such voice (invalid_voice_type)" in str(story.commands[-1].failure)
+
+
+def test_a_request_that_was_lost_before_its_response_began_is_sent_again_on_the_next_connection() -> None:
+    story = Story().ready()
+    story.then(on.Closed(ConnectionLost("lost")))
+    assert story.commands == [do.Enter(State.CONNECTING), do.Connect(0.25)]
+    story.then(on.Opened(), on.SessionUpdated())
+    assert do.RequestGreeting(HELLO, "greeting-1") in story.sent()
+
+
+def test_a_greeting_that_was_heard_is_not_said_again_after_a_reconnect_but_the_model_is_told_of_it() -> None:
+    story = Story().greeted()
+    story.then(on.Transcript("assistant", "Hello!", "r1"), on.Closed(ConnectionLost("lost")))
+    story.then(on.Opened(), on.SessionUpdated())
+    assert story.sent() == [do.UpdateSession(), do.Recall("assistant", "Hello!")]
+    assert story.states() == [State.LISTENING]
+
+
+def test_after_a_reconnect_the_model_is_told_only_what_was_heard() -> None:
+    story = Story().answering()
+    story.then(on.Transcript("assistant", "0123456789", "r2"), on.SpeechStarted())
+    story.then(on.Flushed(story.ticket(), "item-r2", 500, story.now))
+    story.then(on.Closed(ConnectionLost("lost")), on.Opened(), on.SessionUpdated())
+    assert do.Recall("assistant", "01234") in story.sent()
+
+
+def test_a_greeting_refused_because_another_response_is_active_waits_for_its_end() -> None:
+    story = Story().ready()
+    story.then(on.ResponseCreated("odd"))
+    story.then(on.ServiceError("conversation_already_has_active_response", "Wait.", "greeting-1"))
+    assert story.sent() == []
+    story.then(on.ResponseDone("odd", "completed"))
+    assert story.sent() == [do.RequestGreeting(HELLO, "greeting-2")]
+
+
+def test_a_greeting_the_service_fails_to_make_is_asked_for_three_times_and_then_left() -> None:
+    story = Story().ready()
+    for attempt in range(3):
+        story.then(on.ResponseCreated(f"r{attempt}"), on.ResponseDone(f"r{attempt}", "failed"))
+    assert story.sent() == []
+    assert story.states() == [State.LISTENING]
+    assert story.dialogue.ledger.step is Step.SKIPPED
+
+
+def test_a_lost_connection_is_tried_three_times_in_a_row_and_the_count_starts_anew_with_an_answer() -> None:
+    story = Story().greeted()
+    for delay_s in (0.25, 1.0, 3.0):
+        assert do.Connect(delay_s) in story.then(on.Closed(ConnectionLost("lost")))
+        story.then(on.Opened(), on.SessionUpdated())
+    story.then(on.ResponseCreated("r9"), story.delta("r9"))
+    assert do.Connect(0.25) in story.then(on.Closed(ConnectionLost("lost")))
+
+
+def test_failures_that_time_does_not_mend_end_the_conversation_at_once() -> None:
+    refused = AuthRefused("no")
+    assert Story().then(on.Closed(refused)) == [do.End(EndReason.FAILED, refused)]
+    busy = ServiceBusy("full", retry_after_s=30)
+    assert Story().then(on.Closed(busy)) == [do.End(EndReason.FAILED, busy)]
+    gone = DeviceGone("gone", "default")
+    assert Story().greeted().then(on.MicrophoneFailed(gone)) == [do.End(EndReason.FAILED, gone)]
+
+
+def test_the_close_of_the_service_in_good_order_ends_the_conversation() -> None:
+    assert Story().greeted().then(on.Closed(SessionEnded("bye"))) == [do.End(EndReason.CLOSED)]
+
+
+def test_an_announcement_is_said_and_nobody_is_listened_to() -> None:
+    story = Story(Opening("announcement", "Dinner!", interruptible=False, announcement=True)).ready()
+    assert story.dialogue.hearing(story.now) is MicrophoneGate.DISCARD
+    story.then(
+        on.ResponseCreated("r1"), story.delta(), on.Started("item-r1", story.now), on.ResponseDone("r1", "completed")
+    )
+    assert story.then(on.Silent(1, story.now)) == [do.End(EndReason.SAID)]
+
+
+def test_after_the_end_nothing_happens_any_more() -> None:
+    story = Story().greeted()
+    story.then(on.Pressed())
+    assert story.then(on.SpeechStarted(), on.Pressed(), story.delta()) == []
+    assert story.wait(1000) == []

@@ -1,0 +1,377 @@
+"""The promises of a conversation, held through random interleavings of service, speaker, person and time."""
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from device_daemon.conversation import commands as do
+from device_daemon.conversation import events as on
+from device_daemon.conversation.dialogue import Dialogue
+from device_daemon.conversation.floor import ECHO_TAIL_S
+from device_daemon.conversation.playback_ledger import MEMORY
+from device_daemon.conversation.policy import ConversationPolicy, EndReason, MicrophoneGate
+from device_daemon.conversation.push_to_talk import COMMIT_AFTER_S
+from device_daemon.errors import AuthRefused, ConnectionLost, ServiceUnreachable, SessionEnded
+from device_daemon.greetings.opening import Opening
+from device_daemon.state import IN_CONVERSATION, MICROPHONE_OPEN, State, check_transition
+
+FAILURES = (ConnectionLost("lost"), ServiceUnreachable("gone"), SessionEnded("over"), AuthRefused("no"))
+OPENINGS = (
+    None,
+    Opening("welcome", "Hello!"),
+    Opening("firm", "Listen.", interruptible=False),
+    Opening("tailored", "Greet them.", ask_model=True),
+    Opening("remembered", "Hello again!", pcm=bytes(48 * 500)),
+    Opening("remembered and firm", "Listen again.", interruptible=False, pcm=bytes(48 * 500)),
+    Opening("announcement", "The dryer is done.", interruptible=False, announcement=True),
+)
+
+
+class World(RuleBasedStateMachine):
+    """A service, a sound card and a person that do what they like; the dialogue must stay within its promises."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 100.0
+        self.responses = 0
+        self.made: list[str] = []  # every response of the current connection, newest last
+        self.greetings: set[str] = set()
+        self.greeting_asked = False
+        self.greetings_heard = 0
+        self.interrupted: set[str] = set()
+        self.may_play: set[str] = set()
+        self.received_ms: dict[str, int] = {}
+        self.queue: list[do.Play | do.Sound] = []
+        self.started: set[str] = set()
+        self.flushes: list[tuple[do.Flush, list[do.Play | do.Sound]]] = []
+        self.last_ticket = 0
+        self.connected = False
+        self.configured = False
+        self.state = State.IDLE
+        self.microphone_open = False
+        self.recited = 0
+        self.told: list[str] = []
+        self.reciting_until: int | None = None  # the ticket that ends what is recited
+        self.quiet_since_s = 0.0
+        self.held_since_s: float | None = None
+        self.released_s = 0.0
+        self.end: do.End | None = None
+
+    @initialize(
+        opening=st.sampled_from(OPENINGS),
+        interruptible=st.booleans(),
+        half_duplex=st.booleans(),
+        echo_by_service=st.booleans(),
+        push_to_talk=st.booleans(),
+    )
+    def begin(
+        self,
+        opening: Opening | None,
+        interruptible: bool,
+        half_duplex: bool,
+        echo_by_service: bool,
+        push_to_talk: bool,
+    ) -> None:
+        self.opening = opening
+        self.agreed = ConversationPolicy(
+            interruptible=interruptible,
+            half_duplex=half_duplex,
+            echo_by_service=echo_by_service,
+            push_to_talk=push_to_talk and not (opening and opening.announcement),
+        )
+        self.dialogue = Dialogue(opening, self.agreed)
+        self.limit_s = self.now + 900.0
+        self.hurried = False
+        self.obey(self.dialogue.start(self.now))
+        if self.agreed.push_to_talk:
+            self.button_goes_down()
+
+    def obey(self, commands: list[do.Command]) -> None:  # noqa: C901, PLR0912, PLR0915 - one table of commands
+        for command in commands:
+            assert self.end is None, "nothing may follow the end"
+            match command:
+                case do.Connect():
+                    self.connected, self.made, self.greeting_asked = False, [], False
+                    self.configured = False
+                    self.told = []
+                case do.Enter(state):
+                    check_transition(self.state, state)
+                    self.state = state
+                case do.OpenMicrophone():
+                    assert not self.microphone_open
+                    self.microphone_open = True
+                case do.CloseMicrophone():
+                    assert self.microphone_open
+                    self.microphone_open = False
+                case do.Send(do.UpdateSession(push_to_talk)):
+                    assert push_to_talk is self.agreed.push_to_talk
+                case do.Send(do.Recall(_, text)):
+                    assert self.configured
+                    self.told.append(text)
+                case do.HurryMicrophone():
+                    assert self.microphone_open
+                    self.hurried = True
+                case do.Send(do.CommitAudio()):
+                    assert self.configured
+                    assert self.hurried, "its end may still be held back"
+                    self.hurried = False
+                case do.Send(do.RequestReply() | do.ClearAudio()):
+                    assert self.agreed.push_to_talk
+                    assert self.configured
+                case do.Send(do.RequestGreeting(opening)):
+                    assert self.configured
+                    assert opening == self.opening
+                    assert not opening.pcm, "what is remembered is not asked for"
+                    assert self.greetings_heard == 0, "asked for again after it was heard"
+                    assert not self.greeting_asked, "asked for twice at once"
+                    self.greeting_asked = True
+                case do.Send(do.Truncate(item_id, _, audio_end_ms)):
+                    assert 0 <= audio_end_ms < self.received_ms[item_id]
+                case do.Play(do_item, pcm, ticket) if do_item == MEMORY:
+                    self.ordered(ticket)
+                    self.recited += 1
+                    self.received_ms[MEMORY] = self.received_ms.get(MEMORY, 0) + len(pcm) // 48
+                    self.queue.append(command)
+                case do.Play(item_id, pcm, ticket):
+                    response_id = item_id.removeprefix("item-")
+                    assert response_id not in self.interrupted, "stale sound"
+                    self.ordered(ticket)
+                    self.received_ms[item_id] = self.received_ms.get(item_id, 0) + len(pcm) // 48
+                    self.queue.append(command)
+                case do.Sound(_, ticket):
+                    self.ordered(ticket)
+                    self.queue.append(command)
+                case do.Flush(ticket):
+                    self.ordered(ticket)
+                    self.flushes.append((command, self.queue))
+                    self.interrupted |= set(self.made)
+                    self.queue = []
+                case do.End():
+                    self.end = command
+
+    def ordered(self, ticket: int) -> None:
+        assert ticket == self.last_ticket + 1
+        self.last_ticket = ticket
+
+    def feed(self, event: on.Event) -> None:
+        self.obey(self.dialogue.receive(event, self.now))
+
+    # The service
+
+    @precondition(lambda self: self.end is None and not self.connected)
+    @rule()
+    def connection_opens(self) -> None:
+        self.connected = True
+        self.feed(on.Opened())
+        self.feed(on.SessionCreated("sess_1"))
+
+    @precondition(lambda self: self.connected)
+    @rule(greets_itself=st.sampled_from([False, False, False, True]))
+    def session_updated(self, greets_itself: bool) -> None:
+        self.configured = True
+        self.feed(on.SessionUpdated(greets_itself=greets_itself))
+
+    @precondition(lambda self: self.connected)
+    @rule()
+    def response_created(self) -> None:
+        self.responses += 1
+        response_id = f"resp-{self.responses}"
+        if self.greeting_asked:
+            self.greetings.add(response_id)
+            self.greeting_asked = False
+        self.made.append(response_id)
+        self.feed(on.ResponseCreated(response_id))
+
+    @precondition(lambda self: self.connected and self.made)
+    @rule(which=st.integers(0, 2), ms=st.integers(1, 400))
+    def audio_delta(self, which: int, ms: int) -> None:
+        response_id = self.made[-1 - which % len(self.made)]
+        self.feed(on.AudioDelta(response_id, f"item-{response_id}", 0, bytes(48 * ms)))
+
+    @precondition(lambda self: self.connected and self.made)
+    @rule(which=st.integers(0, 2), status=st.sampled_from(["completed", "cancelled", "failed"]))
+    def response_done(self, which: int, status: str) -> None:
+        response_id = self.made[-1 - which % len(self.made)]
+        if status != "completed":
+            self.greeting_asked = False
+        self.feed(on.ResponseDone(response_id, status))
+
+    @precondition(lambda self: self.connected)
+    @rule()
+    def speech_started(self) -> None:
+        self.feed(on.SpeechStarted())
+
+    @precondition(lambda self: self.connected)
+    @rule()
+    def speech_stopped(self) -> None:
+        self.feed(on.SpeechStopped())
+
+    @precondition(lambda self: self.connected)
+    @rule(role=st.sampled_from(["assistant", "user"]))
+    def transcript(self, role: str) -> None:
+        self.feed(on.Transcript(role, "Some words.", self.made[-1] if self.made else ""))
+
+    @precondition(lambda self: self.connected)
+    @rule(code=st.sampled_from(["conversation_already_has_active_response", "odd", "session_expired"]))
+    def error(self, code: str) -> None:
+        about = ""
+        if self.greeting_asked and code != "session_expired":
+            about, self.greeting_asked = "greeting-1", False
+        self.feed(on.ServiceError(code, "message", about))
+
+    @rule(failure=st.sampled_from(FAILURES))
+    def connection_lost(self, failure: ConnectionLost) -> None:
+        self.connected, self.greeting_asked = False, False
+        self.feed(on.Closed(failure))
+
+    # The speaker
+
+    @precondition(lambda self: self.queue)
+    @rule()
+    def sound_starts(self) -> None:
+        self.start_of(self.queue[0])
+
+    def start_of(self, entry: do.Play | do.Sound) -> None:
+        if isinstance(entry, do.Play) and entry.item_id not in self.started:
+            self.started.add(entry.item_id)
+            if entry.item_id.removeprefix("item-") in self.greetings or (entry.item_id == MEMORY and self.greets):
+                self.greetings_heard += 1
+            self.feed(on.Started(entry.item_id, self.now))
+
+    @precondition(lambda self: self.queue)
+    @rule()
+    def all_was_heard(self) -> None:
+        for entry in list(self.queue):
+            self.start_of(entry)
+        self.queue = []
+        self.quiet_since_s = self.now
+        self.feed(on.Silent(self.last_ticket, self.now))
+
+    @precondition(lambda self: self.flushes)
+    @rule(share=st.floats(0, 1))
+    def flush_is_answered(self, share: float) -> None:
+        flush, cut = self.flushes.pop(0)
+        begun = [entry.item_id for entry in cut if isinstance(entry, do.Play) and entry.item_id in self.started]
+        source = begun[-1] if begun else ""
+        heard_ms = int(self.received_ms.get(source, 0) * share)
+        if flush.ticket == self.last_ticket:
+            self.quiet_since_s = self.now
+        self.feed(on.Flushed(flush.ticket, source, heard_ms, self.now))
+
+    @rule()
+    def a_notice_of_before_falls_silent(self) -> None:
+        self.feed(on.Flushed(0, "notice:offline", 100, self.now))
+
+    # The person, and time
+
+    @rule()
+    def press(self) -> None:
+        self.feed(on.Pressed())
+
+    @rule()
+    def wake_word(self) -> None:
+        before = self.end
+        self.feed(on.Called())
+        if before is None and not (self.opening and self.opening.announcement):
+            assert self.end is None, "a word never ends a conversation"
+
+    @rule()
+    def say_that_again(self) -> None:
+        self.feed(on.Again(bytes(48 * 300)))
+
+    @precondition(lambda self: self.held_since_s is None)
+    @rule()
+    def button_goes_down(self) -> None:
+        self.held_since_s = self.now
+        self.feed(on.TalkBegan(self.now))
+
+    @precondition(lambda self: self.held_since_s is not None)
+    @rule()
+    def button_is_let_go(self) -> None:
+        self.held_since_s, self.released_s = None, self.now
+        self.feed(on.TalkEnded(self.now))
+
+    @rule(seconds=st.floats(0.001, 5))
+    def time_passes(self, seconds: float) -> None:
+        target_s = self.now + seconds
+        for _ in range(100):
+            if self.end or self.dialogue.deadline_s > target_s:
+                break
+            self.now = max(self.now, self.dialogue.deadline_s)
+            self.obey(self.dialogue.tick(self.now))
+        else:
+            raise AssertionError("the deadlines do not move on")
+        self.now = max(self.now, target_s)
+
+    # The promises
+
+    @invariant()
+    def greets_once_at_the_most(self) -> None:
+        assert self.greetings_heard <= 1
+
+    @property
+    def greets(self) -> bool:
+        """The remembered sound that is heard first is the greeting, unless the last answer was asked for before."""
+        return bool(self.opening and self.opening.pcm) and self.dialogue.ledger.remembered
+
+    @invariant()
+    def the_microphone_is_open_only_in_states_whose_light_says_so(self) -> None:
+        if self.end is None and self.microphone_open:
+            assert self.state in MICROPHONE_OPEN
+            assert not (self.opening and self.opening.announcement)
+
+    @invariant()
+    def while_a_button_is_to_be_held_the_microphone_is_open_only_while_it_is_held(self) -> None:
+        if self.end is None and hasattr(self, "agreed") and self.agreed.push_to_talk and self.microphone_open:
+            assert self.held_since_s is not None or self.now < self.released_s + COMMIT_AFTER_S
+
+    @invariant()
+    def a_remembered_greeting_is_told_once(self) -> None:
+        if hasattr(self, "opening") and self.opening and self.opening.pcm:
+            assert sum(self.opening.text.startswith(text) for text in self.told) <= 1
+
+    @invariant()
+    def the_service_never_hears_an_echo_that_it_cannot_know(self) -> None:
+        if not hasattr(self, "agreed") or not self.agreed.echo_by_service or self.agreed.push_to_talk:
+            return
+        recital = [entry for entry in self.queue if isinstance(entry, do.Play) and entry.item_id == MEMORY]
+        if self.end is None and recital:
+            assert self.dialogue.hearing(self.now) is MicrophoneGate.DISCARD
+            assert self.dialogue.hearing(self.now - ECHO_TAIL_S) is MicrophoneGate.DISCARD
+
+    @invariant()
+    def no_state_lasts_for_ever(self) -> None:
+        if self.end is None:
+            assert self.dialogue.deadline_s <= self.limit_s
+            assert self.dialogue.state in IN_CONVERSATION
+
+    @invariant()
+    def streams_only_where_the_light_says_so(self) -> None:
+        if self.dialogue.hearing(self.now) is MicrophoneGate.STREAM:
+            assert self.end is None
+            assert self.connected
+            assert self.microphone_open
+            assert self.dialogue.state in MICROPHONE_OPEN - {State.CONNECTING}
+            assert (
+                not self.agreed.push_to_talk or self.held_since_s is not None or self.dialogue.state is State.LISTENING
+            )
+            assert not (self.opening and self.opening.announcement)
+
+    def teardown(self) -> None:
+        """Left alone, every conversation ends by itself, at the latest at its limit."""
+        if not hasattr(self, "dialogue"):
+            return
+        for _ in range(1_000):
+            if self.end:
+                break
+            self.now = max(self.now, self.dialogue.deadline_s)
+            self.obey(self.dialogue.tick(self.now))
+        assert self.end is not None
+        assert self.now <= self.limit_s
+        assert self.end.reason in EndReason
+
+
+World.TestCase.settings = settings(
+    max_examples=300, stateful_step_count=60, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+TestDialogueKeepsItsPromises = World.TestCase

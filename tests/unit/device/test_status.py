@@ -1,0 +1,59 @@
+"""`status` for people."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from device_daemon.conversation.metrics import Metrics
+from device_daemon.device.status import as_text
+
+
+def status(**changes: Any) -> dict[str, Any]:
+    """Of a speaker that was just started."""
+    quiet = {
+        "state": "idle",
+        "failure": None,
+        "muted": False,
+        "volume": 80,
+        "up_s": 1.0,
+        "conversation": None,
+        "last_conversation": None,
+        "microphone": {"periods": 0, "overruns": 0, "negotiated": None},
+        "speaker": {"underruns": 0, "negotiated": None},
+        "measures": Metrics().as_dict(),
+    }
+    return quiet | changes
+
+
+def test_a_speaker_that_did_nothing_yet_has_little_to_tell() -> None:
+    assert as_text(status()) == "idle, volume 80"
+
+
+def test_mute_is_told_in_the_first_line() -> None:
+    assert as_text(status(state="muted", muted=True)).splitlines()[0] == "muted, volume 80, muted"
+
+
+def test_what_happened_is_told_in_short_lines_and_zeros_are_left_out() -> None:
+    measures = Metrics(conversations=2)
+    measures.press_to_greeting.add(0.4123)
+    text = as_text(
+        status(
+            state="speaking",
+            failure="the network was gone.",
+            conversation={"trigger": "button", "greeting": "done", "for_s": 12.5},
+            last_conversation={"trigger": "control socket", "duration_s": 60.1, "ended": "nobody spoke"},
+            microphone={"periods": 100, "overruns": 0, "negotiated": "24000 Hz, mono"},
+            speaker={"underruns": 1, "negotiated": None},
+            measures=measures.as_dict(),
+        )
+    )
+    assert text.splitlines() == [
+        "speaking, volume 80",
+        "last failure: the network was gone.",
+        "conversation: open for 12.5 s, button, greeting done",
+        "last conversation: 60.1 s, control socket, ended because nobody spoke",
+        "conversations: 2",
+        "press to greeting: count 1, median ms 412.3, p95 ms 412.3, max ms 412.3",
+        "microphone: periods 100, negotiated 24000 Hz, mono",
+        "speaker: underruns 1",
+    ]

@@ -1,0 +1,78 @@
+"""What a board tells about itself."""
+
+from pathlib import Path
+
+import pytest
+
+from device_daemon.doctor.board import Board, power, temperature
+from device_daemon.doctor.findings import Finding, Status
+
+
+def board(folder: Path, model: str, throttled: str = "0", temperature_mc: str = "48000") -> Board:
+    """A board of which these files are known."""
+    for name, text in {
+        "proc/device-tree/model": f"{model}\0",
+        "sys/devices/platform/soc/soc:firmware/get_throttled": f"{throttled}\n",
+        "sys/class/thermal/thermal_zone0/temp": f"{temperature_mc}\n",
+        "dev/gpiochip0": "",
+    }.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    return Board(folder)
+
+
+async def findings(board: Board) -> dict[str, Finding]:
+    return {finding.name: finding async for finding in board.look()}
+
+
+async def test_a_pi_tells_its_model_its_power_and_its_temperature(tmp_path: Path) -> None:
+    found = await findings(board(tmp_path, "Raspberry Pi 4 Model B Rev 1.5", throttled="50005"))
+    assert "Raspberry Pi 4 Model B Rev 1.5" in found["board"].what
+    assert found["power"].status is Status.FAILED
+    assert found["power"].measured == {"throttled": 0x50005}
+    assert found["temperature"].what == "48 °C"
+    assert "gpio access" not in found
+
+
+async def test_any_other_machine_is_no_failure(tmp_path: Path) -> None:
+    found = await findings(Board(tmp_path))
+    assert list(found) == ["board"]
+    assert "no Raspberry Pi" in found["board"].what
+
+
+async def test_pins_that_this_user_may_not_use_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.access", lambda *_: False)  # root, as whom tests may run, may use all
+    found = await findings(board(tmp_path, "Raspberry Pi 4 Model B"))
+    assert found["gpio access"].mend.startswith("sudo usermod -aG gpio")
+
+
+def test_only_the_pi_5_needs_lgpio(tmp_path: Path) -> None:
+    assert board(tmp_path, "Raspberry Pi 5 Model B Rev 1.0").needs_lgpio
+    assert not board(tmp_path, "Raspberry Pi 4 Model B Rev 1.5").needs_lgpio
+    assert not Board(tmp_path / "none").needs_lgpio
+
+
+@pytest.mark.parametrize(
+    ("flags", "status", "words"),
+    [
+        (0x0, Status.OK, "enough"),
+        (0x1, Status.FAILED, "voltage, just now"),
+        (0x50005, Status.FAILED, "voltage, just now"),
+        (0x4, Status.FAILED, "too hot"),
+        (0x50000, Status.NOTE, "at some time"),
+        (0x80000, Status.NOTE, "too hot at some time"),
+        (None, Status.SKIPPED, "does not tell"),
+    ],
+)
+def test_the_firmwares_flags_are_put_into_words(flags: int | None, status: Status, words: str) -> None:
+    finding = power(flags)
+    assert finding.status is status
+    assert words in finding.what
+    assert bool(finding.mend) is (status is not Status.OK)
+
+
+def test_heat_is_told_before_it_slows_the_board_down() -> None:
+    assert temperature(60.0).status is Status.OK
+    assert temperature(81.0).status is Status.NOTE
+    assert temperature(None).status is Status.SKIPPED

@@ -1,0 +1,54 @@
+"""How findings are told."""
+
+import json
+
+from device_daemon.doctor.findings import as_json, as_text, exit_code, failed, note, ok, skipped, summary
+
+FINDINGS = [
+    ok("clock", "noon"),
+    failed("speaker", "there is none", "plug one in"),
+    note("watchdog", "off"),
+    skipped("session", "needs a credential"),
+    failed("config", "line 1 is wrong\nline 2 too", "nano a\nnano b", problems=2),
+]
+
+
+def test_a_failure_is_seen_at_once_and_what_to_type_stands_on_lines_of_its_own() -> None:
+    assert as_text(FINDINGS[0]) == "clock               ok       noon"
+    assert as_text(FINDINGS[4]).splitlines() == [
+        "config              FAILED   line 1 is wrong",
+        "                             line 2 too",
+        "                             -> nano a",
+        "                             -> nano b",
+    ]
+
+
+def test_long_sentences_are_wrapped_and_lines_to_type_never_are() -> None:
+    told = as_text(failed("speaker", "word " * 40, "command " * 40)).splitlines()
+    assert max(map(len, told[:-1])) <= 120
+    assert told[-1].count("command") == 40
+
+
+def test_the_summary_counts_what_there_is() -> None:
+    assert summary(FINDINGS) == "2 failures, 1 note, 1 not checked, 1 ok"
+    assert summary(FINDINGS[:2]) == "1 failure, 1 ok"
+    assert summary(FINDINGS[:1]) == "nothing is wrong, 1 ok"
+
+
+def test_machines_get_every_field() -> None:
+    report = json.loads(as_json(FINDINGS))
+    assert report["failures"] == 2
+    assert [finding["status"] for finding in report["findings"]] == ["ok", "failed", "note", "skipped", "failed"]
+    assert report["findings"][4] == {
+        "name": "config",
+        "status": "failed",
+        "what": "line 1 is wrong\nline 2 too",
+        "mend": "nano a\nnano b",
+        "measured": {"problems": 2},
+    }
+
+
+def test_the_exit_code_counts_failures_and_never_means_something_else() -> None:
+    assert exit_code(FINDINGS) == 2
+    assert exit_code(FINDINGS[:1]) == 0
+    assert exit_code(FINDINGS * 100) == 63

@@ -1,0 +1,82 @@
+"""The terminal, and who sits in front of it."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+import tty
+from collections.abc import Iterator
+
+import pytest
+
+from device_daemon.doctor.checklist import person_here
+from device_daemon.doctor.person import Nobody, Terminal
+
+
+@pytest.fixture
+def keyboard(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """The other end of a terminal: what is written there was typed."""
+    ours, theirs = os.openpty()
+    tty.setcbreak(theirs)
+    terminal = os.fdopen(theirs, "r")
+    monkeypatch.setattr(sys, "stdin", terminal)
+    yield ours
+    os.close(ours)
+    terminal.close()
+
+
+class Answering(Terminal):
+    """Types an answer as soon as the question is there."""
+
+    def __init__(self, keyboard: int, answer: bytes) -> None:
+        super().__init__(answer_deadline_s=5.0)
+        self.answer = answer
+        self._keyboard = keyboard
+
+    def _write(self, text: str) -> None:  # type: ignore[override]
+        super()._write(text)
+        if "?" in text:
+            os.write(self._keyboard, self.answer)
+
+
+@pytest.mark.parametrize(
+    ("typed", "answer"), [(b"\n", True), (b"y\n", True), (b"YES\n", True), (b"n\n", False), (b"what\n", False)]
+)
+async def test_enter_is_a_yes_and_what_was_typed_before_the_question_counts_for_nothing(
+    typed: bytes, answer: bool, keyboard: int
+) -> None:
+    os.write(keyboard, b"n\n" if answer else b"y\n")
+    assert await Answering(keyboard, typed).confirms("did you see it?") is answer
+
+
+async def test_a_person_who_left_is_waited_for_no_longer_than_the_deadline(keyboard: int) -> None:
+    assert keyboard
+    assert await Terminal(answer_deadline_s=0.01).confirms("did you see it?") is None
+
+
+@pytest.mark.usefixtures("keyboard")
+def test_the_meter_stays_on_its_line_and_words_come_below_it(capsys: pytest.CaptureFixture[str]) -> None:
+    person = Terminal()
+    person.meter(-96.0)
+    person.meter(-40.0)
+    person.tell("thank you")
+    meters, words = capsys.readouterr().out.split("\n")[:2]
+    assert meters.count("\r") == 2
+    assert meters.endswith(f"[{'#' * 20}{' ' * 20}]  -40 dBFS ")
+    assert words == "   thank you"
+
+
+@pytest.mark.usefixtures("keyboard")
+def test_without_a_terminal_or_for_machines_nobody_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", io.StringIO())
+    assert isinstance(person_here(wanted=True), Nobody)  # standard output is none
+    assert isinstance(person_here(wanted=False), Nobody)
+
+
+async def test_nobody_answers() -> None:
+    nobody = Nobody()
+    nobody.tell("press it")
+    nobody.meter(-3.0)
+    await nobody.confirms("did you?")
+    assert not nobody.present

@@ -1,0 +1,51 @@
+"""What greetings can say, as far as it is known ahead."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from device_daemon.config.settings import Greeting
+from device_daemon.greetings.variants import MOST, Foreseen, foreseen, knowable
+
+NAMES = {"name": "Lisa"}
+
+
+def texts(**greetings: Greeting) -> list[str]:
+    return [known.text for known in foreseen(greetings, NAMES, "kitchen")]
+
+
+def test_a_fixed_text_and_each_of_a_list_are_known() -> None:
+    assert texts(one=Greeting(say="Hello!"), many=Greeting(say_one_of=["Hi!", "Hey."])) == ["Hello!", "Hi!", "Hey."]
+
+
+def test_names_and_the_host_are_filled_in() -> None:
+    assert texts(one=Greeting(say="{name}, this is {hostname} {{here}}.")) == ["Lisa, this is kitchen {here}."]
+
+
+def test_each_part_of_the_day_and_each_weekday_is_a_text_of_its_own() -> None:
+    assert texts(one=Greeting(say="Good {daypart}!")) == ["Good morning!", "Good afternoon!", "Good evening!"]
+    assert len(texts(one=Greeting(say="A {weekday} {daypart}, {weekday}."))) == 21
+
+
+def test_what_the_time_the_date_or_the_model_decides_is_not_known_nor_what_is_not_to_be_kept() -> None:
+    fleeting = [Greeting(say=f"It is {{{name}}}") for name in ("time", "date", "since_last")]
+    others = [Greeting(ask_model="Greet them."), Greeting(say="Hello!", cache=False)]
+    assert texts(**{str(number): greeting for number, greeting in enumerate(fleeting + others)}) == []
+    assert knowable("Good {daypart}, {name}")
+    assert not knowable("It is {time}")
+
+
+def test_the_plainest_come_first_and_there_is_a_bound() -> None:
+    many = Greeting(say_one_of=[f"{{weekday}} {{daypart}} {number}" for number in range(5)])
+    found = texts(many=many, plain=Greeting(say="Hello!"))
+    assert found[0] == "Hello!"
+    assert len(found) == MOST
+
+
+def test_a_greeting_keeps_its_own_voice() -> None:
+    assert foreseen({"g": Greeting(say="Tag!", voice="de")}, {}, "h") == [Foreseen("g", "Tag!", "de")]
+
+
+@given(st.dictionaries(st.text(min_size=1), st.sampled_from(["Hi", "{daypart}", "{weekday}{daypart}", "{time}"])))
+def test_nothing_is_foreseen_twice(says: dict[str, str]) -> None:
+    found = foreseen({name: Greeting(say=say) for name, say in says.items()}, {}, "h")
+    assert len(found) == len(set(found)) <= MOST

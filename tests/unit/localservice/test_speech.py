@@ -1,0 +1,183 @@
+"""Spoken turns of the local service: who is heard, answered, interrupted and cut off."""
+
+from __future__ import annotations
+
+import pytest
+
+from device_daemon.localservice.scripted_replies import Rule
+from tests.integration.localservice.wire import CREATE, Json, append, given, silence, speech
+from tests.unit.localservice.driver import CHAIN_END, configured, turn, types
+
+
+def test_a_spoken_turn_of_a_realtime_model_is_transcribed_during_the_answer() -> None:
+    driver = configured(
+        rules=[Rule(after="speech", say="You spoke for {seconds} seconds.")],
+        input_audio_transcription={"model": "whisper-1"},
+    )
+    heard = driver.send(append(silence(500)), append(speech(1000) + silence(600)))
+    assert types(heard) == [
+        "input_audio_buffer.speech_started",
+        "input_audio_buffer.speech_stopped",
+        "input_audio_buffer.committed",
+        "conversation.item.created",
+        "conversation.item.done",
+        "response.created",
+    ]
+    assert heard[0]["audio_start_ms"] == 200
+    assert heard[1]["audio_end_ms"] == 1700
+    assert heard[3]["item"]["content"] == [{"type": "input_audio", "transcript": None}]
+    ids = {event.get("item_id") or event.get("item", {}).get("id") for event in heard[:5]}
+    assert len(ids) == 1
+    assert driver.answers[-1].reply.say == "You spoke for 1.0 seconds."
+    driver.answer()
+    answer = types(driver.events)
+    first_delta = answer.index("response.audio.delta")
+    assert answer[first_delta + 1 : first_delta + 3] == [
+        "conversation.item.input_audio_transcription.delta",
+        "conversation.item.input_audio_transcription.completed",
+    ]
+    transcript = next(
+        event["transcript"] for event in driver.events if event["type"].endswith("transcription.completed")
+    )
+    assert transcript == "(speech, 1.0 s)"
+
+
+def test_a_spoken_turn_of_a_cascade_is_transcribed_before_the_answer() -> None:
+    driver = configured("gpt-4o")
+    heard = driver.send(append(speech(1000) + silence(600)))
+    assert types(heard) == [
+        "input_audio_buffer.speech_started",
+        "input_audio_buffer.speech_stopped",
+        "input_audio_buffer.committed",
+        "conversation.item.input_audio_transcription.completed",
+        "conversation.item.created",
+        "response.created",
+    ]
+    assert heard[4]["item"]["content"][0]["transcript"] == "(speech, 1.0 s)"
+    driver.begin()
+    added = next(event for event in driver.events if event["type"] == "response.output_item.added")
+    assert added["item"]["status"] == "incomplete"
+
+
+def test_speech_interrupts_the_answer_and_cuts_it_at_what_was_heard() -> None:
+    driver = configured(turn_detection=turn("azure_semantic_vad", auto_truncate=True))
+    driver.send(given("one two three four five six seven eight nine ten"))
+    item_id = driver.begin()
+    driver.now_s += 0.4
+    events = driver.send(append(speech(300)))
+    assert types(events) == ["input_audio_buffer.speech_started", *CHAIN_END, "conversation.item.truncated"]
+    assert events[5]["response"]["status_details"] == {"type": "cancelled", "reason": "turn_detected"}
+    assert (events[6]["item_id"], events[6]["audio_end_ms"]) == (item_id, 400)
+
+
+def test_what_was_interrupted_is_not_cut_again_by_the_next_turn() -> None:
+    driver = configured(turn_detection=turn("azure_semantic_vad", auto_truncate=True, create_response=False))
+    driver.send(given("one two three four five six seven eight nine ten"))
+    driver.answer()
+    driver.now_s += 0.1
+    driver.send(append(speech(300) + silence(600)))
+    driver.now_s += 0.1
+    assert types(driver.send(append(speech(300)))) == ["input_audio_buffer.speech_started"]
+
+
+def test_a_response_ends_once() -> None:
+    driver = configured()
+    driver.send(CREATE)
+    driver.answer()
+    assert driver.answers[-1].response.finish("cancelled") == []
+
+
+def test_speech_over_an_answer_that_was_made_already_cancels_nothing_but_cuts_it() -> None:
+    driver = configured(turn_detection=turn("azure_semantic_vad", auto_truncate=True))
+    driver.send(given("one two three four five six seven eight nine ten"))
+    driver.answer()
+    driver.now_s += 0.5
+    assert types(driver.send(append(speech(300)))) == [
+        "input_audio_buffer.speech_started",
+        "conversation.item.truncated",
+    ]
+
+
+def test_without_auto_truncate_the_client_says_what_was_heard() -> None:
+    driver = configured(turn_detection=turn())
+    driver.send(given("Hello"))
+    driver.answer()
+    assert types(driver.send(append(speech(300)))) == ["input_audio_buffer.speech_started"]
+
+
+def test_an_answer_that_may_not_be_interrupted_goes_on_and_nothing_is_answered_meanwhile() -> None:
+    driver = configured(turn_detection=turn(interrupt_response=False))
+    driver.send(given("Hello"))
+    driver.begin()
+    events = driver.send(append(speech(1000) + silence(600)))
+    assert driver.session.answers.active is not None
+    assert events[-1]["error"]["code"] == "conversation_already_has_active_response"
+
+
+def test_turns_are_not_answered_if_the_session_says_so() -> None:
+    driver = configured(turn_detection=turn(create_response=False))
+    assert "response.created" not in types(driver.send(append(speech(1000) + silence(600))))
+    driver.send(CREATE)
+    assert driver.session.answers.active is not None
+
+
+def test_the_assistants_echo_is_no_turn_where_echo_is_cancelled() -> None:
+    for cancelled, heard in (({"type": "server_echo_cancellation"}, []), (None, ["input_audio_buffer.speech_started"])):
+        driver = configured(input_audio_echo_cancellation=cancelled)
+        driver.send(given("Hello"))
+        driver.answer()
+        driver.now_s += 0.5
+        assert types(driver.send(append(speech(400, level=1_000)))) == heard
+
+
+def test_push_to_talk_hears_nothing_until_it_is_told() -> None:
+    driver = configured(turn_detection=None, rules=[Rule(after="speech", say="{seconds}")])
+    assert driver.send(append(speech(1000) + silence(1000))) == []
+    events = driver.send({"type": "input_audio_buffer.commit"})
+    assert types(events) == ["input_audio_buffer.committed", "conversation.item.created", "conversation.item.done"]
+    driver.send(CREATE)
+    assert driver.answers[-1].reply.say == "2.0"
+
+
+def test_an_empty_buffer_can_not_be_committed() -> None:
+    driver = configured(turn_detection=None)
+    commit = {"type": "input_audio_buffer.commit"}
+    assert driver.error(commit)["code"] == "input_audio_buffer_commit_empty"
+    driver.send(append(silence(99)))
+    assert driver.error(commit)["code"] == "input_audio_buffer_commit_empty"
+    driver.send(append(silence(1)), commit)
+    assert driver.error(commit)["code"] == "input_audio_buffer_commit_empty"
+
+
+def test_clearing_the_buffer_forgets_the_turn_in_it() -> None:
+    driver = configured()
+    driver.send(append(speech(600)))
+    assert types(driver.send({"type": "input_audio_buffer.clear"}, append(silence(800)))) == [
+        "input_audio_buffer.cleared"
+    ]
+
+
+def test_turn_detection_may_change_in_the_middle_of_a_turn() -> None:
+    driver = configured(turn_detection=turn(silence_duration_ms=2000))
+    driver.send(append(speech(600)))
+    driver.send({"type": "session.update", "session": {"turn_detection": turn(silence_duration_ms=300)}})
+    assert "input_audio_buffer.speech_stopped" in types(driver.send(append(silence(400))))
+
+
+def test_a_stereo_client_sends_its_echo_beside_the_microphone() -> None:
+    echo = {"type": "server_echo_cancellation", "reference_source": "client", "channels": 2}
+    driver = configured(input_audio_echo_cancellation=echo)
+
+    def stereo(microphone: bytes, reference: bytes) -> Json:
+        pairs = zip(memoryview(microphone).cast("h"), memoryview(reference).cast("h"), strict=True)
+        return append(b"".join(sample.to_bytes(2, "little", signed=True) for pair in pairs for sample in pair))
+
+    assert driver.send(stereo(speech(400, level=1_000), speech(400))) == []
+    assert types(driver.send(stereo(speech(400), silence(400)))) == ["input_audio_buffer.speech_started"]
+    assert driver.error(append(b"12"))["param"] == "audio"
+
+
+@pytest.mark.parametrize("audio", [None, 7, "not base64!", "AAA="[:3], "AA=="])
+def test_sound_that_is_none_is_refused(audio: object) -> None:
+    error = configured().error({"type": "input_audio_buffer.append", "audio": audio})
+    assert error["param"] == "audio"

@@ -1,0 +1,162 @@
+"""The order of the rooms: imports run downwards, no module is in a circle, and each library stays in its room."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "device_daemon"
+
+ORDER = (
+    "errors",
+    "state",
+    "system",
+    "config",
+    "audio",
+    "leds",
+    "greetings",
+    "conversation",
+    "voicelive",
+    "localservice",
+    "tools",
+    "device",
+    "integrations",
+    "triggers",
+    "wiring",
+    "doctor",
+    "setup",
+    "daemon",
+    "cli",
+    "__main__",
+)
+"""From the ground up: a room may import itself and the rooms before it."""
+
+ROOMS_OF_LIBRARIES: Mapping[str, tuple[str, ...]] = {
+    "alsaaudio": ("audio/alsa",),
+    "azure": ("voicelive",),
+    "gpiozero": ("leds", "triggers", "system/gpio.py"),
+}
+PURE = (
+    "conversation/dialogue.py",
+    "conversation/playback_ledger.py",
+    "conversation/policy.py",
+    "greetings/opening.py",
+    "greetings/ledger.py",
+    "state.py",
+    "errors.py",
+    "leds/patterns.py",
+    "config",
+)
+"""Modules without I/O, clock or thread."""
+IMPURE_LIBRARIES = {"asyncio", "threading", "socket", "alsaaudio", "gpiozero", "azure", "aiohttp"}
+MOST_AT_THE_TOP = 10
+
+Imports = Mapping[str, frozenset[str]]
+
+
+def _name(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {_name(path): path for path in sorted(PACKAGE.rglob("*.py"))}
+
+
+def _imported(tree: ast.AST) -> Iterator[str]:
+    """Every module that is imported anywhere in the tree, inside functions and under TYPE_CHECKING too."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Import(names):
+                yield from (alias.name for alias in names)
+            case ast.ImportFrom(module=str(module), names=names):
+                for alias in names:
+                    name = f"{module}.{alias.name}"
+                    yield name if name in MODULES else module
+
+
+def _imports() -> Imports:
+    return {
+        name: frozenset(_imported(ast.parse(path.read_text(encoding="utf-8")))) - {name}
+        for name, path in MODULES.items()
+    }
+
+
+IMPORTS = _imports()
+
+
+def circle(imports: Imports) -> list[str]:
+    """Return one circle of modules, the first repeated at its end; empty where there is none."""
+    done: set[str] = set()
+
+    def walk(name: str, path: list[str]) -> list[str]:
+        if name in path:
+            return [*path[path.index(name) :], name]
+        if name in done:
+            return []
+        for needed in sorted(imports.get(name, ())):
+            if found := walk(needed, [*path, name]):
+                return found
+        done.add(name)
+        return []
+
+    for name in sorted(imports):
+        if found := walk(name, []):
+            return found
+    return []
+
+
+def room_of(module: str) -> str:
+    """The folder below the package, or the module itself where it stands at the top."""
+    return module.split(".")[1] if "." in module else module
+
+
+def test_the_search_finds_a_circle_where_there_is_one() -> None:
+    assert circle({"a": frozenset({"b"}), "b": frozenset({"c"}), "c": frozenset({"a"})}) == ["a", "b", "c", "a"]
+    assert circle({"a": frozenset({"b", "c"}), "b": frozenset({"c"}), "c": frozenset()}) == []
+
+
+def test_no_module_is_in_a_circle() -> None:
+    assert circle(IMPORTS) == []
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_run_downwards(module: str) -> None:
+    if module == "device_daemon":
+        return
+    rooms = {room_of(needed) for needed in IMPORTS[module] if needed.startswith("device_daemon.")}
+    own = ORDER.index(room_of(module))
+    assert {room for room in rooms if ORDER.index(room) > own} == set()
+
+
+@pytest.mark.parametrize("library", ROOMS_OF_LIBRARIES)
+def test_a_library_stays_in_its_room(library: str) -> None:
+    users = {
+        MODULES[name].relative_to(PACKAGE).as_posix()
+        for name, needed in IMPORTS.items()
+        if any(other == library or other.startswith(f"{library}.") for other in needed)
+    }
+    assert {user for user in users if not user.startswith(ROOMS_OF_LIBRARIES[library])} == set()
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_the_pure_core_does_no_input_or_output(module: str) -> None:
+    if MODULES[module].relative_to(PACKAGE).as_posix().startswith(PURE):
+        assert {needed.split(".")[0] for needed in IMPORTS[module]} & IMPURE_LIBRARIES == set()
+
+
+def test_few_modules_stand_at_the_top() -> None:
+    top = [path.name for path in PACKAGE.glob("*.py") if path.name != "__init__.py"]
+    assert len(top) <= MOST_AT_THE_TOP, top
+
+
+def test_no_two_classes_share_a_name() -> None:
+    owners: dict[str, list[str]] = {}
+    for name, path in MODULES.items():
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef):
+                owners.setdefault(node.name, []).append(name)
+    assert {name: found for name, found in owners.items() if len(found) > 1} == {}
