@@ -14,6 +14,7 @@ PACKAGE = ROOT / "device_daemon"
 ORDER = (
     "errors",
     "state",
+    "health",
     "system",
     "config",
     "audio",
@@ -48,6 +49,7 @@ PURE = (
     "greetings/ledger.py",
     "state.py",
     "errors.py",
+    "health.py",
     "leds/patterns.py",
     "config",
 )
