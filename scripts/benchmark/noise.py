@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from scripts import REPOSITORY
 from scripts.benchmark.figures import summary
 
 _SLEEP_S: Final = 0.001
@@ -73,7 +74,7 @@ async def watched() -> AsyncIterator[Watch]:
         sys.executable,
         "-m",
         __name__,
-        cwd=Path(__file__).parents[2],
+        cwd=REPOSITORY,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
     )

@@ -18,6 +18,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
+from scripts import REPOSITORY
 from scripts.benchmark import workshop
 from scripts.benchmark.command_line import CannotMeasure, progress
 from scripts.benchmark.rounds import DEADLINE_S
@@ -40,7 +41,7 @@ def fetch() -> Path:
     try:
         if not (folder / SAMPLE).exists():
             progress(f"fetching Microsoft's sample, from the source of {_PACKAGE} {release}")
-            workshop.run(str(workshop.ROOT / "scripts" / "apt-install"), "portaudio19-dev", "gcc", "python3-dev")
+            workshop.run(str(REPOSITORY / "scripts" / "apt-install"), "portaudio19-dev", "gcc", "python3-dev")
             workshop.install(f"{_PACKAGE}[aiohttp]", "azure-identity", "pyaudio")
             workshop.run(
                 *(str(workshop.PYTHON), "-m", "pip", "download", "--no-input", "--no-deps"),

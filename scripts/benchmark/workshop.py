@@ -5,13 +5,12 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Final
 
+from scripts import REPOSITORY
 from scripts.benchmark.command_line import CannotMeasure, progress
 
-ROOT: Final = Path(__file__).parents[2]
-_VENV: Final = ROOT / ".venv-bench"
+_VENV: Final = REPOSITORY / ".venv-bench"
 PYTHON: Final = _VENV / "bin" / "python"
 _LOG: Final = _VENV / "setup.log"
 _DEADLINE_S: Final = 900
@@ -27,7 +26,7 @@ def install(*packages: str) -> None:
     progress(f"installing {', '.join(missing)} into {_VENV.name}")
     if not PYTHON.exists():
         run(sys.executable, "-m", "venv", str(_VENV))
-    run(str(PYTHON), "-m", "pip", "install", "--no-input", "-c", str(ROOT / "constraints.txt"), *missing)
+    run(str(PYTHON), "-m", "pip", "install", "--no-input", "-c", str(REPOSITORY / "constraints.txt"), *missing)
     done.write_text("\n".join([*installed, *missing]) + "\n", encoding="utf-8")
 
 

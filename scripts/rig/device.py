@@ -22,6 +22,7 @@ import yaml
 
 from device_daemon.device.control_socket import ask
 from device_daemon.triggers.gesture import DOUBLE_PRESS_S
+from scripts import REPOSITORY
 from scripts.rig.card import SimulatedCard
 from scripts.rig.systemd import Notified, environment_of_unit, notified
 
@@ -262,7 +263,7 @@ async def running(
             str(path),
             *options,
             env=variables,
-            cwd=Path(__file__).parents[2],
+            cwd=REPOSITORY,
             pass_fds=[pins_in],
             stdin=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,

@@ -9,6 +9,8 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
+from scripts import REPOSITORY
+
 _HERE: Final = Path(__file__).parent
 _UNITS: Final = (_HERE / "simcard.c", _HERE / "simctl.c")
 _SOURCES: Final = (*_UNITS, _HERE / "tracks.h")
@@ -37,7 +39,7 @@ def build_plugin() -> Path:
     (`apt install gcc libasound2-dev`); raises `RuntimeError` with the compiler's words.
     """
     cache_home = os.environ.get("XDG_CACHE_HOME")
-    folder = Path(cache_home) / "voicelive-speaker" if cache_home else _HERE.parents[1] / ".cache"
+    folder = Path(cache_home) / "voicelive-speaker" if cache_home else REPOSITORY / ".cache"
     state = hashlib.sha256(" ".join((*_COMPILE, os.uname().machine)).encode())
     for source in _SOURCES:
         state.update(source.read_bytes())

@@ -10,7 +10,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-_UNIT = Path(__file__).parents[2] / "systemd" / "voicelive-speaker.service"
+from scripts import REPOSITORY
+
+_UNIT = REPOSITORY / "systemd" / "voicelive-speaker.service"
 _LONGEST_BYTES = 4096
 
 

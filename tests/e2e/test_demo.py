@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from scripts import REPOSITORY
 from scripts.demonstration.steps import StepMissing, step
 
-REPOSITORY = Path(__file__).parents[2]
 LOUD = 1_000
 IN_ORDER = (
     "pushes the button",

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from device_daemon import __version__
+from scripts import REPOSITORY
 from tests.package.guest import Guest
 
 BASE, NEW, OLD = (Path(os.environ[name]) for name in ("BASE", "NEW", "OLD"))
@@ -73,7 +74,7 @@ def test_a_board_that_came_with_the_package_can_be_included(new: Guest, tmp_path
     guest.write(CONFIG, f"{OWNERS}include: boards/respeaker-2mic.yaml\n")
     assert guest.must(f"voicelive-speaker check-config --config {CONFIG}") == f"{CONFIG}: ok\n"
     boards = guest.must("ls /usr/share/voicelive-speaker/boards").split()
-    assert boards == sorted(board.name for board in (Path(__file__).parents[2] / "config/boards").iterdir())
+    assert boards == sorted(board.name for board in (REPOSITORY / "config/boards").iterdir())
 
 
 def test_all_modules_of_others_come_with_the_package(new: Guest) -> None:

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from device_daemon import __version__
+from scripts import REPOSITORY
 from tests.package.guest import Guest
 
 BASE, WHEELS, NEW, OLD = (Path(os.environ[name]) for name in ("BASE", "WHEELS", "NEW", "OLD"))
-CHECKOUT = Path(__file__).parents[2]
 
 PRELUDE = """
 exec 2>&1
@@ -39,9 +39,9 @@ def checkouts(tmp_path: Path) -> Path:
     folder = tmp_path / "checkouts"
     for name in ("good", "broken", "strange"):
         for part in ("scripts", "device_daemon", "config", "systemd"):
-            shutil.copytree(CHECKOUT / part, folder / name / part, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(REPOSITORY / part, folder / name / part, ignore=shutil.ignore_patterns("__pycache__"))
         for part in ("pyproject.toml", "constraints.txt", "README.md", "LICENSE"):
-            shutil.copy(CHECKOUT / part, folder / name)
+            shutil.copy(REPOSITORY / part, folder / name)
     (folder / "broken/device_daemon/daemon.py").write_text("raise SystemExit('broken on purpose')\n", encoding="utf-8")
     (folder / "strange/device_daemon/config/reader.py").write_text(
         "raise SystemExit('strange on purpose')\n", encoding="utf-8"

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-PACKAGE = ROOT / "device_daemon"
+from scripts import REPOSITORY
+
+PACKAGE = REPOSITORY / "device_daemon"
 
 ORDER = (
     "errors",
@@ -61,7 +62,7 @@ Imports = Mapping[str, frozenset[str]]
 
 
 def _name(path: Path) -> str:
-    parts = path.relative_to(ROOT).with_suffix("").parts
+    parts = path.relative_to(REPOSITORY).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
@@ -162,3 +163,23 @@ def test_no_two_classes_share_a_name() -> None:
             if isinstance(node, ast.ClassDef):
                 owners.setdefault(node.name, []).append(name)
     assert {name: found for name, found in owners.items() if len(found) > 1} == {}
+
+
+def _waits_or_leaves(tree: ast.AST) -> Iterator[str]:
+    """Each call in it that waits for the clock, starts a process, or opens a socket or the simulated card."""
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call):
+            continue
+        match ast.unparse(node.func):
+            case "asyncio.sleep" if ast.unparse(node.args[0]) == "0":
+                pass
+            case "time.sleep" | "asyncio.sleep" | "SimulatedCard" as name:
+                yield name
+            case str(name) if name.startswith(("socket.", "asyncio.open_", "asyncio.create_subprocess")):
+                if name != "socket.gaierror":
+                    yield name
+
+
+@pytest.mark.parametrize("path", sorted((REPOSITORY / "tests" / "unit").rglob("*.py")), ids=lambda path: path.stem)
+def test_a_unit_test_needs_neither_card_nor_clock_nor_network(path: Path) -> None:
+    assert set(_waits_or_leaves(ast.parse(path.read_text(encoding="utf-8")))) == set()

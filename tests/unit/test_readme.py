@@ -1,13 +1,13 @@
 """The README says what the code says."""
 
 import re
-from pathlib import Path
 
 from device_daemon.config.reader import read
 from device_daemon.device import request_policy
 from device_daemon.leds import patterns
+from scripts import REPOSITORY
 
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 
 
 def test_the_table_of_lights_is_the_table_that_is_shown() -> None:
@@ -30,4 +30,4 @@ def test_the_short_config_in_the_readme_is_a_right_one() -> None:
 def test_every_script_the_readme_names_is_there() -> None:
     named = set(re.findall(r"scripts/[\w-]+", README))
     assert named
-    assert all((Path(__file__).parents[2] / name).exists() for name in named), named
+    assert all((REPOSITORY / name).exists() for name in named), named

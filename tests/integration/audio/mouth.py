@@ -12,7 +12,7 @@ import numpy as np
 from device_daemon.audio.speaker import Failed, Flushed, Recovered, Silent, Speaker, SpeakerEvent, Started
 from device_daemon.config.settings import SpeakerSettings
 from scripts.rig.card import SimulatedCard
-from tests.sound import Samples
+from tests.integration.audio.sound import Samples
 
 DEADLINE_S = 8.0
 Event = TypeVar("Event", Started, Silent, Flushed, Failed, Recovered)

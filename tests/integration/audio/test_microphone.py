@@ -19,7 +19,7 @@ from device_daemon.audio.uplink_chunker import DESERTED_MS, DESERTED_PIECE_MS
 from device_daemon.config.settings import MicrophoneSettings
 from device_daemon.errors import DeviceBusy, DeviceGone, DeviceUnknown, SpeakerError
 from scripts.rig.card import SimulatedCard
-from tests.sound import Samples, noise, stall_every_thread, tone
+from tests.integration.audio.sound import Samples, noise, stall_every_thread, tone
 
 DEADLINE_S = 8.0
 

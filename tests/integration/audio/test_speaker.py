@@ -14,7 +14,7 @@ import pytest
 from device_daemon.audio.pcm import SILENCE_DBFS
 from device_daemon.audio.speaker import Flushed, Silent, Started
 from tests.integration.audio.mouth import DEADLINE_S, MakeMouth
-from tests.sound import noise, stall_every_thread, tone
+from tests.integration.audio.sound import noise, stall_every_thread, tone
 
 
 def speaker_thread() -> threading.Thread:

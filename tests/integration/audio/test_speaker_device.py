@@ -11,7 +11,7 @@ import pytest
 from device_daemon.audio.speaker import Failed, Recovered, Silent, Started
 from device_daemon.errors import DeviceBusy, DeviceGone, DeviceUnknown
 from tests.integration.audio.mouth import MakeMouth
-from tests.sound import noise
+from tests.integration.audio.sound import noise
 
 
 async def test_unplugged_while_it_plays_it_goes_on_when_it_is_back_soon(make_mouth: MakeMouth) -> None:

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scripts import REPOSITORY
 from scripts.rig.card import SimulatedCard, utterance
 from scripts.rig.plugin import build_plugin
 from scripts.rig.tracks import Layout, Samples
@@ -213,9 +214,7 @@ def test_the_plugin_is_built_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     build = "from scripts.rig.plugin import build_plugin; print(build_plugin())"
     builders = [
-        subprocess.Popen(
-            [sys.executable, "-c", build], stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[3]
-        )
+        subprocess.Popen([sys.executable, "-c", build], stdout=subprocess.PIPE, text=True, cwd=REPOSITORY)
         for _ in range(2)
     ]
     libraries = {builder.communicate(timeout=30)[0].strip() for builder in builders}

@@ -27,11 +27,11 @@ from device_daemon.triggers.wakeword_engine import (
     cutoff,
     installed_words,
 )
+from scripts import REPOSITORY
 from scripts.rig import words
 from scripts.rig.tracks import Samples
 from scripts.rig.utterance import VOICE_RATE_HZ, resample
 
-ROOT = Path(__file__).parents[3]
 WORDS = ["alexa", "hey_jarvis", "hey_mycroft", "okay_nabu"]
 SENSITIVITY = st.floats(0, 1)
 SOME_VOICINGS = words.VOICINGS[::4]
@@ -202,7 +202,7 @@ def test_an_engine_that_is_there_but_does_not_load_is_told_with_the_command_that
 
 
 def test_what_the_command_installs_is_what_the_package_asks_for() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     (requirement,) = project["optional-dependencies"]["wakeword"]
     assert requirement.startswith(f"{REQUIREMENT};")
 

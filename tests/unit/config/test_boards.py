@@ -8,8 +8,9 @@ import pytest
 
 from device_daemon.config.reader import read
 from device_daemon.config.settings import ButtonTrigger
+from scripts import REPOSITORY
 
-CONFIG = Path(__file__).parents[3] / "config"
+CONFIG = REPOSITORY / "config"
 BOARDS = sorted((CONFIG / "boards").glob("*.yaml"))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,8 +16,9 @@ from device_daemon.config.reader import load, read
 from device_daemon.config.settings import Config
 from device_daemon.errors import ConfigError
 from device_daemon.greetings.opening import fill
+from scripts import REPOSITORY
 
-SHIPPED = Path(__file__).parents[3] / "config" / "config.yaml"
+SHIPPED = REPOSITORY / "config" / "config.yaml"
 GOOD = SHIPPED.read_text(encoding="utf-8")
 LINES = [line for line in GOOD.splitlines() if line.strip() and not line.lstrip().startswith("#")]
 MESSAGE = re.compile(r"f:[1-9][0-9]*:[1-9][0-9]*: \S.*|f: [0-9]+ more problems; mend these first")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,8 +10,9 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from device_daemon.config.schema import PATH, as_text, schema
+from scripts import REPOSITORY
 
-SHIPPED = Path(__file__).parents[3] / "config" / "config.yaml"
+SHIPPED = REPOSITORY / "config" / "config.yaml"
 
 
 def errors(text: str) -> list[str]:

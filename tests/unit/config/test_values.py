@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 from msgspec import convert, to_builtins
@@ -32,8 +31,9 @@ from device_daemon.config.settings import (
 )
 from device_daemon.config.turn_detection import TYPES
 from device_daemon.state import State
+from scripts import REPOSITORY
 
-SHIPPED = Path(__file__).parents[3] / "config" / "config.yaml"
+SHIPPED = REPOSITORY / "config" / "config.yaml"
 
 
 def service(line: str) -> Service:

@@ -1,0 +1,221 @@
+"""The control socket: who may ask, who is turned away, and what becomes of those who do not behave."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import pwd
+import socket
+import stat
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from device_daemon.device import control_socket
+from device_daemon.device.control_socket import LINE_LIMIT_BYTES, ControlSocket, Refused, ask
+from tests.unit.device.recording_speaker import Speaker
+
+PATIENCE_S = 5.0
+
+
+async def serving(path: Path, speaker: Speaker) -> ControlSocket:
+    server = ControlSocket(path)
+    await server.listen()
+    await server.serve(speaker)
+    return server
+
+
+@pytest.fixture
+async def speaker(tmp_path: Path) -> AsyncIterator[Speaker]:
+    """A speaker that listens on `tmp_path/run/control.sock`."""
+    speaker = Speaker()
+    server = await serving(tmp_path / "run" / "control.sock", speaker)
+    yield speaker
+    await server.close()
+    assert not (tmp_path / "run" / "control.sock").exists()
+
+
+async def asked(tmp_path: Path, line: str) -> str:
+    async with asyncio.timeout(PATIENCE_S):
+        return await asyncio.to_thread(ask, tmp_path / "run" / "control.sock", line)
+
+
+async def test_a_request_is_carried_out_and_answered(speaker: Speaker, tmp_path: Path) -> None:
+    assert await asked(tmp_path, "say  Dinner\nis ready.") == "ok: say"
+    assert speaker.done == [("say", "Dinner is ready.")], "a text of several lines is still one request"
+    assert await asked(tmp_path, "status") == "idle, volume 50\nspeaker: underruns 1"
+
+
+async def test_a_refusal_is_an_answer_that_says_why(speaker: Speaker, tmp_path: Path) -> None:
+    assert await asked(tmp_path, "greet nobody") == "error: there is no greeting 'nobody'"
+    assert await asked(tmp_path, " ") == "error: an empty request"
+    assert speaker.done == []
+
+
+async def test_a_bug_behind_a_request_is_an_answer_too_and_the_next_request_is_served(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Broken(Speaker):
+        def status(self) -> dict[str, Any]:
+            return {"state": object()}
+
+    server = await serving(tmp_path / "run" / "control.sock", Broken())
+    assert (await asked(tmp_path, "status --json")).startswith("error: a bug in this program: TypeError(")
+    assert "please report it" in caplog.text
+    assert await asked(tmp_path, "hold") == "ok: hold"
+    await server.close()
+
+
+async def test_only_the_user_and_the_group_may_open_the_socket(speaker: Speaker, tmp_path: Path) -> None:
+    assert stat.S_IMODE((tmp_path / "run" / "control.sock").stat().st_mode) == 0o660
+    assert not speaker.done
+
+
+@pytest.mark.parametrize("line", ["press", "say " + "x" * LINE_LIMIT_BYTES])
+async def test_a_stranger_is_refused_and_hears_which_group_to_ask_for(
+    line: str, speaker: Speaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(control_socket, "_peer", lambda _: 4_242_424)
+    answer = await asked(tmp_path, line)
+    assert answer.startswith("error: you may not control this speaker; ask for membership of group ")
+    assert speaker.done == []
+
+
+async def test_the_kernel_says_who_asks() -> None:
+    one, other = socket.socketpair(socket.AF_UNIX)
+    with one, other:
+        assert control_socket._peer(one) == os.getuid()
+
+
+async def test_a_member_of_the_sockets_group_may_ask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "socket"
+    path.touch()
+    group = path.stat().st_gid
+    monkeypatch.setattr("pwd.getpwuid", lambda uid: pwd.struct_passwd(["joe", "", uid, 9, "", "", ""]))
+    monkeypatch.setattr("os.getgrouplist", lambda _name, gid: [gid, group])
+    assert control_socket._allowed(4_242_424, path)
+    monkeypatch.setattr("os.getgrouplist", lambda _name, gid: [gid, group + 1])
+    assert not control_socket._allowed(4_242_424, path)
+
+
+async def test_a_request_that_is_too_long_is_told_so(speaker: Speaker, tmp_path: Path) -> None:
+    answer = await asked(tmp_path, "say " + "x" * 3 * LINE_LIMIT_BYTES)
+    assert answer == f"error: a request may have {LINE_LIMIT_BYTES} bytes"
+    assert speaker.done == []
+
+
+async def test_whoever_connects_and_says_nothing_is_let_go(
+    speaker: Speaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(control_socket, "REQUEST_DEADLINE_S", 0.05)
+    reader, writer = await asyncio.open_unix_connection(tmp_path / "run" / "control.sock")
+    async with asyncio.timeout(PATIENCE_S):
+        assert await reader.read() == b""
+    writer.close()
+    assert await asked(tmp_path, "hold") == "ok: hold"
+    assert speaker.done == [("hold",)]
+
+
+async def test_too_many_at_once_are_told_to_try_again_and_later_ones_are_served(
+    speaker: Speaker, tmp_path: Path
+) -> None:
+    path = tmp_path / "run" / "control.sock"
+    idlers = [await asyncio.open_unix_connection(path) for _ in range(control_socket.CONNECTIONS_AT_ONCE)]
+    assert await asked(tmp_path, "press") == "error: too many requests at once; try again"
+    for _, writer in idlers:
+        writer.write(b"hold\n")
+    async with asyncio.timeout(PATIENCE_S):
+        assert {await reader.read() for reader, _ in idlers} == {b"ok: hold\n"}
+    for _, writer in idlers:
+        writer.close()
+    assert (await asked(tmp_path, "press")) == "ok: press"
+    assert len(speaker.done) == control_socket.CONNECTIONS_AT_ONCE + 1
+
+
+async def test_whoever_leaves_before_the_answer_harms_nobody(
+    speaker: Speaker, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    for request in (b"", b"press", b"press\n"):
+        with socket.socket(socket.AF_UNIX) as visitor:
+            visitor.connect(str(tmp_path / "run" / "control.sock"))
+            visitor.sendall(request)
+    assert await asked(tmp_path, "hold") == "ok: hold"
+    assert not caplog.records
+    assert speaker.done
+
+
+async def test_a_second_daemon_does_not_take_the_socket_from_the_first(speaker: Speaker, tmp_path: Path) -> None:
+    with pytest.raises(Refused, match="another voicelive-speaker is running"):
+        await ControlSocket(tmp_path / "run" / "control.sock").listen()
+    assert await asked(tmp_path, "hold") == "ok: hold"
+    assert speaker.done == [("hold",)]
+
+
+async def test_what_a_daemon_left_behind_that_was_killed_is_no_hindrance(tmp_path: Path) -> None:
+    path = tmp_path / "run" / "control.sock"
+    path.parent.mkdir()
+    with socket.socket(socket.AF_UNIX) as left_behind:
+        left_behind.bind(str(path))
+    server = await serving(path, Speaker())
+    assert await asked(tmp_path, "hold") == "ok: hold"
+    await server.close()
+    await server.close()
+
+
+@pytest.mark.parametrize("name", ["file/control.sock", "x" * 120])
+async def test_where_it_cannot_listen_the_place_is_named(name: str, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(Refused, match="cannot listen there"):
+        await ControlSocket(tmp_path / name).listen()
+
+
+async def test_whoever_asks_while_the_daemon_still_starts_is_answered_once_it_has(tmp_path: Path) -> None:
+    path = tmp_path / "run" / "control.sock"
+    server = ControlSocket(path)
+    await server.listen()
+    with socket.socket(socket.AF_UNIX) as early:
+        early.connect(str(path))
+        early.sendall(b"press\n")
+        speaker = Speaker()
+        await server.serve(speaker)
+        async with asyncio.timeout(PATIENCE_S):
+            assert await asyncio.to_thread(early.recv, 100) == b"ok: press\n"
+    assert len(speaker.done) == 1
+    await server.close()
+
+
+async def test_a_daemon_that_is_stopped_while_it_starts_leaves_no_socket_behind(tmp_path: Path) -> None:
+    server = ControlSocket(tmp_path / "run" / "control.sock")
+    await server.listen()
+    await server.close()
+    assert not list((tmp_path / "run").iterdir())
+
+
+async def test_closing_lets_go_of_whoever_is_connected(tmp_path: Path) -> None:
+    server = await serving(tmp_path / "run" / "control.sock", Speaker())
+    reader, writer = await asyncio.open_unix_connection(tmp_path / "run" / "control.sock")
+    assert await asked(tmp_path, "hold") == "ok: hold", "whoever came before is connected by now"
+    async with asyncio.timeout(PATIENCE_S):
+        await server.close()
+        assert await reader.read() == b""
+    writer.close()
+
+
+async def test_a_speaker_that_goes_away_without_an_answer_is_an_error_and_not_an_empty_answer(tmp_path: Path) -> None:
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readline()
+        writer.close()
+
+    (tmp_path / "run").mkdir()
+    async with await asyncio.start_unix_server(hang_up, tmp_path / "run" / "control.sock"):
+        with pytest.raises(ConnectionAbortedError, match="without an answer"):
+            await asked(tmp_path, "press")
+
+
+def test_asking_where_nobody_listens_is_an_error_of_the_system(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        ask(tmp_path / "control.sock", "press")

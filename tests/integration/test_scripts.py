@@ -1,0 +1,24 @@
+"""What a person finds in scripts/: each says what it is for before it does anything."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from scripts import REPOSITORY
+
+SCRIPTS = sorted(path for path in (REPOSITORY / "scripts").iterdir() if path.is_file() and os.access(path, os.X_OK))
+BY_ARGPARSE = {"bench", "demo", "faults", "soak"}
+"""Their programs have tests of their own."""
+
+
+@pytest.mark.parametrize("script", [path for path in SCRIPTS if path.name not in BY_ARGPARSE], ids=lambda p: p.name)
+def test_a_script_answers_help_with_how_it_is_called(script: Path, tmp_path: Path) -> None:
+    asked = subprocess.run([script, "--help"], cwd=tmp_path, capture_output=True, text=True, timeout=20, check=False)
+    assert asked.returncode == 0
+    assert "#" not in asked.stdout.splitlines()[0]
+    assert asked.stderr == ""
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,52 @@
+"""A speaker that only notes what it was asked to do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from device_daemon.device.control_socket import Refused
+
+
+class Speaker:
+    """Says what it was asked to do."""
+
+    def __init__(self) -> None:
+        self.volume = 50
+        self.done: list[tuple[Any, ...]] = []
+
+    def _do(self, *what: Any) -> str:
+        self.done.append(what)
+        return f"ok: {what[0]}"
+
+    def press(self, pressed_s: float) -> str:
+        return self._do("press", pressed_s)
+
+    def hold(self) -> str:
+        return self._do("hold")
+
+    def greet(self, name: str) -> str:
+        if name != "welcome":
+            raise Refused(f"there is no greeting {name!r}")
+        return self._do("greet", name)
+
+    def say(self, text: str, *, listen: bool) -> str:
+        return self._do("say", text, *(["and listen"] if listen else []))
+
+    def again(self) -> str:
+        return self._do("again")
+
+    def stop(self) -> str:
+        return self._do("stop")
+
+    def mute(self, *, on: bool) -> str:
+        return self._do("mute", on)
+
+    def set_volume(self, percent: int) -> str:
+        self.volume = percent
+        return self._do("volume", percent)
+
+    def status(self) -> dict[str, Any]:
+        return {"state": "idle", "text": "zwei\nZeilen"}
+
+    def status_text(self) -> str:
+        return "idle, volume 50\nspeaker: underruns 1"
