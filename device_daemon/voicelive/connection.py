@@ -58,24 +58,6 @@ class _Socket(aiohttp.ClientWebSocketResponse):
             self.close_reason = str(message.extra or "")
         return message
 
-    @property
-    def free(self) -> bool:
-        """Whether all that was sent is with the kernel: then the next message has nothing to wait for."""
-        return not self._writer.transport.get_write_buffer_size()
-
-    def send_text_at_once(self, text: bytes) -> None:
-        """Send a message while the line is `free`; what there may be to wait for behind it is not waited for.
-
-        A coroutine with nothing to wait for needs no task: that would cost as much as the message does.
-        """
-        sending = self.send_frame(text, aiohttp.WSMsgType.TEXT)
-        try:
-            sending.send(None)
-        except StopIteration:
-            pass
-        finally:
-            sending.close()
-
 
 class Connection:
     """An open session's two directions. One reader, one writer."""
@@ -105,16 +87,6 @@ class Connection:
             await self._socket.send_frame(wire.append(pcm), aiohttp.WSMsgType.TEXT)
         except (aiohttp.ClientError, RuntimeError, OSError) as error:
             raise self._broken(error) from error
-
-    def send_audio_at_once(self, pcm: bytes) -> bool:
-        """Append microphone audio without waiting; return False, with nothing sent, where `send_audio` has to do it."""
-        try:
-            if not self._socket.free:
-                return False
-            self._socket.send_text_at_once(wire.append(pcm))
-        except (aiohttp.ClientError, RuntimeError, OSError):
-            return False
-        return True
 
     def _broken(self, error: Exception) -> ConnectionLost:
         return ConnectionLost(f"the connection broke while sending: {error}", self._socket.close_code)
