@@ -1,0 +1,61 @@
+"""Exponential backoff with jitter, and the rule about which failure is retried. Pure.
+
+Used by everything that connects to the service: the reachability check, the warm session, the greeting prefetch and,
+with its own delays, a conversation.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from device_daemon.errors import ServiceBusy, SpeakerError
+
+INITIAL_S: Final = 2.0
+FACTOR: Final = 2.0
+MOST_S: Final = 60.0
+JITTER: Final = 0.2
+"""Share by which a delay may be shorter or longer: a hundred speakers behind one router must not come back together."""
+
+
+def backoff(
+    initial_s: float = INITIAL_S,
+    factor: float = FACTOR,
+    most_s: float = MOST_S,
+    jitter: float = JITTER,
+    uniform: Callable[[float, float], float] = random.uniform,
+) -> Iterator[float]:
+    """Yield the delays between tries in seconds, without end; begin a new generator after a success.
+
+    Args:
+        initial_s: The first delay.
+        factor: What each delay is multiplied with for the next.
+        most_s: The longest delay, before jitter.
+        jitter: See `JITTER`.
+        uniform: random.uniform, or a test's own.
+    """
+    delay_s = initial_s
+    while True:
+        yield delay_s * uniform(1 - jitter, 1 + jitter)
+        delay_s = min(delay_s * factor, most_s)
+
+
+def retry_delay_s(failure: SpeakerError, delay_s: float) -> float | None:
+    """Say which failure is retried, and after how many seconds; None where trying again cannot help.
+
+    Retried (their class says `retry`), after `delay_s`, or as long as the service asked for (Retry-After) if longer:
+
+    - no network, no name, no route, refused, reset, TLS, a handshake or an answer that does not come in time;
+    - HTTP 408, 429 and 5xx; our own limit of connections a minute (ServiceBusy);
+    - a clock that is not set yet (ClockNotSet);
+    - a session that the service closed, whatever the code, but 1008; one that expired; a dead line (ConnectionLost);
+    - `error` events that are the service's own fault (conversation/service_errors.py has the table).
+
+    Not retried, since somebody has to change a setting first: no key (KeyMissing); 401 and 403 (AuthRefused); 400, 404
+    and other 4xx, redirects, close 1008, and `error` events about the owner's settings (SessionRejected).
+    """
+    if not failure.retry:
+        return None
+    asked_s = failure.retry_after_s if isinstance(failure, ServiceBusy) else None
+    return max(delay_s, asked_s or 0.0)

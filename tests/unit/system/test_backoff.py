@@ -1,0 +1,49 @@
+"""Tries grow rarer, never all at the same time, and never where they cannot help."""
+
+from __future__ import annotations
+
+from itertools import islice
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from device_daemon.errors import (
+    AuthRefused,
+    ClockNotSet,
+    ConnectionLost,
+    KeyMissing,
+    ServiceBusy,
+    ServiceSilent,
+    ServiceUnreachable,
+    SessionRejected,
+    SpeakerError,
+)
+from device_daemon.system.backoff import backoff, retry_delay_s
+
+
+def test_delays_double_up_to_a_minute() -> None:
+    assert list(islice(backoff(jitter=0.0), 7)) == [2, 4, 8, 16, 32, 60, 60]
+
+
+@given(st.integers(1, 200))
+def test_no_delay_is_the_same_for_all_and_none_is_far_from_its_place(tries: int) -> None:
+    for delay_s, middle_s in zip(backoff(), islice(backoff(jitter=0.0), tries), strict=False):
+        assert 0.8 * middle_s <= delay_s <= 1.2 * middle_s
+
+
+@pytest.mark.parametrize(
+    "failure", [ServiceUnreachable("x"), ConnectionLost("x"), ServiceSilent("x"), ClockNotSet("x"), ServiceBusy("x")]
+)
+def test_what_time_may_remedy_is_retried(failure: SpeakerError) -> None:
+    assert retry_delay_s(failure, 2.0) == 2.0
+
+
+@pytest.mark.parametrize("failure", [AuthRefused("x"), KeyMissing("x"), SessionRejected("x")])
+def test_what_a_person_has_to_change_is_not_retried(failure: SpeakerError) -> None:
+    assert retry_delay_s(failure, 2.0) is None
+
+
+@pytest.mark.parametrize(("asked_s", "delay_s"), [(17.0, 17.0), (0.5, 2.0), (None, 2.0)])
+def test_a_service_that_asks_for_time_gets_it(asked_s: float | None, delay_s: float) -> None:
+    assert retry_delay_s(ServiceBusy("x", asked_s), 2.0) == delay_s
