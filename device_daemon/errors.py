@@ -96,6 +96,13 @@ class SessionRejected(SpeakerError):
         )
 
 
+class ProxyUnusable(SpeakerError):
+    """An environment variable such as HTTPS_PROXY holds no address of a proxy: correct it."""
+
+    notice = "settings"
+    exit_code = EX_CONFIG
+
+
 class ServiceUnreachable(SpeakerError):
     """Network, name, TLS or time: check the network; it is tried again by itself."""
 

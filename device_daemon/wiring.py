@@ -18,7 +18,6 @@ from device_daemon.system.paths import Paths
 from device_daemon.system.saved_state import SavedState
 from device_daemon.voicelive.client import Client
 from device_daemon.voicelive.credentials import credential_for
-from device_daemon.voicelive.session import session_for
 
 
 class Wiring:
@@ -42,4 +41,4 @@ def _client(config: Config, environment: Mapping[str, str]) -> Client | LocalCli
     service = config.service
     if service.local:
         return LocalClient(config)
-    return Client(service, service.endpoint or "", partial(credential_for, service, environment), session_for(config))
+    return Client(config, service.endpoint or "", partial(credential_for, service, environment))

@@ -14,6 +14,9 @@ from device_daemon.state import State
 
 # Messages to the service, in the order in which they must reach it
 
+SESSION_UPDATE_ID = "session-update"
+"""The event_id of every session.update: an `error` event about it carries this."""
+
 
 class UpdateSession(Struct, frozen=True):
     """session.update with everything the config asks for: the first message of a session."""
@@ -104,6 +107,10 @@ class CloseMicrophone(Struct, frozen=True):
     """Stop capturing, before the light changes."""
 
 
+class HurryMicrophone(Struct, frozen=True):
+    """Have it hand over at once what it holds back: a turn ends with that."""
+
+
 class DropAudio(Struct, frozen=True):
     """Forget the microphone audio that waits for the session to be ready."""
 
@@ -128,4 +135,6 @@ class End(Struct, frozen=True):
     failure: SpeakerError | None = None
 
 
-Command = Enter | Connect | Send | Play | Flush | Sound | OpenMicrophone | CloseMicrophone | DropAudio | End
+Command = (
+    Enter | Connect | Send | Play | Flush | Sound | OpenMicrophone | CloseMicrophone | HurryMicrophone | DropAudio | End
+)

@@ -17,7 +17,8 @@ from device_daemon.conversation.commands import Command
 from device_daemon.conversation.floor import Floor
 from device_daemon.conversation.playback_ledger import MEMORY
 from device_daemon.conversation.policy import EndReason
-from device_daemon.errors import ConnectionLost, ServiceBusy, ServiceSilent, SessionEnded, SessionRejected, SpeakerError
+from device_daemon.conversation.service_errors import failure_of
+from device_daemon.errors import ConnectionLost, ServiceBusy, ServiceSilent, SessionEnded, SpeakerError
 from device_daemon.greetings.opening import Step
 from device_daemon.state import State
 
@@ -199,7 +200,7 @@ class Dialogue(Floor):
         if event.code == "session_expired":
             return self._lost(ConnectionLost("the service let the session expire; a new one is opened."), now)
         if not self._ready:
-            return self._end(EndReason.FAILED, SessionRejected.from_service(event.code, event.message))
+            return self._lost(failure_of(event), now)
         if event.about.startswith("greeting-") and self.ledger.step in {Step.REQUESTED, Step.CREATED}:
             self.ledger.lost()
             return self._request_greeting(now)
@@ -367,7 +368,7 @@ class Dialogue(Floor):
         self._person_speaks = False
         if not self._held.end(at_s):
             self.ledger.skipped()  # the person spoke first
-            return []
+            return [do.HurryMicrophone()]
         if self._tap_ends:
             return self._end(EndReason.PRESSED)
         forget: list[Command] = [do.DropAudio(), *([do.Send(do.ClearAudio())] if self._ready else [])]

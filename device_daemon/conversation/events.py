@@ -28,6 +28,7 @@ __all__ = [
     "ResponseDone",
     "ServiceError",
     "ServiceEvent",
+    "ServiceWarning",
     "SessionCreated",
     "SessionUpdated",
     "Silent",
@@ -104,12 +105,24 @@ class ResponseDone(Struct, frozen=True):
 
 
 class ServiceError(Struct, frozen=True):
-    """An `error` event. Most leave the session open."""
+    """An `error` event, whatever its shape. Most leave the session open; `service_errors` says what it means."""
 
     code: str
+    """The error's code; its type, or "unknown", where it has none."""
     message: str
     about: str = ""
     """The event_id of the message of ours that it is about."""
+    type: str = ""
+    param: str = ""
+    """The setting it is about, such as session.voice."""
+
+
+class ServiceWarning(Struct, frozen=True):
+    """A `warning` event: something works otherwise than it was asked for."""
+
+    message: str
+    code: str = ""
+    param: str = ""
 
 
 class Closed(Struct, frozen=True):
@@ -170,6 +183,7 @@ ServiceEvent = (
     | Transcript
     | ResponseDone
     | ServiceError
+    | ServiceWarning
     | Closed
 )
 PersonEvent = Pressed | Called | TalkBegan | TalkEnded | Again

@@ -20,11 +20,13 @@ from device_daemon.conversation.dialogue import Dialogue
 from device_daemon.conversation.metrics import Metrics
 from device_daemon.conversation.policy import EndReason, MicrophoneGate
 from device_daemon.conversation.ports import GOODBYE_DEADLINE_S, ClientPort, ConnectionPort, SpeakerPort
+from device_daemon.conversation.preroll import Preroll
 from device_daemon.conversation.recorder import AnswerRecorder
-from device_daemon.conversation.uplink import LIMIT_MS, Uplink
+from device_daemon.conversation.uplink import UplinkSender
 from device_daemon.errors import ConnectionLost, SpeakerError
 from device_daemon.greetings.opening import Opening
 from device_daemon.state import State
+from device_daemon.system.foreign_text import ForeignLog
 from device_daemon.system.logs import GREETING_HEARD, fields
 
 logger = logging.getLogger(__name__)
@@ -50,11 +52,11 @@ class RunnerContext(Struct):
     on_state: Callable[[State], None]
     on_microphone: Callable[[bool], None]
     """The microphone is to be open, or closed; it is closed anyway when the conversation is over."""
+    on_hurry: Callable[[], None]
+    """The microphone is to hand over what it holds back."""
     on_said: Callable[[str, str], None] = field(default=lambda _role, _text: None)
     on_greeting_spoken: Callable[[Opening, bytes], None] = field(default=lambda _opening, _pcm: None)
     """The service spoke an opening that is to be remembered, to its end."""
-    uplink_limit_ms: int = LIMIT_MS
-    """How much microphone audio may wait to be sent."""
 
 
 class ConversationRunner:
@@ -66,13 +68,15 @@ class ConversationRunner:
         self._around = around
         self._loop = asyncio.get_running_loop()
         self._over: asyncio.Future[do.End] = self._loop.create_future()
-        self._uplink = Uplink(self._sent, around.uplink_limit_ms)
+        self._sender = UplinkSender(self._sent)
+        self._preroll = Preroll()
         self._soundtrack = AnswerRecorder()
         self.greets_itself = False
         """The service has a greeting of its own."""
         self._session: asyncio.Task[None] | None = None
         self._sessions: set[asyncio.Task[None]] = set()
         self._generation = 0
+        self._service_log = ForeignLog(logger)
         self._timer: asyncio.TimerHandle | None = None
         self._flushing = False
 
@@ -88,7 +92,7 @@ class ConversationRunner:
         measures = self._around.measures
         measures.reconnects += self.dialogue.reconnects
         measures.stale_deltas += self.dialogue.stale_deltas
-        measures.microphone_dropped_ms += self._uplink.dropped_ms
+        measures.microphone_dropped_ms += self._sender.dropped_ms + self._preroll.dropped_ms
         return end
 
     @property
@@ -158,14 +162,20 @@ class ConversationRunner:
             # By when it was captured: what a busy loop gets late is still from the time when nobody was listened to.
             match self.dialogue.hearing(period.captured_at_s):
                 case MicrophoneGate.HOLD:
-                    self._uplink.hold_audio(period)
+                    self._preroll.keep(period)
                 case MicrophoneGate.STREAM:
                     streamed.append(period)
         if streamed:
-            self._uplink.put_audio(streamed)
+            self._send_preroll()
+            since_s = streamed[0].begins_at_s if streamed[0].hurried else None
+            self._sender.put_audio(b"".join([period.pcm for period in streamed]), since_s)
 
-    def _sent(self, begins_at_s: float) -> None:
-        self._around.measures.mouth_to_wire.add(self._loop.time() - begins_at_s)
+    def _sent(self, since_s: float) -> None:
+        self._around.measures.mouth_to_wire.add(self._loop.time() - since_s)
+
+    def _send_preroll(self) -> None:
+        for earlier in self._preroll.take():
+            self._sender.put_audio(earlier.pcm, None)
 
     # From events to commands
 
@@ -178,8 +188,8 @@ class ConversationRunner:
                 self.times.speech_stopped_s = now
             case on.Transcript(role, text):
                 self._around.on_said(role, text)
-            case on.ServiceError(code, message):
-                logger.warning("the service says: %s (%s)", message, code)
+            case on.ServiceError(code, message) | on.ServiceWarning(message, code):
+                self._service_log.warning("the service says: %s (%s)", message, code)
             case on.ResponseDone(_, "failed", detail):
                 logger.warning("the service could not answer: %s", detail or "it gave no reason")
             case on.ResponseDone(response_id, "completed") if response_id == self.dialogue.accepted:
@@ -232,12 +242,14 @@ class ConversationRunner:
                     self._around.speaker.flush(ticket)
                 case do.Send(message):
                     if isinstance(message, do.CommitAudio):
-                        self._uplink.release()
-                    self._uplink.put(message)
+                        self._send_preroll()
+                    self._sender.put(message)
                 case do.OpenMicrophone() | do.CloseMicrophone():
                     self._around.on_microphone(isinstance(command, do.OpenMicrophone))
+                case do.HurryMicrophone():
+                    self._around.on_hurry()
                 case do.DropAudio():
-                    self._uplink.discard_held()
+                    self._preroll.take()
                 case do.Enter(state):
                     self._around.on_state(state)
                 case do.Sound(name, ticket):
@@ -261,7 +273,7 @@ class ConversationRunner:
     def _reconnect(self, delay_s: float) -> None:
         """Give up the connection there is, and try another; the old one says goodbye in the background."""
         self._generation += 1
-        self._uplink.detach()
+        self._sender.detach()
         if self._session is not None and self._session is not asyncio.current_task():
             self._session.cancel()
         self._session = self._loop.create_task(self._hold_session(delay_s, self._generation), name="session")
@@ -298,6 +310,6 @@ class ConversationRunner:
 
     async def _send(self, connection: ConnectionPort, generation: int) -> None:
         try:
-            await self._uplink.run(connection)
+            await self._sender.run(connection)
         except ConnectionLost as failure:
             self._feed_from(generation, on.Closed(failure))

@@ -34,7 +34,6 @@ from device_daemon.doctor.sound import SoundChecks
 from device_daemon.localservice.child import LocalClient
 from device_daemon.voicelive.client import Client
 from device_daemon.voicelive.credentials import Credential
-from device_daemon.voicelive.session import session_for
 
 Kind = TypeVar("Kind", bound=Trigger)
 
@@ -187,7 +186,7 @@ def _failed(rounds: CheckRunner, name: str) -> bool:
 
 
 def _client(config: Config, credential: Credential) -> Client:
-    return Client(config.service, config.service.endpoint or "", lambda: credential, session_for(config))
+    return Client(config, config.service.endpoint or "", lambda: credential)
 
 
 @contextlib.contextmanager

@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import threading
 from collections.abc import AsyncGenerator, Callable
-from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from device_daemon.doctor.findings import Finding, failed
 from device_daemon.errors import SpeakerError
+from device_daemon.system.daemon_thread import in_daemon_thread
 
 logger = logging.getLogger(__name__)
 
@@ -56,24 +55,5 @@ class CheckRunner:
 
 
 async def in_thread(work: Callable[[], T]) -> T:
-    """Do blocking work without blocking the loop.
-
-    Unlike asyncio.to_thread nobody waits for the thread when the program ends: a driver may never return.
-    """
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[T] = loop.create_future()
-
-    def settle(set_it: Callable[[Any], None], value: Any) -> None:
-        if not done.done():
-            set_it(value)
-
-    def run() -> None:
-        try:
-            outcome = partial(settle, done.set_result, work())
-        except Exception as error:  # noqa: BLE001 - raised again where it is awaited
-            outcome = partial(settle, done.set_exception, error)
-        with contextlib.suppress(RuntimeError):  # the loop has been closed: nobody is left to hear of it
-            loop.call_soon_threadsafe(outcome)
-
-    threading.Thread(target=run, name="doctor", daemon=True).start()
-    return await done
+    """Do blocking work without blocking the loop; nobody waits for its thread when the program ends."""
+    return await in_daemon_thread(work, "doctor")

@@ -17,7 +17,6 @@ from device_daemon.config.settings import Config
 from device_daemon.errors import ServiceUnreachable
 from device_daemon.voicelive.client import Client
 from device_daemon.voicelive.credentials import Key
-from device_daemon.voicelive.session import session_for
 
 if TYPE_CHECKING:
     from device_daemon.voicelive.connection import Connection
@@ -32,8 +31,7 @@ class LocalClient:
     """Opens connections to the local service; starts it, and starts it again should it have died."""
 
     def __init__(self, config: Config) -> None:
-        self._service = config.service
-        self._session = session_for(config)
+        self._config = config
         self._process: Process | None = None
         self._client: Client | None = None
         self._starting = asyncio.Lock()
@@ -42,7 +40,7 @@ class LocalClient:
         """A connection on which nothing was sent yet. Raises one of errors.py."""
         async with self._starting:
             if self._client is None or self._process is None or self._process.returncode is not None:
-                self._client = Client(self._service, await self._start(), lambda: Key("local"), self._session)
+                self._client = Client(self._config, await self._start(), lambda: Key("local"))
         return await self._client.connect()
 
     async def close(self) -> None:

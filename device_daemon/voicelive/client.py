@@ -1,28 +1,34 @@
 """Opens connections to Azure Voice Live as the config asks for them.
 
-What it opens them with takes half a second to import: `connection` is imported when it is first needed.
+The SDK and aiohttp take 240 ms to import on a PC and several times that on a Pi: `opener` and what it imports are
+imported when they are first needed, in a thread, so that neither the start nor the first press waits for them.
 """
 
 from __future__ import annotations
 
 import asyncio
 import importlib
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from functools import cache
+from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urlsplit
 
-from device_daemon.config.settings import Service
+from device_daemon.config.settings import Config, Service
 from device_daemon.errors import AuthRefused
+from device_daemon.system.daemon_thread import in_daemon_thread
+from device_daemon.system.memory_trim import keep_for_good
 from device_daemon.voicelive.credentials import Credential
+from device_daemon.voicelive.limits import LineLimits
 
 if TYPE_CHECKING:
     from device_daemon.voicelive.connection import Connection
+    from device_daemon.voicelive.opener import Opener
 
 API_VERSION = "2026-07-15"
 
 
 def url_for(service: Service, endpoint: str) -> str:
-    """The WebSocket address of a session: what the SDK's connect() makes, in the scheme that HTTPS_PROXY goes by."""
+    """Return the WebSocket address of a session as the SDK's connect() makes it, in the scheme that proxies go by."""
     parts = urlsplit(endpoint)
     scheme = {"wss": "https", "ws": "http"}.get(parts.scheme, parts.scheme)
     query = {"api-version": API_VERSION}
@@ -36,39 +42,54 @@ def url_for(service: Service, endpoint: str) -> str:
 
 
 class Client:
-    """Opens connections as the config asks for them."""
+    """Opens connections; keeps the credential and the name resolver between them."""
 
     def __init__(
-        self, service: Service, endpoint: str, sign_in: Callable[[], Credential], session: Mapping[str, Any]
+        self, config: Config, endpoint: str, sign_in: Callable[[], Credential], limits: LineLimits | None = None
     ) -> None:
-        self._url = url_for(service, endpoint)
+        """`sign_in` reads the credential: when it is first needed, and again after it was refused."""
         self.host = urlsplit(endpoint).netloc
-        self._proxy = service.proxy
+        self._config = config
+        self._url = url_for(config.service, endpoint)
         self._sign_in = sign_in
+        self._limits = limits or LineLimits()
         self._credential: Credential | None = None
-        self._session = session
+        self._opener: Opener | None = None
 
     @staticmethod
     async def warm_up() -> None:
-        """Import the SDK in a thread: the first press should not wait for it, nor the loop."""
-        await asyncio.to_thread(importlib.import_module, "device_daemon.voicelive.connection")
+        """Import the SDK in a thread: the first press should not wait for it, nor the event loop."""
+        await asyncio.to_thread(_import_sdk)
 
     async def connect(self) -> Connection:
-        """A connection on which nothing was sent yet. Raises one of errors.py."""
+        """Return a connection on which nothing was sent yet. Raises one of errors.py."""
         await self.warm_up()
-        from device_daemon.voicelive.connection import open_connection  # noqa: PLC0415 - there by now
+        from device_daemon.voicelive.opener import Opener  # noqa: PLC0415 - 240 ms, imported by now
 
+        if self._opener is None:
+            self._opener = Opener(self._config, self._url, self.host, self._limits)
         if self._credential is None:
-            self._credential = self._sign_in()  # here and not earlier: the owner may put the key there meanwhile
+            self._credential = await in_daemon_thread(self._sign_in, "key file")
         headers = await self._credential.headers()
         try:
-            return await open_connection(self._url, headers, self._proxy, self._session, self.host)
+            return await self._opener.open(headers)
         except AuthRefused:
-            await self.close()  # the owner may replace the key meanwhile
+            await self._sign_out()  # the owner may replace the key meanwhile
             raise
 
     async def close(self) -> None:
-        """Let go of what the credential holds."""
+        """Let go of what the credential and the resolver hold."""
+        await self._sign_out()
+        if self._opener:
+            await self._opener.close()
+
+    async def _sign_out(self) -> None:
         if self._credential:
             credential, self._credential = self._credential, None
             await credential.close()
+
+
+@cache
+def _import_sdk() -> None:
+    importlib.import_module("device_daemon.voicelive.opener")
+    keep_for_good()

@@ -1,163 +1,189 @@
-"""An open connection to Azure Voice Live, through the SDK's VoiceLiveConnection.
+"""An open connection to Azure Voice Live: the SDK's VoiceLiveConnection over a WebSocket of our own.
 
-The WebSocket under it is opened here and not by the SDK's connect(), which drops the close reason, leaks its HTTP
-session when a handshake is cancelled, ignores a handshake deadline and reports every close alike. Importing this module
-takes half a second: `client` does so late, and in a thread.
+Messages are sent through the SDK. Events are read from the WebSocket itself: the SDK's `recv` loses the close reason and
+parses each event into models, of which this speaker needs a few fields. Importing this module imports the SDK: see
+`client`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import logging
 import time
-from collections.abc import AsyncIterator, Mapping
-from types import SimpleNamespace
-from typing import Any, Final, cast
+from collections.abc import AsyncIterator
+from typing import Any
 
 import aiohttp
 from azure.ai.voicelive import aio as sdk
+from azure.ai.voicelive import models
 
 from device_daemon.conversation import commands as do
 from device_daemon.conversation import events as on
 from device_daemon.errors import ConnectionLost
-from device_daemon.system.memory_trim import give_back
-from device_daemon.voicelive import failures, wire
+from device_daemon.voicelive import failures, sdk_messages, wire
+from device_daemon.voicelive.limits import LineLimits
+from device_daemon.voicelive.liveness import Check, Liveness
 
-HANDSHAKE_DEADLINE_S = 8.0
-CLOSE_DEADLINE_S = 1.0
-HEARTBEAT_S = 20.0
-MAX_MESSAGE_BYTES = 4 * 1024 * 1024
-_SDK_CLOSED: Final[tuple[type[Exception], ...]] = (sdk.ConnectionClosed, RuntimeError)
+_GRACE_S = 0.2
+"""Before a line is given up: what came while the event loop was busy is read first."""
 
 logger = logging.getLogger(__name__)
-
-give_back()
-# All that is imported until now is there for good: kept out of the garbage collector's rounds. To go through its
-# 50 000 objects stops everything for 25 ms, in the first conversation.
-gc.freeze()
-
-
-class _Socket(aiohttp.ClientWebSocketResponse):
-    """Remembers that it ended and the words that came with that, which neither aiohttp nor the SDK keeps."""
-
-    ended = False
-    close_reason = ""
-
-    async def receive(self, timeout: float | None = None) -> aiohttp.WSMessage:  # noqa: ASYNC109 - aiohttp's signature
-        code = self._close_code
-        try:
-            message = await super().receive(timeout)
-        except asyncio.CancelledError:
-            # aiohttp takes a cancelled receive for a broken line: close() would hang up before the service's goodbye.
-            self._close_code = code
-            raise
-        self.ended = message.type not in {aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY}
-        if message.type is aiohttp.WSMsgType.CLOSE:
-            self.close_reason = str(message.extra or "")
-        return message
+# What the SDK logs as an error is raised as well, and reported by whoever handles it.
+logging.getLogger("azure.ai.voicelive").setLevel(logging.CRITICAL)
 
 
 class Connection:
-    """An open session's two directions. One reader, one writer."""
+    """An open session's two directions. One reader, one writer; made in the event loop."""
 
-    def __init__(self, http: aiohttp.ClientSession, socket: _Socket, session: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        http: aiohttp.ClientSession,
+        socket: aiohttp.ClientWebSocketResponse,
+        session: models.RequestSession,
+        limits: LineLimits,
+    ) -> None:
+        """`socket` must leave pings to us (autoping=False); `session` is what session.update will ask for."""
         self._http = http
         self._socket = socket
         self._session = session
         self._sdk = sdk.VoiceLiveConnection(http, socket)
+        self._loop = asyncio.get_running_loop()
+        self._closing_s = limits.closing_s
+        self._liveness = Liveness(self._loop.time(), limits)
+        self._receiving: asyncio.Task[aiohttp.WSMessage] | None = None
+        self._dead: asyncio.Future[None] = self._loop.create_future()
+        self._rest_ended = asyncio.Event()
+        self._keeping_alive = self._loop.create_task(self._keep_alive(), name="keep-alive")
         self.unreadable = 0
         """Messages that were no events; each is skipped."""
 
     async def send(self, message: do.Message) -> None:
         """Send one of our messages. Raises ConnectionLost."""
+        self._used()
         try:
-            for mapping in wire.encode(message, self._session):
-                await self._sdk.send(mapping)
+            await sdk_messages.send(self._sdk, message, self._session)
         except (sdk.ConnectionError, OSError) as error:
             raise self._broken(error) from error
 
     async def send_audio(self, pcm: bytes) -> None:
         """Append microphone audio (24 kHz mono S16LE). Raises ConnectionLost.
 
-        Past the SDK, whose `send` would take as long again: of all messages, these alone are many.
+        Past the SDK, whose encoder would take 5 to 10 times as long: of all messages, these alone are many.
         """
+        self._used()
         try:
             await self._socket.send_frame(wire.append(pcm), aiohttp.WSMsgType.TEXT)
         except (aiohttp.ClientError, RuntimeError, OSError) as error:
             raise self._broken(error) from error
 
+    def send_audio_at_once(self, pcm: bytes) -> bool:
+        """Return False: it needs the socket's private parts."""
+        del self, pcm
+        return False
+
     def _broken(self, error: Exception) -> ConnectionLost:
         return ConnectionLost(f"the connection broke while sending: {error}", self._socket.close_code)
 
     async def events(self) -> AsyncIterator[on.ServiceEvent]:
-        """Events as they come; the last one is Closed, with the reason."""
+        """Yield events as they come; the last one is Closed, with the reason.
+
+        Nothing is read ahead: a consumer that takes its time slows the service down (back-pressure of TCP).
+        """
         while True:
-            raw: bytes | None = None
-            with contextlib.suppress(*_SDK_CLOSED):
-                raw = await self._sdk.recv_bytes()
-            if raw is None or self._socket.ended:
-                yield on.Closed(failures.close_failure(self._socket.close_code, self._socket.close_reason))
+            message = await self._receive()
+            if message is None:
+                yield on.Closed(
+                    ConnectionLost("the line is dead: the service answers no ping; a new connection is tried.")
+                )
                 return
-            try:
-                event = wire.decode(raw, time.time())
-            except wire.UndecodableMessage as error:
-                self.unreadable += 1
-                if self.unreadable == 1:
-                    logger.warning("skipped a message that is no event (%s); further ones are only counted", error)
-                continue
-            if event is not None:
-                yield event
+            match message.type:
+                case aiohttp.WSMsgType.TEXT | aiohttp.WSMsgType.BINARY:
+                    self._used()
+                    if (event := self._decoded(message.data)) is not None:
+                        yield event
+                case aiohttp.WSMsgType.PING:
+                    with contextlib.suppress(aiohttp.ClientError, RuntimeError, OSError):  # a broken line ends it next
+                        await self._socket.pong(message.data)
+                case aiohttp.WSMsgType.PONG:
+                    pass
+                case _:
+                    reason = str(message.extra or "") if message.type is aiohttp.WSMsgType.CLOSE else ""
+                    yield on.Closed(failures.close_failure(self._socket.close_code, reason))
+                    return
 
     async def close(self) -> None:
-        """Close in good order, or drop it where the service does not answer in time."""
+        """Close with the closing handshake, or drop the connection where the service does not answer it in time."""
+        self._keeping_alive.cancel()
         try:
-            async with asyncio.timeout(CLOSE_DEADLINE_S):
+            async with asyncio.timeout(self._closing_s):
                 await self._sdk.close()
         except (TimeoutError, OSError) as error:
             logger.debug("the connection was dropped: %r", error)
         finally:
+            if self._receiving is not None:
+                self._receiving.cancel()
             await self._http.close()  # the SDK's close() leaves it open where it is cut short
 
+    async def _receive(self) -> aiohttp.WSMessage | None:
+        """Return the next frame; None where the line is dead. Whoever is cancelled here leaves it to the next caller.
 
-async def open_connection(
-    url: str, headers: Mapping[str, str], proxy: str | None, session: Mapping[str, Any], host: str
-) -> Connection:
-    """Open the WebSocket at `url`; `session` is what session.update will ask for. Raises one of errors.py."""
-    http = aiohttp.ClientSession(
-        ws_response_class=_Socket,
-        trust_env=True,  # HTTPS_PROXY and its like, which the SDK would ignore
-        trace_configs=[_no_redirects()],
-        timeout=aiohttp.ClientTimeout(total=HANDSHAKE_DEADLINE_S),
-    )
-    try:
-        async with asyncio.timeout(HANDSHAKE_DEADLINE_S):
-            socket = await http.ws_connect(
-                url,
-                headers=headers,
-                proxy=proxy,
-                heartbeat=HEARTBEAT_S,
-                max_msg_size=MAX_MESSAGE_BYTES,
-                timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_DEADLINE_S),
-            )
-    except BaseException as error:
-        await http.close()  # also where the attempt was cancelled: the HTTP session must not outlive it
-        if isinstance(error, (aiohttp.ClientError, TimeoutError, OSError, ValueError)):
-            # Not `from error`: aiohttp's exceptions hold the request's headers, and in them the key.
-            raise failures.connect_failure(error, host) from None
-        raise
-    return Connection(http, cast("_Socket", socket), session)
+        aiohttp takes a cancelled `receive` for a broken line, and would close without the closing handshake.
+        """
+        if self._receiving is None:
+            self._receiving = self._loop.create_task(self._socket.receive(), name="receive")
+        self._liveness.reading(self._loop.time(), on=True)
+        try:
+            awaited: set[asyncio.Future[Any]] = {self._receiving, self._dead}
+            await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
+            if not self._receiving.done():
+                return None
+            self._liveness.heard(self._loop.time())
+            received, self._receiving = self._receiving, None
+            return received.result()
+        finally:
+            self._liveness.reading(self._loop.time(), on=False)
 
+    def _decoded(self, raw: bytes | str) -> on.ServiceEvent | None:
+        try:
+            return wire.decode(raw, time.time())
+        except wire.UndecodableMessage as error:
+            self.unreadable += 1
+            if self.unreadable == 1:
+                logger.warning("skipped a message that is no event (%s); further ones are only counted", error)
+            return None
 
-def _no_redirects() -> aiohttp.TraceConfig:
-    """Refuse redirects before the key is sent to wherever they point."""
+    # Keep-alive
 
-    async def refuse(_http: aiohttp.ClientSession, _context: SimpleNamespace, params: Any) -> None:
-        status = params.response.status
-        params.response.close()
-        raise failures.handshake_failure(status, None, params.url.host)
+    def _used(self) -> None:
+        if self._liveness.used(self._loop.time()):
+            self._rest_ended.set()
 
-    trace = aiohttp.TraceConfig()
-    trace.on_request_redirect.append(refuse)
-    return trace
+    async def _keep_alive(self) -> None:
+        """Ping while nothing comes; end when the line is dead or broken."""
+        while True:
+            match self._liveness.check(self._loop.time()):
+                case Check.PING:
+                    self._liveness.pinged(self._loop.time())
+                    if not await self._ping():
+                        return  # the reader notices it as well
+                case Check.DEAD:
+                    await asyncio.sleep(_GRACE_S)
+                    if self._liveness.check(self._loop.time()) is Check.DEAD:
+                        self._dead.set_result(None)
+                        return
+            self._rest_ended.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout_at(self._liveness.due_s(self._loop.time())):
+                    await self._rest_ended.wait()
+
+    async def _ping(self) -> bool:
+        """Send a ping, which may have to wait behind audio for as long as its answer; False where the line is broken."""
+        try:
+            async with asyncio.timeout_at(self._liveness.due_s(self._loop.time())):
+                await self._socket.ping()
+        except TimeoutError:
+            pass
+        except (aiohttp.ClientError, RuntimeError, OSError):
+            return False
+        return True

@@ -1,48 +1,72 @@
-"""The session.update that the config asks for. Pure: settings in, the wire's own mapping out."""
+"""The session settings (session.update) that the config asks for, in the SDK's types.
+
+Importing this brings in the SDK's models: `client` does so late.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Final, TypeAlias
+
+from azure.ai.voicelive import models
 
 from device_daemon.config.settings import Config
 
-INPUT_RATE_HZ = 24_000
-OPENAI_VOICES = frozenset(
-    {"alloy", "ash", "ballad", "cedar", "coral", "echo", "fable", "marin", "onyx", "nova", "sage", "shimmer", "verse"}
+INPUT_RATE_HZ: Final = 24_000
+OPENAI_VOICES: Final = frozenset(voice.value for voice in models.OpenAIVoiceName) | {"fable", "nova", "onyx"}
+"""The realtime models' own voices; OpenAI documents three that the SDK does not list."""
+
+_SdkVad: TypeAlias = (
+    models.AzureSemanticVad | models.AzureSemanticVadEn | models.AzureSemanticVadMultilingual | models.ServerVad
 )
+_TURN_DETECTION: Final[dict[str, type[_SdkVad]]] = {
+    "azure_semantic_vad": models.AzureSemanticVad,
+    "azure_semantic_vad_en": models.AzureSemanticVadEn,
+    "azure_semantic_vad_multilingual": models.AzureSemanticVadMultilingual,
+    "server_vad": models.ServerVad,
+}
 
 
-def voice(name: str) -> dict[str, Any]:
-    """The voice object for a voice's name: one of the realtime models' own, or an Azure voice."""
-    return {"type": "openai" if name in OPENAI_VOICES else "azure-standard", "name": name}
+def voice(name: str) -> models.OpenAIVoice | models.AzureStandardVoice:
+    """Return the voice of a name: one of the realtime models' own, or an Azure voice."""
+    return models.OpenAIVoice(name=name) if name in OPENAI_VOICES else models.AzureStandardVoice(name=name)
 
 
-def session_for(config: Config) -> dict[str, Any]:
-    """Everything this speaker asks of a session.
+def session_for(config: Config) -> models.RequestSession:
+    """Return everything this speaker asks of a session.
 
     What the config leaves out is left to the service, but for `interrupt_response`, which follows
     `conversation.interruptible`, and `auto_truncate`: the service would guess what was heard, we know.
     """
     service = config.service
-    turn_detection = {
-        "create_response": True,
-        "interrupt_response": config.conversation.interruptible,
-        "auto_truncate": False,
-    } | service.turn_detection
-    session: dict[str, Any] = {
-        "modalities": ["text", "audio"],
-        "voice": voice(service.voice),
-        "turn_detection": turn_detection,
-        "input_audio_format": "pcm16",
-        "output_audio_format": "pcm16",
-        "input_audio_sampling_rate": INPUT_RATE_HZ,
-    }
+    session = models.RequestSession(
+        modalities=[models.Modality.TEXT, models.Modality.AUDIO],
+        voice=voice(service.voice),
+        turn_detection=_turn_detection(config),
+        input_audio_format=models.InputAudioFormat.PCM16,
+        output_audio_format=models.OutputAudioFormat.PCM16,
+        input_audio_sampling_rate=INPUT_RATE_HZ,
+    )
     if service.instructions and service.agent is None:  # an agent brings its own and refuses ours
-        session["instructions"] = service.instructions
+        session.instructions = service.instructions
     if config.audio.echo == "service":
-        session["input_audio_echo_cancellation"] = {"type": "server_echo_cancellation"}
+        session.input_audio_echo_cancellation = models.AudioEchoCancellation()
     if service.noise_reduction != "off":
-        session["input_audio_noise_reduction"] = {"type": service.noise_reduction}
+        session.input_audio_noise_reduction = models.AudioNoiseReduction(type=service.noise_reduction)
     if service.transcription:
-        session["input_audio_transcription"] = {"model": "azure-speech"}
+        session.input_audio_transcription = models.AudioInputTranscriptionOptions(model="azure-speech")
     return session
+
+
+def _turn_detection(config: Config) -> models.TurnDetection:
+    """Return the turn detection (VAD) of the config.
+
+    The one place where a mapping goes on top of the SDK's types, for what they lack: the type semantic_vad (the
+    realtime models' own, which takes ServerVad's place), and the keys appended_text_after_truncation, idle_timeout_ms
+    and speech_duration_assistant_speaking_ms. config/turn_detection.py has checked the names.
+    """
+    settings = config.service.turn_detection
+    detection = _TURN_DETECTION.get(str(settings.get("type")), models.ServerVad)(
+        create_response=True, interrupt_response=config.conversation.interruptible, auto_truncate=False
+    )
+    detection.update(settings)
+    return detection

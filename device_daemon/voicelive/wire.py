@@ -1,7 +1,9 @@
-"""Between the wire's JSON and our events and messages. Pure.
+"""Decoder of the service's JSON events, and encoder of microphone audio: the two that are many. Pure.
 
-Events are decoded by one tolerant structure that names just the fields this speaker acts on: unknown types and
-fields pass unseen, and a message that cannot be read is one event lost, never the conversation.
+Events are decoded by one tolerant structure that names just the fields this speaker acts on: unknown types and fields
+are skipped, and a message that cannot be read is one event lost, never the conversation. `error` and `warning` events
+are decoded whatever their shape. tests/unit/voicelive/test_wire_against_sdk.py compares the names with the SDK's models.
+Everything else that is sent goes through the SDK: see `sdk_messages`.
 """
 
 from __future__ import annotations
@@ -12,9 +14,8 @@ from typing import Any
 
 import msgspec
 
-from device_daemon.conversation import commands as do
 from device_daemon.conversation import events as on
-from device_daemon.voicelive.session import voice
+from device_daemon.system.foreign_text import safe
 
 
 class _Session(msgspec.Struct):
@@ -29,14 +30,6 @@ class _Response(msgspec.Struct):
     status_details: Any = None
 
 
-class _Error(msgspec.Struct):
-    code: str | None = None
-    type: str | None = None
-    message: str | None = None
-    event_id: str | None = None
-    param: str | None = None
-
-
 class _Message(msgspec.Struct):
     type: str
     response_id: str = ""
@@ -46,7 +39,8 @@ class _Message(msgspec.Struct):
     transcript: str | None = None
     session: _Session | None = None
     response: _Response | None = None
-    error: _Error | None = None
+    error: Any = None
+    warning: Any = None
 
 
 _decoder = msgspec.json.Decoder(_Message)
@@ -56,14 +50,21 @@ class UndecodableMessage(ValueError):
     """A message that is not an event: no JSON, no object, or fields of the wrong kind."""
 
 
-def decode(raw: bytes, wall_clock_s: float) -> on.ServiceEvent | None:  # noqa: C901, PLR0911, PLR0912 - one table of event types
-    """The event in a message, or None for one that this speaker has no use for. Raises Unreadable.
+def decode(raw: bytes | str, wall_clock_s: float) -> on.ServiceEvent | None:  # noqa: C901, PLR0911, PLR0912 - one table of event types
+    """Return the event in a message, or None for one that this speaker has no use for.
 
-    `wall_clock_s` (time.time) turns the service's expiry date into a span.
+    Args:
+        raw: One WebSocket message.
+        wall_clock_s: time.time, which turns the service's expiry date into a span.
+
+    Raises:
+        UndecodableMessage: It is no event.
     """
     try:
         message = _decoder.decode(raw)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        if (complaint := _complaint(raw)) is not None:
+            return complaint
         raise UndecodableMessage(str(error)) from error
     match message:
         case _Message(type="response.audio.delta", delta=str(delta)):
@@ -81,7 +82,7 @@ def decode(raw: bytes, wall_clock_s: float) -> on.ServiceEvent | None:  # noqa: 
         case _Message(type="response.created", response=_Response(id=response_id)):
             return on.ResponseCreated(response_id)
         case _Message(type="response.done", response=_Response(id=response_id, status=status, status_details=detail)):
-            return on.ResponseDone(response_id, status, _failure_text(detail))
+            return on.ResponseDone(response_id, status, _why(detail))
         case _Message(type="response.audio_transcript.done", transcript=str(text)):
             return on.Transcript("assistant", text, message.response_id)
         case _Message(type="conversation.item.input_audio_transcription.completed", transcript=str(text)):
@@ -90,70 +91,73 @@ def decode(raw: bytes, wall_clock_s: float) -> on.ServiceEvent | None:  # noqa: 
             return on.SessionCreated(session_id, None if expires_at is None else expires_at - wall_clock_s)
         case _Message(type="session.updated", session=session):
             return on.SessionUpdated(greets_itself=session is not None and session.greeting is not None)
-        case _Message(type="error", error=_Error() as said):
-            where = f" [{said.param}]" if said.param else ""
-            text = f"{said.message or 'no message'}{where}"
-            return on.ServiceError(said.code or said.type or "unknown", text, said.event_id or "")
+        case _Message(type="error", error=said):
+            return _error(said)
+        case _Message(type="warning", warning=said):
+            return _warning(said)
         case _:
             return None
 
 
-def _failure_text(detail: Any) -> str:
-    error = detail.get("error") if isinstance(detail, Mapping) else None
-    return str(error.get("message") or error.get("code") or "") if isinstance(error, Mapping) else ""
-
-
-def encode(message: do.Message, session: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The wire's messages for one of ours, in order; `session` is what session.update asks for."""
+def _complaint(raw: bytes | str) -> on.ServiceError | on.ServiceWarning | None:
+    """Return the `error` or `warning` event in a message that has some other field of the wrong kind."""
+    try:
+        message = msgspec.json.decode(raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
     match message:
-        case do.UpdateSession(push_to_talk):
-            turns = {"turn_detection": None} if push_to_talk else {}
-            return [{"type": "session.update", "session": {**session, **turns}}]
-        case do.RequestGreeting(opening, event_id):
-            return _greeting(opening.text, event_id, opening.voice, ask_model=opening.ask_model)
-        case do.Recall(role, text):
-            kind = "text" if role == "assistant" else "input_text"
-            return [_item(role, kind, text)]
-        case do.Truncate(item_id, content_index, audio_end_ms):
-            return [
-                {
-                    "type": "conversation.item.truncate",
-                    "item_id": item_id,
-                    "content_index": content_index,
-                    "audio_end_ms": audio_end_ms,
-                }
-            ]
-        case do.CancelResponse(response_id):
-            return [{"type": "response.cancel", "response_id": response_id}]
-        case do.CommitAudio():
-            return [{"type": "input_audio_buffer.commit"}]
-        case do.RequestReply(event_id):
-            return [{"type": "response.create", "event_id": event_id}]
-        case do.ClearAudio():
-            return [{"type": "input_audio_buffer.clear"}]
+        case {"type": "error"}:
+            return _error(message.get("error"))
+        case {"type": "warning"}:
+            return _warning(message.get("warning"))
+    return None
 
 
-def _greeting(text: str, event_id: str, voice_name: str | None, *, ask_model: bool) -> list[dict[str, Any]]:
-    response: dict[str, Any] = {"voice": voice(voice_name)} if voice_name else {}
-    create = {"type": "response.create", "event_id": event_id, "response": response}
-    if ask_model:
-        return [_item("system", "input_text", text), create]
-    response["pre_generated_assistant_message"] = {
-        "type": "message",
-        "role": "assistant",
-        "content": [{"type": "text", "text": text}],
-    }
-    return [create]
+def _error(said: Any) -> on.ServiceError:
+    """From the value of `error`: an object as documented, one with fields missing or of any kind, a text, or nothing."""
+    details = said if isinstance(said, Mapping) else {"message": said}
+    kind, param = _text(details.get("type")), _text(details.get("param"))
+    message = _text(details.get("message")) or "no message"
+    return on.ServiceError(
+        code=_text(details.get("code")) or kind or "unknown",
+        message=f"{message} [{param}]" if param else message,
+        about=_text(details.get("event_id")),
+        type=kind,
+        param=param,
+    )
 
 
-def _item(role: str, kind: str, text: str) -> dict[str, Any]:
-    content = [{"type": kind, "text": text}]
-    return {"type": "conversation.item.create", "item": {"type": "message", "role": role, "content": content}}
+def _warning(said: Any) -> on.ServiceWarning:
+    details = said if isinstance(said, Mapping) else {"message": said}
+    message = _text(details.get("message")) or "no message"
+    return on.ServiceWarning(message, _text(details.get("code")) or "warning", _text(details.get("param")))
+
+
+def _why(details: Any) -> str:
+    """Return why a response ended as it did: the error's message or code, else the reason (content_filter, ...)."""
+    if not isinstance(details, Mapping):
+        return ""
+    error = details.get("error")
+    said = (error.get("message") or error.get("code")) if isinstance(error, Mapping) else error
+    return _text(said) or _text(details.get("reason"))
+
+
+def _text(value: Any) -> str:
+    """Return the service's value as one short safe line; empty for null."""
+    match value:
+        case None:
+            return ""
+        case str():
+            return safe(value)
+        case bool() | int() | float():
+            return str(value)
+    return safe(msgspec.json.encode(value).decode())
 
 
 def append(pcm: bytes) -> bytes:
-    """The message that adds microphone audio (24 kHz mono S16LE) to the service's input buffer, ready to be sent.
+    """Return the message that adds microphone audio (24 kHz mono S16LE) to the service's input buffer.
 
-    Put together by hand: base64 needs no escapes, and there are fifty of them in a second.
+    Put together by hand: base64 needs no escapes, and the SDK's own encoder takes 5 to 10 times as long for the one
+    message that is sent many times in a second.
     """
     return b'{"type":"input_audio_buffer.append","audio":"%b"}' % binascii.b2a_base64(pcm, newline=False)

@@ -41,8 +41,7 @@ class SimulatedCard:
     """A sound card in a folder, which exists as long as this object does.
 
     `rate_hz` and `channels` are the card's own (16-bit samples, always); with `coarse_pointer` its position moves in
-    whole periods, as many cards' does; its periods are as long as `period_ms` (least, most) allows; `echo_gain` and
-    `echo_delay_ms` are a room with one wall (see `set_echo`).
+    whole periods, as many cards' does; `echo_gain` and `echo_delay_ms` are a room with one wall (see `set_echo`).
     """
 
     def __init__(
@@ -52,7 +51,6 @@ class SimulatedCard:
         rate_hz: int = VOICE_RATE_HZ,
         channels: int = 1,
         coarse_pointer: bool = False,
-        period_ms: tuple[int, int] = (1, 1000),
         echo_gain: float = 0.0,
         echo_delay_ms: float = 2.0,
         history_s: float = 600.0,
@@ -71,7 +69,6 @@ class SimulatedCard:
         self._header = layout.header(mapped)
         self._header.zero_ns = self._zero_ns
         self._header.coarse_pointer = coarse_pointer
-        self._header.least_period_ms, self._header.most_period_ms = period_ms
         self._header.magic = MAGIC
         if echo_gain:
             self.set_echo([(echo_delay_ms, echo_gain)])
@@ -112,7 +109,7 @@ class SimulatedCard:
         self._microphone.write(frame, samples.reshape(-1, 1))
         return self.time_of(frame)
 
-    def stop_saying(self) -> None:
+    def hush(self) -> None:
         """Say nothing more from now on, whatever was to be said."""
         self._microphone.erase(self.now_frame(), self._microphone.frames // 2)
 
@@ -200,7 +197,7 @@ class SimulatedCard:
             file.setframerate(self.rate_hz)
             file.writeframes(both.tobytes())
 
-    # Faults
+    # What befalls cards
 
     def unplug(self) -> None:
         """Pull the card out: open PCMs are woken and fail with ENODEV for good, and it cannot be opened."""
@@ -230,11 +227,6 @@ class SimulatedCard:
     def stuck(self, stuck: bool) -> None:
         self._header.stuck = stuck
         self._wake_programs()
-
-    def be_slow(self, *, open_ms: int = 0, params_ms: int = 0) -> None:
-        """Take so long from now on to be opened, and to agree on parameters, as some drivers do."""
-        self._header.open_delay_ms = open_ms
-        self._header.params_delay_ms = params_ms
 
     # What programs do with the card
 

@@ -97,8 +97,8 @@ static void set_running(struct stream *s, bool running)
 	s->card->running[s->io.stream] = running;
 }
 
-/* What can happen to a PCM between two calls: it was pulled out, it ran dry or over, or nothing moves any more. */
-static void check_faults(struct stream *s)
+/* What can befall a PCM between two calls: it was pulled out, it ran dry or over, or nothing moves any more. */
+static void befall(struct stream *s)
 {
 	if (gone(s)) {
 		set_running(s, false);
@@ -137,7 +137,7 @@ static int simcard_stop(snd_pcm_ioplug_t *io)
 static snd_pcm_sframes_t simcard_pointer(snd_pcm_ioplug_t *io)
 {
 	struct stream *s = io->private_data;
-	check_faults(s);
+	befall(s);
 	if (io->state == SND_PCM_STATE_DISCONNECTED) /* seems ready, so that the program runs into transfer's ENODEV */
 		return (snd_pcm_sframes_t)(io->appl_ptr + (plays(s) ? 0 : io->buffer_size));
 	return io->state == SND_PCM_STATE_XRUN ? -EPIPE : (snd_pcm_sframes_t)position(s);
@@ -178,7 +178,7 @@ static int simcard_poll_revents(snd_pcm_ioplug_t *io, struct pollfd *fds, unsign
 	(void)fds, (void)count;
 	while (read(s->notify_fd, events, sizeof events) > 0)
 		; /* that it was touched is all there is to know */
-	check_faults(s);
+	befall(s);
 	if (io->state == SND_PCM_STATE_DISCONNECTED) {
 		*revents = POLLERR | POLLNVAL;
 	} else if (io->state == SND_PCM_STATE_PREPARED || io->state == SND_PCM_STATE_RUNNING || drains(s)) {
@@ -196,7 +196,6 @@ static int simcard_hw_params(snd_pcm_ioplug_t *io, snd_pcm_hw_params_t *params)
 {
 	struct stream *s = io->private_data;
 	(void)params;
-	usleep(s->card->params_delay_ms * 1000);
 	if (gone(s))
 		return -ENODEV;
 	free(s->staged);
@@ -266,8 +265,6 @@ static int take_card(struct stream *s, const char *path)
 	if (card == MAP_FAILED)
 		return -errno;
 	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = s->io.stream, .l_len = 1};
-	if (card->magic == MAGIC)
-		usleep(card->open_delay_ms * 1000);
 	int error = card->magic != MAGIC ? -EINVAL : card->unplugged ? -ENODEV : card->busy ? -EBUSY : 0;
 	if (!error && fcntl(s->card_fd, F_OFD_SETLK, &lock) < 0)
 		error = -EBUSY;
@@ -296,18 +293,16 @@ static int open_descriptors(struct stream *s, const char *path)
 	return 0;
 }
 
-/* Tells alsa-lib what this card can do: one rate, one channel count, 16 bit, and the lengths of its periods. */
+/* Tells alsa-lib what this card can do: one rate, one channel count, 16 bit, periods from 1 ms to 1 s. */
 static int constrain(struct stream *s)
 {
 	static const unsigned accesses[] = {SND_PCM_ACCESS_RW_INTERLEAVED, SND_PCM_ACCESS_MMAP_INTERLEAVED};
 	static const unsigned formats[] = {SND_PCM_FORMAT_S16_LE};
 	unsigned rate = s->card->rate_hz, channels = s->card->channels, second = rate * channels * 2;
-	unsigned least_ms = s->card->least_period_ms ? s->card->least_period_ms : 1;
-	unsigned most_ms = s->card->most_period_ms ? s->card->most_period_ms : 1000;
 	const struct { int what; unsigned least, most; } limits[] = {
 		{SND_PCM_IOPLUG_HW_CHANNELS, channels, channels},
 		{SND_PCM_IOPLUG_HW_RATE, rate, rate},
-		{SND_PCM_IOPLUG_HW_PERIOD_BYTES, second * least_ms / 1000, second * most_ms / 1000},
+		{SND_PCM_IOPLUG_HW_PERIOD_BYTES, second / 1000, second},
 		{SND_PCM_IOPLUG_HW_BUFFER_BYTES, second / 500, 4 * second},
 		{SND_PCM_IOPLUG_HW_PERIODS, 2, 1024},
 	};

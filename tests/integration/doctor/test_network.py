@@ -21,7 +21,6 @@ from device_daemon.localservice.faults import Faults
 from device_daemon.system import clock_sync
 from device_daemon.voicelive.client import Client
 from device_daemon.voicelive.credentials import Key
-from device_daemon.voicelive.session import session_for
 from tests.integration.localservice.wire import service
 
 DEADLINE_S = 10.0
@@ -172,7 +171,7 @@ async def test_a_port_that_speaks_no_tls_is_told(answers: bool, monkeypatch: pyt
 async def session(faults: Faults, key: str = "right") -> list[Finding]:
     async with service(faults, key="right") as local:
         settings = Service(endpoint=local.endpoint)
-        client = Client(settings, local.endpoint, lambda: Key(key), session_for(Config(settings)))
+        client = Client(Config(settings), local.endpoint, lambda: Key(key))
         findings = await found(network.hold_session(client, client.host))
         await client.close()
     return findings

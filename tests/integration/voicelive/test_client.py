@@ -14,9 +14,9 @@ from aiohttp import web
 from device_daemon.conversation import commands as do
 from device_daemon.conversation import events as on
 from device_daemon.errors import ConnectionLost, SessionEnded, SessionRejected, SpeakerError
-from device_daemon.voicelive import connection as connection_module
 from device_daemon.voicelive.client import API_VERSION, Client
 from device_daemon.voicelive.connection import Connection
+from device_daemon.voicelive.limits import LineLimits
 from tests.integration.voicelive.unruly_service import (
     KEY,
     PATIENCE_S,
@@ -33,17 +33,17 @@ __all__ = ["no_trace"]
 pytestmark = pytest.mark.usefixtures("no_trace")
 
 
-async def heard_from(talk: Talk) -> tuple[list[on.ServiceEvent], Connection]:
+async def heard_from(talk: Talk, limits: LineLimits | None = None) -> tuple[list[on.ServiceEvent], Connection]:
     """All events of a connection, until its end."""
     async with asyncio.timeout(PATIENCE_S), serving(talking(talk)) as endpoint:
-        connection = await client_for(endpoint).connect()
+        connection = await client_for(endpoint, limits=limits).connect()
         events = [event async for event in connection.events()]
         await connection.close()
     return events, connection
 
 
-async def failure_after(talk: Talk) -> SpeakerError:
-    events, _ = await heard_from(talk)
+async def failure_after(talk: Talk, limits: LineLimits | None = None) -> SpeakerError:
+    events, _ = await heard_from(talk, limits)
     assert isinstance(events[-1], on.Closed)
     return events[-1].failure
 
@@ -84,15 +84,13 @@ async def test_messages_arrive_in_the_order_in_which_they_were_sent_and_events_c
     assert isinstance(events[1], on.Closed)
 
 
-async def test_a_connection_outlives_the_deadline_of_its_handshake(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection_module, "HANDSHAKE_DEADLINE_S", 0.1)
-
+async def test_a_connection_outlives_the_deadline_of_its_handshake() -> None:
     async def talk(ws: web.WebSocketResponse, _: web.Request) -> None:
         await asyncio.sleep(0.15)
         await ws.send_str(SPEECH_STARTED)
         await ws.close()
 
-    events, _ = await heard_from(talk)
+    events, _ = await heard_from(talk, LineLimits(handshake_s=0.1))
     assert on.SpeechStarted() in events
 
 
@@ -151,16 +149,12 @@ async def test_garbage_is_skipped_and_counted_and_what_follows_is_heard() -> Non
     assert connection.unreadable == 6
 
 
-async def test_a_message_that_is_too_large_ends_the_connection_and_not_the_memory(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(connection_module, "MAX_MESSAGE_BYTES", 1024)
-
+async def test_a_message_that_is_too_large_ends_the_connection_and_not_the_memory() -> None:
     async def talk(ws: web.WebSocketResponse, _: web.Request) -> None:
         await ws.send_str("x" * 4096)
         await ws.receive()
 
-    failure = await failure_after(talk)
+    failure = await failure_after(talk, LineLimits(max_message_bytes=1024))
     assert isinstance(failure, ConnectionLost)
     assert failure.code == 1009
 
@@ -171,23 +165,6 @@ async def test_the_garbage_collector_need_not_go_through_the_sdk_in_a_conversati
     frozen = gc.get_freeze_count()
     await Client.warm_up()
     assert gc.get_freeze_count() <= frozen, "what a conversation holds when it connects again is not for ever"
-
-
-async def test_sound_keeps_its_place_among_the_messages() -> None:
-    received: list[str] = []
-
-    async def talk(ws: web.WebSocketResponse, _: web.Request) -> None:
-        received.extend([str((await ws.receive_json())["type"]) for _ in range(3)])
-        await ws.close()
-
-    async with asyncio.timeout(PATIENCE_S), serving(talking(talk)) as endpoint:
-        connection = await client_for(endpoint).connect()
-        await connection.send(do.UpdateSession())
-        await connection.send_audio(b"\1\2")
-        await connection.send(do.CancelResponse("r1"))
-        assert [type(event) async for event in connection.events()] == [on.Closed]
-        await connection.close()
-    assert received == ["session.update", "input_audio_buffer.append", "response.cancel"]
 
 
 async def test_sending_into_a_broken_line_is_a_lost_connection() -> None:
@@ -219,14 +196,12 @@ async def test_sending_after_the_service_said_goodbye_is_a_lost_connection_with_
         await connection.close()
 
 
-async def test_a_service_that_never_answers_the_goodbye_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection_module, "CLOSE_DEADLINE_S", 0.05)
-
+async def test_a_service_that_never_answers_the_closing_handshake_is_dropped() -> None:
     async def deaf(_ws: web.WebSocketResponse, _request: web.Request) -> None:
         await asyncio.Event().wait()
 
     async with asyncio.timeout(PATIENCE_S), serving(talking(deaf)) as endpoint:
-        connection = await client_for(endpoint).connect()
+        connection = await client_for(endpoint, limits=LineLimits(closing_s=0.05)).connect()
         await connection.close()
 
 

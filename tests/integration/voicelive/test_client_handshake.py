@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 import pytest
 from aiohttp import web
 
-from device_daemon.config.settings import Agent, Service
+from device_daemon.config.settings import Agent, Config, Service
 from device_daemon.errors import (
     AuthRefused,
     KeyMissing,
@@ -19,9 +19,9 @@ from device_daemon.errors import (
     SessionRejected,
     SpeakerError,
 )
-from device_daemon.voicelive import connection as connection_module
 from device_daemon.voicelive.client import Client, url_for
 from device_daemon.voicelive.credentials import Key
+from device_daemon.voicelive.limits import LineLimits
 from tests.integration.voicelive.unruly_service import KEY, PATIENCE_S, Handler, client_for, no_trace, serving
 
 __all__ = ["no_trace"]
@@ -29,10 +29,10 @@ __all__ = ["no_trace"]
 pytestmark = pytest.mark.usefixtures("no_trace")
 
 
-async def refusal(handler: Handler) -> SpeakerError:
+async def refusal(handler: Handler, limits: LineLimits | None = None) -> SpeakerError:
     """What connect raises."""
     async with serving(handler) as endpoint:
-        client = client_for(endpoint)
+        client = client_for(endpoint, limits=limits)
         with pytest.raises(SpeakerError) as caught:
             await client.connect()
         await client.close()
@@ -81,14 +81,12 @@ async def test_a_redirect_is_refused_before_the_key_is_sent_on() -> None:
     assert asked == ["/voice-live/realtime"]
 
 
-async def test_a_service_that_accepts_and_then_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection_module, "HANDSHAKE_DEADLINE_S", 0.05)
-
+async def test_a_service_that_accepts_and_then_says_nothing_is_given_up() -> None:
     async def hang(_: web.Request) -> web.Response:
         await asyncio.Event().wait()
         raise AssertionError("unreachable")
 
-    failure = await refusal(hang)
+    failure = await refusal(hang, LineLimits(handshake_s=0.05))
     assert isinstance(failure, ServiceUnreachable)
     assert "did not answer in time" in str(failure)
 
@@ -169,7 +167,7 @@ async def test_after_a_refusal_the_key_is_looked_up_again_since_the_owner_may_ha
         return web.Response(status=401)
 
     async with serving(refuse) as endpoint:
-        client = Client(Service(), endpoint, lambda: Key(keys.pop(0)), {})
+        client = Client(Config(Service()), endpoint, lambda: Key(keys.pop(0)))
         for _ in range(2):
             with pytest.raises(AuthRefused):
                 await client.connect()
@@ -181,7 +179,7 @@ async def test_without_a_key_nothing_is_sent() -> None:
         raise KeyMissing("no API key")
 
     with pytest.raises(KeyMissing):
-        await Client(Service(), "ws://127.0.0.1:9", no_key, {}).connect()
+        await Client(Config(Service()), "ws://127.0.0.1:9", no_key).connect()
 
 
 def test_an_agent_is_asked_for_by_name_project_and_version() -> None:

@@ -167,10 +167,9 @@ async def test_the_local_service_speaks_ahead_over_a_real_connection(tmp_path: P
     await service.start()
     stage = Stage(tmp_path, HELLO, BYE)
     from device_daemon.config.settings import Config, Service
-    from device_daemon.voicelive.session import session_for
 
     config = Config(service=Service(endpoint=service.endpoint))
-    client = Client(config.service, service.endpoint, lambda: Key("k"), session_for(config))
+    client = Client(config, service.endpoint, lambda: Key("k"))
     rehearsal = GreetingPrefetch(client, stage.store, lambda: stage.wanted)
     rehearsal.begin()
     async with asyncio.timeout(10):

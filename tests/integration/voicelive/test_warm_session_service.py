@@ -19,8 +19,8 @@ from device_daemon.conversation.runner import ConversationRunner, RunnerContext
 from device_daemon.greetings.opening import Opening
 from device_daemon.localservice.faults import Faults, Moment
 from device_daemon.localservice.server import LocalService
-from device_daemon.voicelive import connection as connection_module
 from device_daemon.voicelive import warm_session as standby_module
+from device_daemon.voicelive.limits import LineLimits
 from device_daemon.voicelive.warm_session import WarmSession
 from tests.integration.localservice.wire import service
 from tests.integration.voicelive.unruly_service import PATIENCE_S, client_for, no_trace, serving
@@ -30,6 +30,8 @@ __all__ = ["no_trace", "nothing_left"]
 
 pytestmark = pytest.mark.usefixtures("no_trace", "nothing_left")
 
+OFTEN = LineLimits(eager_ping_s=0.02, rest_ping_s=0.02)
+SOON_DEAD = LineLimits(eager_ping_s=0.02, eager_pong_s=0.05, rest_ping_s=0.02, rest_pong_s=0.05)
 SESSION_UPDATED = '{"type": "session.updated", "session": {}}'
 
 
@@ -40,9 +42,9 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @asynccontextmanager
-async def standing_by(endpoint: str) -> AsyncIterator[WarmSession]:
+async def standing_by(endpoint: str, limits: LineLimits | None = None) -> AsyncIterator[WarmSession]:
     """A standby that is to have a session ready, always."""
-    standby = WarmSession(client_for(endpoint), "always")
+    standby = WarmSession(client_for(endpoint, limits=limits), "always")
     standby.begin()
     yield standby
     await standby.close()
@@ -64,6 +66,7 @@ async def greet(client: ClientPort, rules: ConversationPolicy | None = None) -> 
         own_sound=lambda _: OWN_SOUND,
         on_state=lambda _: None,
         on_microphone=lambda _: None,
+        on_hurry=lambda: None,
     )
     conversation = ConversationRunner(
         Dialogue(Opening("welcome", "Hello."), rules or ConversationPolicy()), around, 0.0
@@ -147,8 +150,7 @@ async def test_a_service_that_greets_by_itself_has_no_session_held_and_greets_on
         assert "response.create" not in own.types("in")
 
 
-async def test_pings_are_answered_and_sent_while_it_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection_module, "HEARTBEAT_S", 0.05)
+async def test_pings_are_answered_and_sent_while_it_is_held() -> None:
     exchanged = asyncio.Event()
 
     async def handle(request: web.Request) -> web.WebSocketResponse:
@@ -168,13 +170,12 @@ async def test_pings_are_answered_and_sent_while_it_is_held(monkeypatch: pytest.
                 exchanged.set()
         return ws
 
-    async with asyncio.timeout(PATIENCE_S), serving(handle) as endpoint, standing_by(endpoint) as standby:
+    async with asyncio.timeout(PATIENCE_S), serving(handle) as endpoint, standing_by(endpoint, OFTEN) as standby:
         await exchanged.wait()
         assert standby.ready
 
 
-async def test_one_whose_line_went_dead_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection_module, "HEARTBEAT_S", 0.05)
+async def test_one_whose_line_went_dead_is_replaced() -> None:
     connected = 0
     second = asyncio.Event()
 
@@ -190,5 +191,5 @@ async def test_one_whose_line_went_dead_is_replaced(monkeypatch: pytest.MonkeyPa
         await asyncio.Event().wait()
         return ws
 
-    async with asyncio.timeout(PATIENCE_S), serving(handle) as endpoint, standing_by(endpoint):
+    async with asyncio.timeout(PATIENCE_S), serving(handle) as endpoint, standing_by(endpoint, SOON_DEAD):
         await second.wait()

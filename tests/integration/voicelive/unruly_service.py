@@ -11,9 +11,10 @@ from contextlib import asynccontextmanager
 import pytest
 from aiohttp import web
 
-from device_daemon.config.settings import Service
+from device_daemon.config.settings import Config, Service
 from device_daemon.voicelive.client import Client
 from device_daemon.voicelive.credentials import Key
+from device_daemon.voicelive.limits import LineLimits
 
 KEY = "k3y-that-nobody-may-see"
 SPEECH_STARTED = json.dumps({"type": "input_audio_buffer.speech_started"})
@@ -58,5 +59,5 @@ def talking(talk: Talk) -> Handler:
     return handle
 
 
-def client_for(endpoint: str, service: Service | None = None) -> Client:
-    return Client(service or Service(), endpoint, lambda: Key(KEY), {"instructions": "Be brief."})
+def client_for(endpoint: str, service: Service | None = None, limits: LineLimits | None = None) -> Client:
+    return Client(Config(service or Service()), endpoint, lambda: Key(KEY), limits)

@@ -8,8 +8,15 @@ import pytest
 from azure.ai.voicelive import models
 
 from device_daemon.config.settings import Agent, Audio, Config, ConversationLimits, Service
+from device_daemon.config.turn_detection import TYPES
 from device_daemon.voicelive.session import OPENAI_VOICES, session_for, voice
 
+SDK_TYPES = {
+    "azure_semantic_vad": "AzureSemanticVad",
+    "azure_semantic_vad_en": "AzureSemanticVadEn",
+    "azure_semantic_vad_multilingual": "AzureSemanticVadMultilingual",
+    "server_vad": "ServerVad",
+}
 SDK: Any = models
 """The same, where its insides are looked at, which have no types."""
 FULL = Config(
@@ -34,21 +41,25 @@ def local(**settings: Any) -> Config:
     return Config(service=Service(local=True, **settings))
 
 
-def as_the_sdk_reads_it(session: dict[str, Any]) -> models.RequestSession:
-    read = SDK.RequestSession._deserialize(session, [])
+def on_the_wire(config: Config) -> dict[str, Any]:
+    return session_for(config).as_dict()
+
+
+def as_the_sdk_reads_it(config: Config) -> models.RequestSession:
+    read = SDK.RequestSession._deserialize(on_the_wire(config), [])
     assert isinstance(read, models.RequestSession)
     return read
 
 
 @pytest.mark.parametrize("config", [FULL, local(), local(voice="alloy", noise_reduction="off")])
 def test_the_sdk_understands_every_key_and_would_send_the_same(config: Config) -> None:
-    session = session_for(config)
+    session = on_the_wire(config)
     assert set(session) <= set(SDK.RequestSession()._attr_to_rest_field)
-    assert as_the_sdk_reads_it(session).as_dict() == session
+    assert as_the_sdk_reads_it(config).as_dict() == session
 
 
 def test_the_sdk_sees_the_types_that_were_meant() -> None:
-    session = as_the_sdk_reads_it(session_for(FULL))
+    session = as_the_sdk_reads_it(FULL)
     assert isinstance(session.turn_detection, models.AzureSemanticVad)
     assert isinstance(SDK.AzureVoice._deserialize(session.voice, []), models.AzureStandardVoice)
     assert isinstance(session.input_audio_noise_reduction, models.AudioNoiseReduction)
@@ -59,18 +70,18 @@ def test_the_sdk_sees_the_types_that_were_meant() -> None:
 
 
 def test_nothing_is_null_for_the_service_has_defaults_of_its_own() -> None:
-    assert None not in session_for(local()).values()
-    assert session_for(local()).keys().isdisjoint({"instructions", "input_audio_transcription"})
+    assert None not in on_the_wire(local()).values()
+    assert on_the_wire(local()).keys().isdisjoint({"instructions", "input_audio_transcription"})
 
 
 def test_every_voice_that_the_sdk_knows_as_openais_is_asked_for_as_such() -> None:
     assert {name.value for name in models.OpenAIVoiceName} <= OPENAI_VOICES
-    assert voice("marin") == {"type": "openai", "name": "marin"}
+    assert voice("marin").as_dict() == {"type": "openai", "name": "marin"}
     assert voice("en-US-Ava:DragonHDLatestNeural")["type"] == "azure-standard"
 
 
 def test_the_speaker_truncates_by_itself_for_only_it_knows_what_was_heard() -> None:
-    assert session_for(local())["turn_detection"] == {
+    assert on_the_wire(local())["turn_detection"] == {
         "type": "azure_semantic_vad",
         "create_response": True,
         "interrupt_response": True,
@@ -80,29 +91,57 @@ def test_the_speaker_truncates_by_itself_for_only_it_knows_what_was_heard() -> N
 
 def test_a_speaker_that_may_not_be_talked_over_has_the_service_finish_its_answers() -> None:
     config = Config(service=Service(local=True), conversation=ConversationLimits(interruptible=False))
-    assert session_for(config)["turn_detection"]["interrupt_response"] is False
+    assert on_the_wire(config)["turn_detection"]["interrupt_response"] is False
 
 
 def test_what_the_config_says_about_turn_detection_has_the_last_word() -> None:
-    session = session_for(local(turn_detection={"type": "server_vad", "interrupt_response": False, "threshold": 0.7}))
-    assert session["turn_detection"]["interrupt_response"] is False
-    assert session["turn_detection"]["threshold"] == 0.7
-    assert isinstance(as_the_sdk_reads_it(session).turn_detection, models.ServerVad)
+    config = local(turn_detection={"type": "server_vad", "interrupt_response": False, "threshold": 0.7})
+    assert on_the_wire(config)["turn_detection"]["interrupt_response"] is False
+    assert on_the_wire(config)["turn_detection"]["threshold"] == 0.7
+    assert isinstance(session_for(config).turn_detection, models.ServerVad)
+
+
+def test_what_the_sdk_has_no_type_for_is_sent_as_the_config_says_it() -> None:
+    config = local(turn_detection={"type": "semantic_vad", "eagerness": "low"})
+    assert on_the_wire(config)["turn_detection"] == {
+        "type": "semantic_vad",
+        "eagerness": "low",
+        "create_response": True,
+        "interrupt_response": True,
+        "auto_truncate": False,
+    }
+    appended = {"type": "azure_semantic_vad", "appended_text_after_truncation": "...", "idle_timeout_ms": 5_000}
+    assert appended.items() <= on_the_wire(local(turn_detection=appended))["turn_detection"].items()
+
+
+@pytest.mark.parametrize("kind", TYPES)
+def test_the_config_knows_every_turn_detection_setting_of_the_sdk_and_only_these_beyond_it(kind: str) -> None:
+    model = getattr(models, SDK_TYPES[kind]) if kind in SDK_TYPES else None
+    known = set(model()._attr_to_rest_field) - {"type"} if model else set()
+    beyond = TYPES[kind] - known
+    assert known <= TYPES[kind]
+    if model:
+        assert beyond <= {
+            "appended_text_after_truncation",
+            "idle_timeout_ms",
+            "speech_duration_assistant_speaking_ms",
+            "speech_duration_ms",
+        }
 
 
 @pytest.mark.parametrize("echo", ["hardware", "half-duplex"])
 def test_the_service_takes_the_echo_away_only_where_nobody_else_does(echo: Any) -> None:
     config = Config(service=Service(local=True), audio=Audio(echo=echo))
-    assert "input_audio_echo_cancellation" not in session_for(config)
-    assert session_for(local())["input_audio_echo_cancellation"] == {"type": "server_echo_cancellation"}
+    assert "input_audio_echo_cancellation" not in on_the_wire(config)
+    assert on_the_wire(local())["input_audio_echo_cancellation"] == {"type": "server_echo_cancellation"}
 
 
 def test_an_agent_is_told_no_instructions_for_it_refuses_them() -> None:
     agent = Agent(name="butler", project="home")
-    session = session_for(local(agent=agent, auth="entra", instructions="Be brief."))
+    session = on_the_wire(local(agent=agent, auth="entra", instructions="Be brief."))
     assert "instructions" not in session
 
 
 def test_two_sessions_do_not_share_what_is_in_them() -> None:
     session_for(FULL)["turn_detection"]["type"] = "spoilt"
-    assert session_for(FULL)["turn_detection"]["type"] == "azure_semantic_vad"
+    assert on_the_wire(FULL)["turn_detection"]["type"] == "azure_semantic_vad"

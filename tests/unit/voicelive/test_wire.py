@@ -1,4 +1,4 @@
-"""The wire's JSON, both ways: what the documentation and the SDK show, and what nobody should send."""
+"""The wire's JSON: what the documentation and the SDK show, and what nobody should send."""
 
 from __future__ import annotations
 
@@ -7,17 +7,12 @@ import json
 from typing import Any
 
 import pytest
-from azure.ai.voicelive import models
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from device_daemon.conversation import commands as do
 from device_daemon.conversation import events as on
-from device_daemon.greetings.opening import Opening
 from device_daemon.voicelive import wire
 
-SDK: Any = models
-"""The same, where its insides are looked at, which have no types."""
 NOW_S = 1_000_000.0
 
 JSON = st.recursive(
@@ -42,7 +37,10 @@ FIELDS = st.sampled_from([
     "response_id", "item_id", "content_index", "delta", "transcript", "session", "response", "error",
 ])  # fmt: skip
 INNER = st.dictionaries(
-    st.sampled_from(["id", "status", "status_details", "expires_at", "greeting", "code", "message", "param"]), JSON
+    st.sampled_from(
+        ["id", "status", "status_details", "expires_at", "greeting", "code", "message", "param", "event_id", "type"]
+    ),
+    JSON,
 )
 
 
@@ -118,7 +116,11 @@ def test_a_response_is_followed_from_its_creation_to_its_end() -> None:
     response = {"object": "realtime.response", "id": "resp_1", "status": "in_progress", "status_details": None}
     assert decoded(type="response.created", response=response) == on.ResponseCreated("resp_1")
     cancelled = response | {"status": "cancelled", "status_details": {"type": "cancelled", "reason": "turn_detected"}}
-    assert decoded(type="response.done", response=cancelled) == on.ResponseDone("resp_1", "cancelled")
+    assert decoded(type="response.done", response=cancelled) == on.ResponseDone("resp_1", "cancelled", "turn_detected")
+    incomplete = response | {"status": "incomplete", "status_details": {"reason": "content_filter"}}
+    assert decoded(type="response.done", response=incomplete) == on.ResponseDone(
+        "resp_1", "incomplete", "content_filter"
+    )
     failed = response | {"status": "failed", "status_details": {"type": "failed", "error": {"code": "rate_limit"}}}
     assert decoded(type="response.done", response=failed) == on.ResponseDone("resp_1", "failed", "rate_limit")
 
@@ -142,80 +144,51 @@ def test_a_session_says_when_it_will_end_and_whether_it_greets_by_itself() -> No
 
 def test_an_error_tells_its_code_its_words_the_parameter_and_our_message_it_is_about() -> None:
     error = {"type": "invalid_request_error", "code": None, "message": "No.", "param": None, "event_id": None}
-    assert decoded(type="error", event_id="event_1", error=error) == on.ServiceError("invalid_request_error", "No.")
+    kind = "invalid_request_error"
+    assert decoded(type="error", event_id="event_1", error=error) == on.ServiceError(kind, "No.", type=kind)
     error |= {"code": "invalid_voice_type", "param": "session.voice", "event_id": "greeting-1"}
-    expected = on.ServiceError("invalid_voice_type", "No. [session.voice]", "greeting-1")
+    expected = on.ServiceError("invalid_voice_type", "No. [session.voice]", "greeting-1", kind, "session.voice")
     assert decoded(type="error", event_id="event_1", error=error) == expected
 
 
 @pytest.mark.parametrize(
-    "kind", ["rate_limits.updated", "conversation.item.done", "response.audio.done", "response.text.delta", "warning"]
+    ("fields", "code", "message"),
+    [
+        ({"error": {"code": 500, "message": "Broken."}}, "500", "Broken."),
+        ({"error": "The deployment does not exist."}, "unknown", "The deployment does not exist."),
+        ({"error": {}}, "unknown", "no message"),
+        ({"error": None}, "unknown", "no message"),
+        ({}, "unknown", "no message"),
+        ({"error": ["a", 1]}, "unknown", '["a",1]'),
+        ({"error": {"code": {"inner": 1}, "message": 7}}, '{"inner":1}', "7"),
+        ({"error": {"code": "c", "message": "m"}, "item_id": 7, "session": "s"}, "c", "m"),
+        ({"error": {"code": "c", "message": "one\n\x1b[31mtwo"}}, "c", "one \ufffd[31mtwo"),
+    ],
+)
+def test_an_error_of_any_shape_is_shown(fields: dict[str, Any], code: str, message: str) -> None:
+    event = decoded(type="error", **fields)
+    assert isinstance(event, on.ServiceError)
+    assert (event.code, event.message) == (code, message)
+
+
+@given(JSON | INNER)
+def test_no_error_and_no_warning_is_ever_dropped(said: Any) -> None:
+    assert isinstance(decoded(type="error", error=said), on.ServiceError)
+    assert isinstance(decoded(type="warning", warning=said, response=7), on.ServiceWarning)
+
+
+def test_a_warning_tells_its_words_its_code_and_the_parameter() -> None:
+    warning = {"message": "Ignored.", "code": "unsupported_setting", "param": "session.avatar"}
+    assert decoded(type="warning", warning=warning) == on.ServiceWarning(
+        "Ignored.", "unsupported_setting", "session.avatar"
+    )
+
+
+@pytest.mark.parametrize(
+    "kind", ["rate_limits.updated", "conversation.item.done", "response.audio.done", "response.text.delta"]
 )
 def test_events_the_speaker_has_no_use_for_pass_unseen(kind: str) -> None:
-    assert decoded(type=kind, event_id="event_1", rate_limits=[1], delta="text", warning={"message": "x"}) is None
-
-
-# What is sent
-
-
-def sent(message: do.Message) -> list[dict[str, Any]]:
-    """The wire's messages; each is one that the SDK knows, and says the same."""
-    mappings = wire.encode(message, {"modalities": ["text", "audio"]})
-    for mapping in mappings:
-        event = SDK.ClientEvent._deserialize(mapping, [])
-        assert type(event) is not models.ClientEvent, "a type that the SDK does not know"
-        assert event.as_dict() == mapping
-    return mappings
-
-
-def test_session_update_carries_what_the_config_asks_for() -> None:
-    assert sent(do.UpdateSession()) == [{"type": "session.update", "session": {"modalities": ["text", "audio"]}}]
-
-
-def test_a_fixed_greeting_is_an_assistant_message_made_beforehand() -> None:
-    assert sent(do.RequestGreeting(Opening("welcome", "Welcome"), "greeting-1")) == [
-        {
-            "type": "response.create",
-            "event_id": "greeting-1",
-            "response": {
-                "pre_generated_assistant_message": {
-                    "type": "message",
-                    "role": "assistant",
-                    "content": [{"type": "text", "text": "Welcome"}],
-                }
-            },
-        }
-    ]
-
-
-def test_a_greeting_the_model_makes_is_a_system_item_and_then_a_response() -> None:
-    item, create = sent(do.RequestGreeting(Opening("tailored", "Say hi", ask_model=True), "greeting-2"))
-    content = [{"type": "input_text", "text": "Say hi"}]
-    assert item == {
-        "type": "conversation.item.create",
-        "item": {"type": "message", "role": "system", "content": content},
-    }
-    assert create == {"type": "response.create", "event_id": "greeting-2", "response": {}}
-
-
-@pytest.mark.parametrize(("name", "kind"), [("alloy", "openai"), ("en-GB-RyanNeural", "azure-standard")])
-def test_a_greeting_may_have_a_voice_of_its_own(name: str, kind: str) -> None:
-    (create,) = sent(do.RequestGreeting(Opening("welcome", "Welcome", voice=name), "greeting-1"))
-    assert create["response"]["voice"] == {"type": kind, "name": name}
-
-
-def test_what_was_said_before_is_recalled_as_the_role_that_said_it() -> None:
-    (assistant,) = sent(do.Recall("assistant", "Hello!"))
-    (user,) = sent(do.Recall("user", "Hi."))
-    assert assistant["item"]["content"] == [{"type": "text", "text": "Hello!"}]
-    assert user["item"] == {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Hi."}]}
-
-
-def test_truncation_and_cancelling_name_what_they_mean() -> None:
-    assert sent(do.Truncate("i", 0, 1200)) == [
-        {"type": "conversation.item.truncate", "item_id": "i", "content_index": 0, "audio_end_ms": 1200}
-    ]
-    assert sent(do.CancelResponse("r")) == [{"type": "response.cancel", "response_id": "r"}]
+    assert decoded(type=kind, event_id="event_1", rate_limits=[1], delta="text") is None
 
 
 @given(st.binary(max_size=2_000))

@@ -1,0 +1,71 @@
+"""Keep-alive of a WebSocket (ping and pong): notices a half-open line, soon while somebody waits. Pure: time is passed in.
+
+A line whose far end is gone without a FIN looks like one on which nobody speaks. Whoever sends or just heard something
+waits for what comes next: then silence is followed by a ping after `eager_ping_s`, and the line is dead when nothing at
+all came within `eager_pong_s` after that. At rest (a warm session) both take longer: less traffic, and nobody waits.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from device_daemon.voicelive.limits import LineLimits
+
+
+class Check(Enum):
+    """What to do about a line."""
+
+    WAIT = "nothing until `due_s`"
+    PING = "send a ping"
+    DEAD = "give the line up"
+
+
+class Liveness:
+    """The state of one line. Silence counts only while somebody reads: else an answer may wait in the buffers."""
+
+    def __init__(self, now_s: float, limits: LineLimits) -> None:
+        self._limits = limits
+        self._heard_s = now_s
+        self._used_s = now_s
+        self._eager_since_s = now_s
+        self._pinged_s: float | None = None
+        self._reading = False
+
+    def used(self, now_s: float) -> bool:
+        """A message was sent or came; returns True where that ended a rest: `due_s` is earlier now."""
+        rested = now_s > self._used_s + self._limits.eager_for_s
+        if rested:
+            self._eager_since_s = now_s
+        self._used_s = now_s
+        return rested
+
+    def heard(self, now_s: float) -> None:
+        """A frame of any kind came: the line is alive."""
+        self._heard_s = now_s
+        self._pinged_s = None
+
+    def reading(self, now_s: float, *, on: bool) -> None:
+        """Somebody begins to wait for the next frame, or leaves off."""
+        if on and not self._reading:
+            self.heard(now_s)  # what came meanwhile is not known yet
+        self._reading = on
+
+    def pinged(self, now_s: float) -> None:
+        """A ping is being sent."""
+        self._pinged_s = now_s
+
+    def due_s(self, now_s: float) -> float:
+        """Return when to `check` next."""
+        eager = now_s <= self._used_s + self._limits.eager_for_s
+        if not self._reading:
+            return now_s + self._limits.eager_ping_s
+        if self._pinged_s is None:
+            return self._heard_s + (self._limits.eager_ping_s if eager else self._limits.rest_ping_s)
+        rest_s = self._pinged_s + self._limits.rest_pong_s
+        return min(rest_s, max(self._pinged_s, self._eager_since_s) + self._limits.eager_pong_s) if eager else rest_s
+
+    def check(self, now_s: float) -> Check:
+        """Return what to do now."""
+        if not self._reading or now_s < self.due_s(now_s):
+            return Check.WAIT
+        return Check.PING if self._pinged_s is None else Check.DEAD

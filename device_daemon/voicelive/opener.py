@@ -1,0 +1,40 @@
+"""Opens connections with what the SDK and aiohttp are needed for: imported late, by `client`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from device_daemon.config.settings import Config
+from device_daemon.voicelive.connection import Connection
+from device_daemon.voicelive.handshake import open_socket
+from device_daemon.voicelive.limits import LineLimits
+from device_daemon.voicelive.resolver import DaemonResolver
+from device_daemon.voicelive.session import session_for
+
+
+class Opener:
+    """Made once for a config, in the event loop."""
+
+    def __init__(self, config: Config, url: str, host: str, limits: LineLimits) -> None:
+        self._url = url
+        self._host = host
+        self._proxy = config.service.proxy
+        self._session = session_for(config)
+        self._limits = limits
+        self._resolver = DaemonResolver()
+
+    async def open(self, headers: Mapping[str, str]) -> Connection:
+        """Return a connection on which nothing was sent yet. Raises one of errors.py."""
+        http, socket = await open_socket(
+            self._url,
+            host=self._host,
+            headers=headers,
+            proxy=self._proxy,
+            resolver=self._resolver,
+            limits=self._limits,
+        )
+        return Connection(http, socket, self._session, self._limits)
+
+    async def close(self) -> None:
+        """Leave off looking names up."""
+        await self._resolver.close()
