@@ -1,3 +1,3 @@
 """voicelive-speaker: a smart speaker for the Raspberry Pi that speaks first."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
