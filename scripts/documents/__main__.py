@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from scripts.documents.parts import ROOT, documents, refresh
+from scripts import REPOSITORY
+from scripts.documents.parts import documents, refresh
 
 
 def main() -> int:
@@ -14,7 +15,7 @@ def main() -> int:
         after = refresh(before)
         if after != before:
             path.write_text(after, encoding="utf-8")
-            sys.stdout.write(f"{path.relative_to(ROOT)}\n")
+            sys.stdout.write(f"{path.relative_to(REPOSITORY)}\n")
     return 0
 
 

@@ -16,9 +16,8 @@ from typing import Final
 
 from device_daemon.device import request_policy
 from device_daemon.leds import patterns
+from scripts import REPOSITORY
 from scripts.documents import commands, config_reference
-
-ROOT: Final = Path(__file__).parents[2]
 
 PARTS: Final[Mapping[str, Callable[[], str]]] = {
     "commands": commands.as_markdown,
@@ -33,10 +32,10 @@ _PART = re.compile(r"(<!-- generated: (?P<name>[\w-]+) -->\n).*?(<!-- /generated
 def documents() -> list[Path]:
     """Return every Markdown file that owners and developers read, the README first."""
     return [
-        ROOT / "README.md",
-        *sorted((ROOT / "docs").rglob("*.md")),
-        *sorted((ROOT / ".github").rglob("*.md")),
-        ROOT / "CHANGELOG.md",
+        REPOSITORY / "README.md",
+        *sorted((REPOSITORY / "docs").rglob("*.md")),
+        *sorted((REPOSITORY / ".github").rglob("*.md")),
+        REPOSITORY / "CHANGELOG.md",
     ]
 
 

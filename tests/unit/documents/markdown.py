@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from scripts.documents.parts import ROOT, documents
+from scripts import REPOSITORY
+from scripts.documents.parts import documents
 
 _FENCE = re.compile(r"^(?P<indent> *)```(?P<kind>[^\n]*)\n(?P<text>.*?)^(?P=indent)```", re.DOTALL | re.MULTILINE)
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
@@ -27,7 +28,7 @@ class Document:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.name = str(path.relative_to(ROOT))
+        self.name = str(path.relative_to(REPOSITORY))
         self.text = path.read_text(encoding="utf-8")
         self.prose = _FENCE.sub("", self.text)
 

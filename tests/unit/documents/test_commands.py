@@ -12,8 +12,8 @@ import pytest
 
 from device_daemon.audio.sounds import NOTICES
 from device_daemon.localservice import faults
+from scripts import REPOSITORY
 from scripts.documents import commands
-from scripts.documents.parts import ROOT
 from tests.unit.documents.markdown import DOCUMENTS, Document
 
 EVERY = pytest.mark.parametrize("document", DOCUMENTS.values(), ids=DOCUMENTS)
@@ -90,7 +90,7 @@ def check(words: list[str], document: Document) -> None:
 def test_every_script_is_there_and_knows_its_options(document: Document) -> None:
     for line in shell_lines(document):
         for words in commands_in(line, r"(\./)?(scripts/[\w-]+|\.ci/run)"):
-            script = ROOT / words[0]
+            script = REPOSITORY / words[0]
             if script.is_dir():
                 continue
             assert script.exists(), f"{document.name}: {words[0]}"
@@ -102,7 +102,7 @@ def test_every_script_is_there_and_knows_its_options(document: Document) -> None
 def _behind(script: str) -> str:
     """Return the source of the Python package that a script runs, where it runs one."""
     package = {"scripts/bench": "benchmark", "scripts/demo": "demonstration"}.get(script)
-    folder = ROOT / "scripts" / package if package else None
+    folder = REPOSITORY / "scripts" / package if package else None
     return "\n".join(path.read_text(encoding="utf-8") for path in folder.glob("*.py")) if folder else ""
 
 

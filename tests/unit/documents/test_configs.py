@@ -9,10 +9,10 @@ import yaml
 
 from device_daemon.config.reader import load
 from device_daemon.config.settings import ButtonTrigger
-from scripts.documents.parts import ROOT
+from scripts import REPOSITORY
 from tests.unit.documents.markdown import DOCUMENTS
 
-FLEET = ROOT / "docs" / "fleet"
+FLEET = REPOSITORY / "docs" / "fleet"
 INVENTORY = yaml.safe_load((FLEET / "inventory.yaml").read_text(encoding="utf-8"))["speakers"]["hosts"]
 CONFIGS = [(name, block) for name, document in DOCUMENTS.items() for block in document.blocks() if block.kind == "yaml"]
 OTHERS = [
@@ -29,7 +29,7 @@ def test_there_are_some() -> None:
 
 @pytest.mark.parametrize(("name", "block"), CONFIGS, ids=[name for name, _ in CONFIGS])
 def test_a_config_can_be_copied_and_works(name: str, block: tuple[str, str], tmp_path: Path) -> None:
-    (tmp_path / "boards").symlink_to(ROOT / "config" / "boards")
+    (tmp_path / "boards").symlink_to(REPOSITORY / "config" / "boards")
     path = tmp_path / "config.yaml"
     path.write_text(block[1], encoding="utf-8")
     assert load(path).service, name
@@ -42,7 +42,7 @@ def test_a_file_for_another_program_is_yaml(name: str, block: tuple[str, str]) -
 
 @pytest.mark.parametrize("host", INVENTORY)
 def test_each_speaker_of_the_fleet_gets_a_right_config(host: str, tmp_path: Path) -> None:
-    (tmp_path / "boards").symlink_to(ROOT / "config" / "boards")
+    (tmp_path / "boards").symlink_to(REPOSITORY / "config" / "boards")
     (tmp_path / "site.yaml").symlink_to(FLEET / "site.yaml")
     own = {"include": INVENTORY[host]["speaker_include"]} | INVENTORY[host]["speaker_config"]
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(own), encoding="utf-8")

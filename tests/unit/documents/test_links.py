@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 
 import device_daemon
-from scripts.documents.parts import ROOT, names, refresh
+from scripts import REPOSITORY
+from scripts.documents.parts import names, refresh
 from tests.unit.documents.markdown import DOCUMENTS, README, Document
 
 EVERY = pytest.mark.parametrize("document", DOCUMENTS.values(), ids=DOCUMENTS)
 OUR_FOLDERS = ("config", "device_daemon", "docs", "scripts", "systemd", "tests", ".ci", ".github")
-PACKAGE_FOLDERS = {path.name for path in (ROOT / "device_daemon").iterdir() if path.is_dir()}
+PACKAGE_FOLDERS = {path.name for path in (REPOSITORY / "device_daemon").iterdir() if path.is_dir()}
 _PATH = re.compile(r"\.?[\w-]+(/[\w.*-]+)+")
 
 
@@ -43,7 +44,7 @@ def test_every_link_leads_somewhere(document: Document) -> None:
 
 
 def test_the_readme_leads_to_every_document() -> None:
-    linked = {(ROOT / link.partition("#")[0]).resolve() for link in README.links()}
+    linked = {(REPOSITORY / link.partition("#")[0]).resolve() for link in README.links()}
     missing = [name for name, document in DOCUMENTS.items() if name.startswith("docs/") and document.path not in linked]
     assert not missing
 
@@ -60,7 +61,7 @@ def named_paths(document: Document) -> Iterator[str]:
 @EVERY
 def test_every_file_that_is_named_is_there(document: Document) -> None:
     for name in named_paths(document):
-        places = (ROOT, ROOT / "device_daemon", ROOT / "config")
+        places = (REPOSITORY, REPOSITORY / "device_daemon", REPOSITORY / "config")
         assert any((place / name).exists() for place in places), f"{document.name} names {name}, which is not there"
 
 
@@ -71,7 +72,7 @@ def test_every_promise_of_security_names_the_file_that_holds_it(line: str) -> No
     holds = line.split("|")[2]
     files = re.findall(r"`([^`]+)`", holds)
     assert files
-    assert all((ROOT / name).is_file() for name in files), holds
+    assert all((REPOSITORY / name).is_file() for name in files), holds
 
 
 def test_the_readme_is_read_in_five_minutes() -> None:
@@ -91,5 +92,5 @@ def test_the_change_log_of_the_package_is_made_from_points() -> None:
 
 
 def test_the_readme_is_that_of_the_package() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    assert Path(ROOT, project["readme"]) == README.path
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert Path(REPOSITORY, project["readme"]) == README.path
