@@ -67,7 +67,7 @@ class MicrophoneRouter:
         """What was heard at rest from a time on (time.monotonic), as far as it is kept; whole periods, rather one more."""
         return [period for period in self._kept if period.captured_at_s > from_s]
 
-    def ailing(self) -> str:
+    def unresponsive(self) -> str:
         """What would make this device a deaf one: the microphone should be open, and nothing comes of it."""
         if self._heard_s is None or (silent_s := self._loop.time() - self._heard_s) < DEAF_AFTER_S:
             return ""

@@ -1,27 +1,28 @@
 """The local socket behind `press`, `status`, `mute` and the other commands; other programs may use it, too.
 
 The protocol, on a Unix stream socket: connect, write one line of UTF-8, read until the end; one request a connection.
-What is asked for has begun when the answer comes, and is not waited for. The answer is one line, `ok: ` or `error: ` and
-a sentence for people; of `status` it is several lines without `ok: `, of `status --json` one line of JSON. The requests:
+What was asked for has begun when the answer comes; nobody waits for its end. The answer is one line, `ok: ` or
+`error: ` and a sentence for people; that of `status` is several lines without `ok: `, that of `status --json` one line of
+JSON. The requests:
 
     press                  as the button: open a conversation, interrupt the speaker, or end the conversation
     hold                   as the button held: mute, or unmute
     greet NAME             open a conversation with a greeting of the config, or with `none`
-    say TEXT               make an announcement, and listen to nobody
+    say TEXT               make an announcement, with the microphone closed
     say --listen TEXT      say it, and listen to the answer (`say TEXT --listen` is the same)
-    say [--listen] -- TEXT the same, whatever the text begins and ends with: for texts that somebody else wrote
-    again                  say the last answer again
-    stop                   end the conversation, and forget what waits for its end
+    say [--listen] -- TEXT the same for any text, whatever it begins and ends with
+    again                  repeat the last answer
+    stop                   end the conversation, and drop the requests that wait for its end
     mute on|off            close the microphone, also over restarts; or allow it again
     volume N|+N|-N         set the volume, in per cent
     status [--json]        what the speaker does, its counters and latencies
 
-`greet` and `say` wait for the end of a conversation that goes on: `ok: queued, 0 before it`. Eight may wait.
+`greet` and `say` wait for the end of the current conversation: `ok: queued, 0 before it`. Eight may wait.
 
 A request may have 8 KiB and take five seconds to arrive, a TEXT 1000 characters; sixteen may be asking at once.
 
-Root, the daemon's own user and the members of the socket's group may ask. That is decided twice: by the socket's mode
-(0660) and by the peer's credentials, as the kernel tells them.
+Root, the daemon's own user and the members of the socket's group may ask. Two checks decide that: the socket's mode
+(0660), and the peer's credentials from the kernel (SO_PEERCRED).
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ class Controls(Protocol):
         """As the button."""
 
     def hold(self) -> str:
-        """As the button held: mute or unmute."""
+        """As the button held down: mute or unmute."""
 
     def greet(self, name: str) -> str:
         """Open a conversation with a greeting of the config."""
@@ -69,13 +70,13 @@ class Controls(Protocol):
         """Say a text; with `listen`, a person may answer."""
 
     def again(self) -> str:
-        """Say the last answer again."""
+        """Repeat the last answer."""
 
     def stop(self) -> str:
         """End the conversation."""
 
     def mute(self, *, on: bool) -> str:
-        """Close the microphone for good, or allow it again."""
+        """Close the microphone, also over restarts; or allow it again."""
 
     def set_volume(self, percent: int) -> str:
         """Set the volume; also kept for the next start."""
@@ -91,7 +92,7 @@ class Controls(Protocol):
         """The same for people, several lines."""
 
 
-def obey(controls: Controls, line: str, now_s: float) -> str:  # noqa: C901 - one table of requests
+def execute(controls: Controls, line: str, now_s: float) -> str:  # noqa: C901 - one table of requests
     """Carry out one request line. Raises Refused."""
     command, _, rest = line.strip().partition(" ")
     rest = rest.strip()
@@ -119,7 +120,7 @@ def obey(controls: Controls, line: str, now_s: float) -> str:  # noqa: C901 - on
             return json.dumps(controls.status())
         case _:
             raise Refused(
-                f"{line.strip()[:60]!r} is no request; there are: press, hold, greet NAME, say TEXT [--listen], again, stop,"
+                f"unknown command {line.strip()[:60]!r}; the commands are: press, hold, greet NAME, say TEXT [--listen], again, stop,"
                 " mute on|off, volume N|+N|-N, status, status --json"
             )
 
@@ -161,7 +162,7 @@ class ControlSocket:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def listen(self) -> None:
-        """Let others connect; they wait for `serve`.
+        """Bind the socket: clients may connect, and wait for `serve`.
 
         Raises Refused where another daemon listens already, or the folder cannot be written.
         """
@@ -175,12 +176,12 @@ class ControlSocket:
             raise Refused(f"{self._path}: cannot listen there: {error.strerror or error}; check the folder") from error
 
     async def serve(self, controls: Controls) -> None:
-        """From now on do what is asked for."""
+        """From now on carry out requests."""
         serve = partial(self._serve, controls)
         self._server = await asyncio.start_unix_server(serve, sock=self._listener, limit=LINE_LIMIT_BYTES)
 
     async def close(self) -> None:
-        """Stop listening, and let go of whoever is connected. Idempotent."""
+        """Stop listening, and disconnect all clients. Idempotent."""
         if self._listener is None:
             return
         if self._server is not None:
@@ -203,7 +204,7 @@ class ControlSocket:
                 writer.write(f"{await self._answer(controls, reader, writer)}\n".encode())
                 await writer.drain()
         except (TimeoutError, OSError):
-            logger.debug("a control connection went away before it was answered")
+            logger.debug("a client of the control socket left before it was answered")
         finally:
             self._open -= 1
             self._tasks.discard(task)
@@ -221,9 +222,9 @@ class ControlSocket:
         except ValueError:
             return f"error: a request may have {LINE_LIMIT_BYTES} bytes"
         if not line.strip():
-            return "error: an empty request"
+            return "error: the request is empty"
         try:
-            return obey(controls, line, asyncio.get_running_loop().time())
+            return execute(controls, line, asyncio.get_running_loop().time())
         except Refused as refusal:
             return f"error: {refusal}"
         except Exception as error:
@@ -286,7 +287,7 @@ def ask(path: Path, line: str) -> str:
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(ANSWER_DEADLINE_S)
         connection.connect(str(path))
-        # Whoever is refused before the request was read finds the connection closed, with the reason in it.
+        # A client that is refused before its request was read finds the connection closed, with the reason in it.
         with contextlib.suppress(BrokenPipeError):
             connection.sendall(f"{' '.join(line.split())}\n".encode())
             connection.shutdown(socket.SHUT_WR)
@@ -295,5 +296,5 @@ def ask(path: Path, line: str) -> str:
             while chunk := connection.recv(65_536):
                 answer += chunk
     if not answer:
-        raise ConnectionAbortedError(errno.ECONNABORTED, "the speaker went away without an answer")
+        raise ConnectionAbortedError(errno.ECONNABORTED, "the speaker closed the connection without an answer")
     return answer.decode("utf-8", errors="replace").rstrip("\n")

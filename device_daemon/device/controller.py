@@ -1,4 +1,4 @@
-"""What a speaker is between and around conversations: its state, its microphone at rest, mute, and what it says itself."""
+"""The device controller: its state, the microphone between conversations, mute, and what follows from failures."""
 
 from __future__ import annotations
 
@@ -33,34 +33,34 @@ from device_daemon.voicelive.warm_session import WarmSession
 logger = logging.getLogger(__name__)
 
 
-class Words(Protocol):
-    """The part of triggers.wakeword.WakeWords that listening needs."""
+class WakeWordsPort(Protocol):
+    """The part of triggers.wakeword.WakeWords that the controller needs."""
 
     def put(self, periods: list[Period]) -> None:
-        """What the microphone heard."""
+        """Take the next periods of the microphone."""
 
     def reset(self) -> None:
-        """What comes next does not follow what came last."""
+        """The stream has a gap: the next period does not follow the last one."""
 
     async def close(self) -> None:
-        """Listen no more."""
+        """End the engine and its thread."""
 
 
-def resting_state(*, muted: bool, failure: SpeakerError | None, words: bool = False) -> State:
-    """What the device shows while nobody talks to it: the first in the table of lights of what is so."""
-    so = {State.MUTED} if muted else set()
-    if words:
-        so.add(State.WAKE_WORD)
+def resting_state(*, muted: bool, failure: SpeakerError | None, wake_words: bool = False) -> State:
+    """Return the state between conversations: of all that apply, the one with the highest priority in the lights' table."""
+    apply = {State.MUTED} if muted else set()
+    if wake_words:
+        apply.add(State.WAKE_WORD)
     match failure:
         case None:
             pass
         case ClockNotSet():
-            so.add(State.NO_CLOCK)
+            apply.add(State.NO_CLOCK)
         case ServiceUnreachable():
-            so.add(State.OFFLINE)
+            apply.add(State.OFFLINE)
         case _:
-            so.add(State.ERROR)
-    return foremost(so)
+            apply.add(State.ERROR)
+    return foremost(apply)
 
 
 class Controller:
@@ -70,76 +70,76 @@ class Controller:
         self,
         config: Config,
         client: ClientPort,
-        memory: SavedState,
-        store: GreetingCache,
+        saved_state: SavedState,
+        greeting_cache: GreetingCache,
         show: Callable[[State], None],
     ) -> None:
         self._config = config
-        self._memory = memory
+        self._saved_state = saved_state
         self._show = show
         self._loop = asyncio.get_running_loop()
         self._started_s = time.monotonic()
         self.state = State.STARTING
         self.speaker = Speaker(config.audio.speaker, loop=self._loop, on_event=self._speaker_event)
-        self.notices = Notices(config.sounds, self.speaker, lambda: self.talks.current is None)
-        self._ear = MicrophoneRouter(
+        self.notices = Notices(config.sounds, self.speaker, lambda: self.conversations.current is None)
+        self._router = MicrophoneRouter(
             config.audio.microphone, on_failure=self._microphone_failed, on_recovery=self._microphone_recovered
         )
-        self._store = store
-        openings = GreetingResolver(config, memory, store)
-        self._standby = WarmSession(client, config.service.standby)
-        self._probe = Reachability(client, self._found)
-        self._rehearsal = GreetingPrefetch(client, store, openings.wanted)
-        self.talks = ConversationManager(
+        self._greeting_cache = greeting_cache
+        resolver = GreetingResolver(config, saved_state, greeting_cache)
+        self._warm_session = WarmSession(client, config.service.standby)
+        self._reachability = Reachability(client, self._reachability_changed)
+        self._prefetch = GreetingPrefetch(client, greeting_cache, resolver.wanted)
+        self.conversations = ConversationManager(
             config,
-            client=self._standby,
+            client=self._warm_session,
             speaker=self.speaker,
-            ear=self._ear,
-            memory=memory,
-            openings=openings,
+            ear=self._router,
+            memory=saved_state,
+            openings=resolver,
             outlets=ManagerCallbacks(
                 own_sound=self.notices.own_sound,
                 on_state=self._set_state,
                 on_said=self._said,
                 on_begin=self._conversation_begins,
                 on_end=self._conversation_ends,
-                stays_open=self._wants_ear,
+                stays_open=self._microphone_wanted,
             ),
         )
         self._switch_off = False
-        self._failure: SpeakerError | None = None  # of the last conversation, or of reaching the service
+        self._failure: SpeakerError | None = None  # of the last conversation, or of the last connection attempt
         self._speaker_failure: SpeakerError | None = None
-        self._words: Words | None = None
-        self._words_failure: SpeakerError | None = None
+        self._wake_words: WakeWordsPort | None = None
+        self._wake_words_failure: SpeakerError | None = None
         self._tasks: set[asyncio.Future[None]] = set()
 
     # Life
 
     def start(self) -> None:
-        """Take the speaker's card, show the resting state, and see in the background whether the service is there."""
-        if (volume := self._memory.remembered.volume) is not None:
+        """Open the speaker's card, show the resting state, and check in the background whether the service can be reached."""
+        if (volume := self._saved_state.remembered.volume) is not None:
             self.speaker.volume = volume
         self.speaker.start()
-        self._rest()
-        self._probe.begin(at_once=True)
+        self._show_resting_state()
+        self._reachability.begin(at_once=True)
 
     async def finish_conversation(self, stopped: asyncio.Event) -> None:
-        """Wait for the end of the conversation there is, or until `stopped`."""
-        await self.talks.finish(stopped)
+        """Wait for the end of the current conversation, or until `stopped`."""
+        await self.conversations.finish(stopped)
 
-    def ailing(self) -> str:
-        """What is wrong with the device, for the watchdog; "" for nothing."""
-        return self._ear.ailing()
+    def unresponsive(self) -> str:
+        """What keeps the device from working, for the watchdog; "" for nothing."""
+        return self._router.unresponsive()
 
     async def close(self) -> None:
-        """End what goes on and let go of both cards; every task is awaited."""
-        await self._probe.close()
-        await self._rehearsal.close()
-        await self.talks.close()
-        await self._ear.close()
-        if self._words is not None:
-            await self._words.close()
-        await self._standby.close()
+        """End the conversation and close both cards; every task is awaited."""
+        await self._reachability.close()
+        await self._prefetch.close()
+        await self.conversations.close()
+        await self._router.close()
+        if self._wake_words is not None:
+            await self._wake_words.close()
+        await self._warm_session.close()
         await self.notices.close()
         if self._tasks:
             await asyncio.wait(self._tasks)
@@ -147,24 +147,24 @@ class Controller:
 
     # Wake words
 
-    def listen_for(self, words: Words) -> None:
-        """From now on the microphone is open at rest, for these alone."""
-        self._words = words
-        self._ear.words, self._ear.on_gap = words.put, words.reset
-        self._rest()
+    def add_wake_words(self, wake_words: WakeWordsPort) -> None:
+        """From now on the microphone is open at rest, for the wake words alone."""
+        self._wake_words = wake_words
+        self._router.words, self._router.on_gap = wake_words.put, wake_words.reset
+        self._show_resting_state()
 
-    def words_failed(self, error: SpeakerError) -> None:
-        """No word will be heard: what could open a conversation is broken, so that somebody has to mend it."""
-        self._ear.words = None
-        self._words_failure = error
-        self._rest()
+    def wake_words_failed(self, error: SpeakerError) -> None:
+        """No wake word will be heard: a trigger is broken, so somebody has to fix it."""
+        self._router.words = None
+        self._wake_words_failure = error
+        self._show_resting_state()
 
     # Mute
 
     @property
     def muted(self) -> bool:
         """The microphone stays closed: by a person, or by the hardware switch."""
-        return self._switch_off or self._memory.remembered.muted
+        return self._switch_off or self._saved_state.remembered.muted
 
     @property
     def switched_off(self) -> bool:
@@ -173,14 +173,14 @@ class Controller:
 
     def mute(self, *, on: bool) -> None:
         """Close the microphone until it is allowed again, also over restarts."""
-        if self._memory.remembered.muted != on:
+        if self._saved_state.remembered.muted != on:
             before = self.muted
-            self._memory.remembered.muted = on
-            self._memory.save()
+            self._saved_state.remembered.muted = on
+            self._saved_state.save()
             self._muted_changed(before)
 
-    def switch(self, *, off: bool) -> None:
-        """The hardware switch was turned; it wins over everything."""
+    def set_switch(self, *, off: bool) -> None:
+        """The hardware switch was turned; it wins over every other setting."""
         before = self.muted
         self._switch_off = off
         self._muted_changed(before)
@@ -190,41 +190,41 @@ class Controller:
             return
         logger.info("microphone %s", "muted" if self.muted else "allowed again")
         if self.muted:
-            self.talks.stop(EndReason.MUTED)
-            self.talks.forget_answer()
-        self._rest()
+            self.conversations.stop(EndReason.MUTED)
+            self.conversations.forget_answer()
+        self._show_resting_state()
         self.notices.play("muted" if self.muted else "unmuted")
 
-    # What happens
+    # Events
 
     def _conversation_begins(self) -> None:
-        self._probe.stop()
-        self._rehearsal.stop()
-        self._failure = None  # what went wrong before is tried anew
-        self.notices.hush()  # a notice of the time before must not talk into the greeting
+        self._reachability.stop()
+        self._prefetch.stop()
+        self._failure = None  # what failed before is tried again
+        self.notices.stop()  # an earlier notice must not talk into the greeting
 
-    def _conversation_ends(self, failure: SpeakerError | None, somebody_waits: bool) -> None:
+    def _conversation_ends(self, failure: SpeakerError | None, person_waits: bool) -> None:
         self._failure = failure
-        self._rest(over=True)
-        if failure and failure.notice and somebody_waits:
+        self._show_resting_state(over=True)
+        if failure and failure.notice and person_waits:
             self.notices.say(failure.notice)
         if isinstance(failure, ServiceUnreachable):
-            self._probe.begin(at_once=False)
+            self._reachability.begin(at_once=False)
         elif failure is None:
-            self._rehearsal.begin()
-            self._standby.conversation_ended()
+            self._prefetch.begin()
+            self._warm_session.conversation_ended()
 
-    def _found(self, failure: SpeakerError | None) -> None:
-        """What the probe learned; each thing is said once."""
+    def _reachability_changed(self, failure: SpeakerError | None) -> None:
+        """The outcome of a connection attempt; each outcome is logged once."""
         if failure and type(failure) is not type(self._failure):
             logger.warning("%s", failure)
         if failure is None and self._failure:
             logger.info("the service can be reached again")
         self._failure = failure
-        self._rest()
+        self._show_resting_state()
         if failure is None:
-            self._rehearsal.begin()
-            self._standby.begin()
+            self._prefetch.begin()
+            self._warm_session.begin()
 
     def _speaker_event(self, event: on.SpeakerEvent) -> None:
         if isinstance(event, on.SpeakerFailed):
@@ -233,21 +233,21 @@ class Controller:
             self._speaker_failure = None
             if isinstance(self._failure, DeviceUnknown):
                 self._failure = None  # it ended the last conversation; a microphone on the same card is back, too
-        self.talks.speaker_event(event)
+        self.conversations.speaker_event(event)
         if isinstance(event, on.SpeakerFailed | on.SpeakerRecovered):
-            self._rest()
+            self._show_resting_state()
 
     def _microphone_failed(self, error: SpeakerError) -> None:
-        if self.talks.current:
-            self.talks.microphone_failed(error)
-        elif self._ear.open:
+        if self.conversations.current:
+            self.conversations.microphone_failed(error)
+        elif self._router.open:
             self._failure = error
-            self._rest()
+            self._show_resting_state()
 
     def _microphone_recovered(self) -> None:
         if isinstance(self._failure, DeviceUnknown):
             self._failure = None
-            self._rest()
+            self._show_resting_state()
 
     def _said(self, role: str, text: str) -> None:
         if self._config.privacy.log_transcripts:
@@ -257,45 +257,45 @@ class Controller:
 
     @property
     def failure(self) -> SpeakerError | None:
-        """What is wrong now, as far as known."""
-        return self._speaker_failure or self._failure or self._words_failure
+        """The failure that is most important now, None while all parts work."""
+        return self._speaker_failure or self._failure or self._wake_words_failure
 
     @property
     def resting(self) -> State:
-        """What the device shows, or would show, while nobody talks to it."""
-        return resting_state(muted=self.muted, failure=self.failure, words=self._ear.words is not None)
+        """The state between conversations, as it is now."""
+        return resting_state(muted=self.muted, failure=self.failure, wake_words=self._router.words is not None)
 
     @property
-    def fit(self) -> State:
-        """The same for those who want a conversation: a broken wake word engine is in nobody else's way."""
+    def readiness(self) -> State:
+        """The same for a request to talk: a broken wake word engine does not matter to it."""
         return resting_state(muted=self.muted, failure=self._speaker_failure or self._failure)
 
-    def _wants_ear(self, failure: SpeakerError | None) -> bool:
-        """Whether the microphone is to be open at rest: for the wake words, unless the light cannot say so.
+    def _microphone_wanted(self, failure: SpeakerError | None) -> bool:
+        """Whether the microphone must be open at rest: for the wake words, unless the light cannot say so.
 
-        One that failed is tried until it works: nothing else would ever bring it back.
+        One that failed is opened again and again: nothing else would ever bring it back.
         """
-        if self._ear.words is None or self.muted or self._speaker_failure:
+        if self._router.words is None or self.muted or self._speaker_failure:
             return False
         return failure is None or isinstance(failure, DeviceUnknown)
 
-    def _rest(self, *, over: bool = False) -> None:
+    def _show_resting_state(self, *, over: bool = False) -> None:
         """Show the resting state, unless a conversation shows its own; the light says so before the microphone opens."""
-        if self.talks.open and not over:
+        if self.conversations.open and not over:
             return
-        if not self._wants_ear(self._failure) and self._ear.open:
-            self._await(self._ear.close())
+        if not self._microphone_wanted(self._failure) and self._router.open:
+            self._close_microphone_first(self._router.close())
             return
         self._set_state(self.resting)
-        if self._wants_ear(self._failure):
-            self._ear.listen()
+        if self._microphone_wanted(self._failure):
+            self._router.listen()
 
-    def _await(self, closing: Awaitable[None]) -> None:
+    def _close_microphone_first(self, closing: Awaitable[None]) -> None:
         """Close the microphone before the light says that nobody listens."""
 
         async def close() -> None:
             await closing
-            self._rest()
+            self._show_resting_state()
 
         task = self._loop.create_task(close(), name="microphone closes")
         self._tasks.add(task)
@@ -305,8 +305,8 @@ class Controller:
         if state is self.state:
             return
         check_transition(self.state, state)
-        told = fields(STATE_CHANGED, STATE=state, CONVERSATION=self.talks.number)
-        logger.info("%s -> %s", self.state, state, extra=told)
+        journal = fields(STATE_CHANGED, STATE=state, CONVERSATION=self.conversations.number)
+        logger.info("%s -> %s", self.state, state, extra=journal)
         self.state = state
         self._show(state)
 
@@ -314,23 +314,23 @@ class Controller:
 
     def status(self) -> dict[str, Any]:
         """Everything that is known, for machines."""
-        microphone = self._ear.microphone
+        microphone = self._router.microphone
         return {
             "state": str(self.state),
             "failure": str(self.failure) if self.failure else None,
             "muted": self.muted,
             "volume": self.speaker.volume,
             "up_s": round(time.monotonic() - self._started_s, 1),
-            "conversation": self.talks.status(),
-            "last_conversation": self.talks.last,
+            "conversation": self.conversations.status(),
+            "last_conversation": self.conversations.last,
             "microphone": _card(microphone),
             "speaker": _card(self.speaker),
             "levels_dbfs": {
                 "microphone": round(microphone.level_dbfs(), 1),
                 "speaker": round(self.speaker.level_dbfs(), 1),
             },
-            "remembered_greetings": asdict(self._store.counters),
-            "measures": self.talks.measures.as_dict(),
+            "remembered_greetings": asdict(self._greeting_cache.counters),
+            "measures": self.conversations.measures.as_dict(),
         }
 
 

@@ -1,4 +1,4 @@
-"""What the device says by itself between conversations: short sounds and spoken notices, never through the service."""
+"""Notices: earcons and spoken sentences of the device itself, between conversations and never through the service."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from device_daemon.audio.speaker import Speaker
 from device_daemon.config.settings import Sounds
 
 TICKET = 0
-"""Dialogues count their own orders from 1; what is played between conversations answers to nobody."""
+"""Conversations number their sounds from 1; nobody waits for the end of what is played between them."""
 
 
 class Notices:
@@ -31,7 +31,7 @@ class Notices:
         pcm, gain = self.own_sound(name)
         self._speaker.play(f"sound:{name}", pcm, TICKET, gain=gain)
 
-    def again(self, pcm: bytes) -> None:
+    def repeat_answer(self, pcm: bytes) -> None:
         """Play the last answer once more."""
         self._speaker.play("again", pcm, TICKET)
 
@@ -44,12 +44,12 @@ class Notices:
         elif self._settings.error:
             self.play("error")
 
-    def hush(self) -> None:
-        """Cut short what is being said."""
+    def stop(self) -> None:
+        """Cut short what is being played."""
         self._speaker.flush(TICKET)
 
     async def close(self) -> None:
-        """Every task is awaited."""
+        """Cancel what is not spoken yet; every task is awaited."""
         for task in self._tasks:
             task.cancel()
         if self._tasks:

@@ -1,4 +1,4 @@
-"""What becomes of each wish to talk, by what the device is doing: one table, without I/O, clock or threads.
+"""What becomes of each request to talk, by what the device is doing: one table, without I/O, clock or threads.
 
 Everything that opens or changes a conversation passes here: buttons, words, motion, the clock, other programs.
 """
@@ -11,13 +11,13 @@ from typing import Final
 from device_daemon.state import State
 
 AT_ONCE_S: Final = 0.5
-"""Two triggers that fire so close together are one wish: the second must not undo the first."""
+"""Two triggers that fire so close together count as one: the second must not undo the first."""
 LATE_S: Final = 60.0
 """How long a schedule waits for the end of a conversation; then its time has passed."""
 
 
 class Kind(StrEnum):
-    """Who wishes."""
+    """Who asks."""
 
     PRESS = "press (button, `press`)"
     TALK = "push-to-talk button"
@@ -71,7 +71,7 @@ TABLE: Final[dict[Kind, dict[Situation, Outcome]]] = {
     Kind.SAY: _row(_O.OPEN, _O.TRY, _O.OPEN, _O.WAIT, _O.WAIT, _O.WAIT, _O.WAIT),
 }
 
-_ONE_WISH: Final = frozenset({Kind.PRESS, Kind.WORD, Kind.MOTION})
+_COUNT_AS_ONE: Final = frozenset({Kind.PRESS, Kind.WORD, Kind.MOTION})
 
 _BY_STATE: Final = {
     State.STARTING: Situation.AT_REST,
@@ -95,9 +95,12 @@ def situation(state: State, *, announcing: bool) -> Situation:
     return Situation.ANNOUNCING if announcing else _BY_STATE[state]
 
 
-def admit(kind: Kind, now: Situation, *, since_other_s: float | None = None) -> Outcome:
-    """Decide; `since_other_s` is how long ago another trigger opened the conversation there is, None without one."""
-    if kind in _ONE_WISH and since_other_s is not None and since_other_s < AT_ONCE_S:
+def decide(kind: Kind, now: Situation, *, since_other_s: float | None = None) -> Outcome:
+    """Return what becomes of a request.
+
+    `since_other_s` is how long ago another trigger opened the conversation there is, None without one.
+    """
+    if kind in _COUNT_AS_ONE and since_other_s is not None and since_other_s < AT_ONCE_S:
         return Outcome.IGNORE
     return TABLE[kind][now]
 

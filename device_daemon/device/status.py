@@ -11,14 +11,14 @@ def as_text(status: Mapping[str, Any]) -> str:
     lines = [f"{status['state']}, volume {status['volume']}" + (", muted" if status["muted"] else "")]
     if status["failure"]:
         lines.append(f"last failure: {status['failure']}")
-    if talk := status["conversation"]:
-        lines.append(f"conversation: open for {talk['for_s']} s, {talk['trigger']}, greeting {talk['greeting']}")
+    if now := status["conversation"]:
+        lines.append(f"conversation: open for {now['for_s']} s, {now['trigger']}, greeting {now['greeting']}")
     if last := status["last_conversation"]:
         lines.append(f"last conversation: {last['duration_s']} s, {last['trigger']}, ended because {last['ended']}")
     for name, value in status["measures"].items():
         if value:
             lines.append(f"{name.replace('_', ' ')}: {_listed(value) if isinstance(value, Mapping) else value}")
-    lines.extend(f"{card}: {told}" for card in ("microphone", "speaker") if (told := _listed(status[card])))
+    lines.extend(f"{card}: {values}" for card in ("microphone", "speaker") if (values := _listed(status[card])))
     return "\n".join(lines)
 
 

@@ -13,11 +13,11 @@ from device_daemon.doctor.board import Board
 from device_daemon.doctor.findings import failed, note, ok, skipped
 from device_daemon.doctor.person import Person
 from device_daemon.doctor.runner import Check, in_thread
-from device_daemon.doctor.triggers import is_closed
 from device_daemon.errors import PinUnusable
 from device_daemon.leds.lights import DARK, build
 from device_daemon.leds.patterns import COLOURS, Colour
 from device_daemon.system.gpio import describe, take
+from device_daemon.triggers.contact import is_closed
 
 BLINK_S: Final = 0.4
 _LIBRARIES: Final = {

@@ -32,7 +32,8 @@ from device_daemon.doctor.runner import Check
 from device_daemon.system import clock_sync
 from device_daemon.system.gpio import describe
 from device_daemon.triggers.button import Button
-from device_daemon.triggers.contact import Contact
+from device_daemon.triggers.contact import is_closed
+from device_daemon.triggers.gesture import Gesture, Press
 from device_daemon.triggers.motion import Motion
 from device_daemon.triggers.schedule import local_zone
 from device_daemon.triggers.timetable import Timetable
@@ -50,16 +51,6 @@ _AFTER_WORD_S: Final = 1.0
 _MOTION_SENSOR: Final = "motion sensor"
 
 
-def is_closed(owner: str, pin: int, *, active_high: bool) -> bool:
-    """Whether a contact on a pin is closed just now. Raises PinUnusable."""
-    loop = asyncio.get_running_loop()
-    contact = Contact(owner, pin, active_high=active_high, loop=loop, on_edge=lambda _closed, _at_s: None)
-    try:
-        return contact.is_closed()
-    finally:
-        contact.close()
-
-
 async def look_at_button(button: ButtonTrigger, person: Person, config_path: Path) -> Check:
     """Read it at rest and have somebody press it, in either mode. Raises PinUnusable."""
     name = describe("button", (button.pin,))
@@ -71,14 +62,12 @@ async def look_at_button(button: ButtonTrigger, person: Person, config_path: Pat
         yield ok(name, "can be read, and is not pressed")
         return
     pressed = asyncio.Event()
-    watched = Button(
-        button,
-        loop=asyncio.get_running_loop(),
-        on_press=lambda _: pressed.set(),
-        on_double=lambda _: None,
-        on_release=lambda _: None,
-        on_hold=lambda: None,
-    )
+
+    def take(gesture: Gesture) -> None:
+        if isinstance(gesture, Press):
+            pressed.set()
+
+    watched = Button(button, loop=asyncio.get_running_loop(), on_gesture=take)
     try:
         person.tell(f"press the {name} now")
         async with asyncio.timeout(PRESS_DEADLINE_S):
@@ -86,7 +75,7 @@ async def look_at_button(button: ButtonTrigger, person: Person, config_path: Pat
     except TimeoutError:
         where = "3.3 V" if button.active_high else "ground"
         mend = f"its wires: one to GPIO {button.pin}, the other to {where}; or correct triggers: pin in {config_path}"
-        yield failed(name, f"no press within {PRESS_DEADLINE_S:g} s; {watched.phantoms} too short to count", mend)
+        yield failed(name, f"no press within {PRESS_DEADLINE_S:g} s; {watched.spurious} too short to count", mend)
     else:
         yield ok(name, "pressed")
     finally:

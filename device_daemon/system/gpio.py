@@ -56,6 +56,8 @@ def in_use(owner: str, pins: Sequence[int]) -> Iterator[None]:
     """Turn what a pin library raises while a pin is read or written into PinUnusable."""
     try:
         yield
+    except PinUnusable:
+        raise
     except Exception as error:
         named = describe(owner, pins)
         raise PinUnusable(f"{named} stopped working ({error}): check its wiring; it is tried again", named) from error

@@ -1,22 +1,29 @@
-"""The push button: a contact on a pin, and what its owner does with it."""
+"""Push buttons: the pins of all that the config names, opened early, and where their gestures go."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+import logging
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+from typing import Final
 
 from device_daemon.config.settings import ButtonTrigger
+from device_daemon.errors import PinUnusable
 from device_daemon.triggers.contact import Contact
-from device_daemon.triggers.gesture import DoublePress, Gesture, GestureMachine, Hold, Press, Release
+from device_daemon.triggers.gesture import DOUBLE_PRESS_S, Gesture, GestureMachine
+
+logger = logging.getLogger(__name__)
+
+MOST_WAITING: Final = 32
+"""Gestures that may wait while the program starts; then the oldest is dropped."""
 
 
 class Button:
-    """A push button, debounced.
+    """A push button, debounced. Raises PinUnusable if the pin cannot be opened.
 
-    `on_press(at_s)` gets the time.monotonic() of the press's first edge and is called `debounce_ms` later; so does
-    `on_double`, which takes its place for the second of two quick presses; `on_hold` is called once the button has been
-    down for `hold_s`; `on_release(at_s)` once after each press, held or not, with the time of the first edge of letting
-    go. All are called in the loop's thread. Raises PinUnusable if the pin cannot be had.
+    `on_gesture` is called in the loop's thread, for a press `debounce_ms` after its first edge.
     """
 
     def __init__(
@@ -24,55 +31,59 @@ class Button:
         settings: ButtonTrigger,
         *,
         loop: asyncio.AbstractEventLoop,
-        on_press: Callable[[float], None],
-        on_double: Callable[[float], None],
-        on_release: Callable[[float], None],
-        on_hold: Callable[[], None],
+        on_gesture: Callable[[Gesture], None],
+        double_press_s: float = DOUBLE_PRESS_S,
     ) -> None:
-        self._loop = loop
-        self._on_press = on_press
-        self._on_double = on_double
-        self._on_release = on_release
-        self._on_hold = on_hold
-        self._timer: asyncio.TimerHandle | None = None
-        self._machine = GestureMachine(settings.debounce_ms / 1000, settings.hold_s)
-        self._contact = Contact(
-            "button", settings.pin, active_high=settings.active_high, loop=loop, on_edge=self._take_edge
+        self._machine = GestureMachine(settings.debounce_ms / 1000, settings.hold_s, double_press_s)
+        self._contact: Contact[Gesture] = Contact(
+            "button",
+            settings.pin,
+            active_high=settings.active_high,
+            loop=loop,
+            machine=self._machine,
+            on_event=on_gesture,
+            on_unreadable=lambda error: logger.warning("%s", error),
         )
 
     @property
-    def phantoms(self) -> int:
-        """How many edges were too short to be a press: many of them mean a bad wire or a noisy neighbour."""
-        return self._machine.phantoms
+    def spurious(self) -> int:
+        """How many edges were too short to be a press: many of them mean a bad wire or interference."""
+        return self._machine.spurious
 
     def close(self) -> None:
         """Give the pin back; nothing is called from now on. Idempotent."""
         self._contact.close()
-        self._cancel_timer()
 
-    def _take_edge(self, closed: bool, at_s: float) -> None:
-        self._tell(self._machine.edge(closed, at_s))
 
-    def _tick(self) -> None:
-        self._tell(self._machine.tick(self._loop.time()))
+class Buttons:
+    """All buttons of a config. A pin that cannot be opened is logged, and the others work.
 
-    def _tell(self, gestures: Sequence[Gesture]) -> None:
-        self._cancel_timer()
-        # asyncio's clock is time.monotonic(), the clock of the edges.
-        if (deadline_s := self._machine.deadline_s) is not None:
-            self._timer = self._loop.call_at(deadline_s, self._tick)
-        for gesture in gestures:
-            match gesture:
-                case Press(at_s):
-                    self._on_press(at_s)
-                case DoublePress(at_s):
-                    self._on_double(at_s)
-                case Hold():
-                    self._on_hold()
-                case Release(at_s):
-                    self._on_release(at_s)
+    They are opened before most of the program is in memory: gestures wait until `serve` says who handles them.
+    """
 
-    def _cancel_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+    def __init__(self, triggers: list[ButtonTrigger], *, loop: asyncio.AbstractEventLoop) -> None:
+        self._waiting: deque[tuple[ButtonTrigger, Gesture]] = deque(maxlen=MOST_WAITING)
+        self._handle: Callable[[ButtonTrigger, Gesture], None] | None = None
+        self._buttons: list[Button] = []
+        for trigger in triggers:
+            try:
+                self._buttons.append(Button(trigger, loop=loop, on_gesture=partial(self._take, trigger)))
+            except PinUnusable as error:
+                logger.error("%s", error)  # noqa: TRY400 - the sentence says it all; a traceback helps no owner
+
+    def serve(self, handle: Callable[[ButtonTrigger, Gesture], None]) -> None:
+        """From now on gestures go to `handle`; those that waited go there first, in order."""
+        self._handle = handle
+        while self._waiting:
+            handle(*self._waiting.popleft())
+
+    def close(self) -> None:
+        """Give all pins back; nothing is called from now on. Idempotent."""
+        for button in self._buttons:
+            button.close()
+
+    def _take(self, trigger: ButtonTrigger, gesture: Gesture) -> None:
+        if self._handle is None:
+            self._waiting.append((trigger, gesture))
+        else:
+            self._handle(trigger, gesture)

@@ -1,77 +1,73 @@
-"""What buttons ask of the desk: a press acts at once, but while muted only a hold may end the mute.
-
-The desk is asked for at each press: buttons are armed before there is one (see daemon.py).
-"""
+"""What a button's gestures ask for: a press acts at once, but while muted only a hold may end the mute."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import Protocol
 
+from device_daemon.config.settings import ButtonTrigger
 from device_daemon.device.control_socket import Refused
+from device_daemon.device.requests import Requests
+from device_daemon.triggers.gesture import DoublePress, Gesture, Hold, Press, Release
 
-if TYPE_CHECKING:
-    from device_daemon.device.requests import Requests
+
+class GestureActions(Protocol):
+    """What becomes of the gestures of one button."""
+
+    def handle(self, gesture: Gesture) -> None:
+        """Act on the next gesture."""
+
+
+def actions_for(trigger: ButtonTrigger, requests: Requests) -> GestureActions:
+    """Return the actions of the mode that the config gives a button."""
+    name = f"button on pin {trigger.pin}"
+    kind = PushToTalkActions if trigger.mode == "push-to-talk" else ButtonActions
+    return kind(requests, trigger.greeting, name)
 
 
 class ButtonActions:
-    """One button's presses, releases and holds, in that order for each time it is pushed."""
+    """A button that is pressed: press, press twice, or hold to mute."""
 
-    def __init__(self, desk: Callable[[], Requests], greeting: str, trigger: str) -> None:
-        self._desk = desk
+    def __init__(self, requests: Requests, greeting: str, trigger: str) -> None:
+        self._requests = requests
         self._greeting = greeting
         self._trigger = trigger
-        self._waiting_since_s: float | None = None
+        self._undecided_since_s: float | None = None
+        """A press while muted, which may still become the hold that unmutes."""
 
-    def pressed(self, at_s: float) -> None:
-        """Act at once; but while muted it may become the hold that unmutes, so wait for what follows."""
-        if self._desk().muted:
-            self._waiting_since_s = at_s
-        else:
-            self._press(at_s)
-
-    def pressed_twice(self, at_s: float) -> None:
-        """Say the last answer again; while muted it is a press like any other."""
-        if self._desk().muted:
-            self._waiting_since_s = at_s
-            return
+    def handle(self, gesture: Gesture) -> None:
+        """Act on the next gesture. What is refused is answered with a spoken notice, or by the light."""
         with contextlib.suppress(Refused):
-            self._desk().pressed_twice(at_s, self._greeting, self._trigger)
-
-    def released(self, _at_s: float) -> None:
-        """A short press while muted is answered with the reason why nothing happens."""
-        if self._waiting_since_s is not None:
-            self._press(self._waiting_since_s)
-        self._waiting_since_s = None
-
-    def held(self) -> None:
-        """Mute, or unmute."""
-        self._waiting_since_s = None
-        with contextlib.suppress(Refused):  # the hardware switch wins; its light says so already
-            self._desk().hold()
-
-    def _press(self, at_s: float) -> None:
-        with contextlib.suppress(Refused):  # the person hears the reason as a notice
-            self._desk().press(at_s, self._greeting, self._trigger)
+            match gesture:
+                case Press(at_s) | DoublePress(at_s) if self._requests.muted:
+                    self._undecided_since_s = at_s
+                case Press(at_s):
+                    self._requests.press(at_s, self._greeting, self._trigger)
+                case DoublePress(at_s):
+                    self._requests.double_press(at_s, self._greeting, self._trigger)
+                case Hold():
+                    self._undecided_since_s = None
+                    self._requests.hold()
+                case Release():
+                    # A short press while muted: it is answered with the reason why nothing happens.
+                    since_s, self._undecided_since_s = self._undecided_since_s, None
+                    if since_s is not None:
+                        self._requests.press(since_s, self._greeting, self._trigger)
 
 
 class PushToTalkActions:
-    """A button that is held while somebody talks."""
+    """A button that is held while somebody talks; how long it is held means nothing else."""
 
-    def __init__(self, desk: Callable[[], Requests], greeting: str, trigger: str) -> None:
-        self._desk = desk
+    def __init__(self, requests: Requests, greeting: str, trigger: str) -> None:
+        self._requests = requests
         self._greeting = greeting
         self._trigger = trigger
 
-    def pressed(self, at_s: float) -> None:
-        """Listen from now on, and say at once if that cannot be."""
-        with contextlib.suppress(Refused):
-            self._desk().talk_begins(at_s, self._greeting, self._trigger)
-
-    def released(self, at_s: float) -> None:
-        """The turn is over."""
-        self._desk().talk_ends(at_s)
-
-    def held(self) -> None:
-        """Holding is what this button is for."""
+    def handle(self, gesture: Gesture) -> None:
+        """Act on the next gesture. What is refused is answered with a spoken notice."""
+        match gesture:
+            case Press(at_s) | DoublePress(at_s):
+                with contextlib.suppress(Refused):
+                    self._requests.begin_talking(at_s, self._greeting, self._trigger)
+            case Release(at_s):
+                self._requests.end_talking(at_s)

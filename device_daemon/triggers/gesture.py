@@ -1,13 +1,13 @@
-"""From the edges of a bouncing contact to press, double press, hold and release, as a pure machine.
+"""Debounce of a push button, and its gestures: press, double press, hold (long press) and release, as a pure machine.
 
 Edges and time in, gestures out.
 
-A press counts from its first edge, but only once the contact is still closed `debounce_s` later: a spark of
-interference is no press, and a real one loses a few milliseconds. A release has no such hurry and waits until the
-contact has been open for `RELEASE_QUIET_S`: a worn button's late bounces would otherwise be a second press.
+A press counts from its first edge, but only once the contact is still closed `debounce_s` later: interference is too
+short for that, and a real press loses a few milliseconds. A release is less urgent and waits until the contact has been
+open for `RELEASE_QUIET_S`: otherwise the late bounces of a worn button would be a second press.
 
-A press acts at once. The second of two quick ones is told as a double press: whoever takes it amends what the first one
-did, so that nobody who presses once has to wait for a second press that does not come.
+A press acts at once. The second of two quick presses is reported as a double press: its receiver corrects what the
+first one did, so that a single press never has to wait for a second one that does not come.
 """
 
 from __future__ import annotations
@@ -49,36 +49,41 @@ Gesture = Press | DoublePress | Hold | Release
 
 class _Phase(Enum):
     UP = auto()
-    UNSURE = auto()
+    UNCONFIRMED = auto()
     DOWN = auto()
     HELD = auto()
 
 
 class GestureMachine:
-    """One button.
+    """One button; a `contact.ContactMachine`.
 
-    `debounce_s`: how long after the first edge the contact is looked at again; 0 believes the first edge.
-    `hold_s`: how long a press must last to be a hold. `phantoms` counts the edges that were no press.
+    Args:
+        debounce_s: How long after the first edge the contact is looked at again; 0 trusts the first edge.
+        hold_s: How long a press must last to be a hold.
+        double_press_s: From one press to the next, for them to be a double press.
+
     All times are seconds on one clock that never goes back.
     """
 
-    def __init__(self, debounce_s: float, hold_s: float) -> None:
+    def __init__(self, debounce_s: float, hold_s: float, double_press_s: float = DOUBLE_PRESS_S) -> None:
         self._debounce_s = debounce_s
         self._release_quiet_s = max(debounce_s, RELEASE_QUIET_S)
         self._hold_s = hold_s
+        self._double_press_s = double_press_s
         self._phase = _Phase.UP
-        self._closed = False
+        self.closed = False
         self._edge_at_s = 0.0
         self._pressed_at_s = 0.0
-        self._opened_at_s = -inf  # for good, as far as known; bounces that follow do not make it later
-        self._first_at_s = -inf  # of the press that a second one would make a double press
-        self.phantoms = 0
+        self._opened_at_s = -inf  # the release, as far as known; bounces that follow do not make it later
+        self._first_at_s = -inf  # the press that a second one would make a double press
+        self.spurious = 0
+        """Edges that were too short to be a press."""
 
     @property
     def deadline_s(self) -> float | None:
         """When `tick` is due; None while nothing can happen without another edge."""
-        match self._phase, self._closed:
-            case _Phase.UNSURE, _:
+        match self._phase, self.closed:
+            case _Phase.UNCONFIRMED, _:
                 return self._pressed_at_s + self._debounce_s
             case ((_Phase.DOWN | _Phase.HELD), False):
                 return self._edge_at_s + self._release_quiet_s
@@ -87,16 +92,16 @@ class GestureMachine:
         return None
 
     def edge(self, closed: bool, at_s: float) -> list[Gesture]:
-        """Take note that the contact closed or opened at `at_s`; return what is known by then."""
+        """Note that the contact closed or opened at `at_s`; return what is known by then."""
         gestures = self.tick(at_s)
-        if closed is not self._closed:
+        if closed is not self.closed:
             bounces = self._opened_at_s >= self._pressed_at_s and at_s - self._edge_at_s < self._release_quiet_s
             if not closed and not bounces:
                 self._opened_at_s = at_s
-            self._closed = closed
+            self.closed = closed
             self._edge_at_s = at_s
             if closed and self._phase is _Phase.UP:
-                self._phase = _Phase.UNSURE
+                self._phase = _Phase.UNCONFIRMED
                 self._pressed_at_s = at_s
             gestures += self.tick(at_s)
         return gestures
@@ -109,21 +114,21 @@ class GestureMachine:
         return gestures
 
     def _pass_deadline(self) -> list[Gesture]:
-        match self._phase, self._closed:
-            case _Phase.UNSURE, True:
+        match self._phase, self.closed:
+            case _Phase.UNCONFIRMED, True:
                 self._phase = _Phase.DOWN
-                if self._pressed_at_s - self._first_at_s <= DOUBLE_PRESS_S:
+                if self._pressed_at_s - self._first_at_s <= self._double_press_s:
                     self._first_at_s = -inf
                     return [DoublePress(self._pressed_at_s)]
                 self._first_at_s = self._pressed_at_s
                 return [Press(self._pressed_at_s)]
-            case _Phase.UNSURE, False:
+            case _Phase.UNCONFIRMED, False:
                 self._phase = _Phase.UP
-                self.phantoms += 1
+                self.spurious += 1
                 return []
             case _Phase.DOWN, True:
                 self._phase = _Phase.HELD
-                self._first_at_s = -inf  # who held it did not begin a double press
+                self._first_at_s = -inf  # a hold is not the first half of a double press
                 return [Hold()]
             case _:
                 self._phase = _Phase.UP

@@ -1,24 +1,27 @@
-"""The motion sensor: a contact on a pin that closes while somebody moves."""
+"""The motion sensor: a debounced contact on a pin that closes while somebody moves."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from typing import Final
 
 from device_daemon.config.settings import MotionTrigger
 from device_daemon.triggers.contact import Contact
+from device_daemon.triggers.debounce import Debouncer, Settled
+
+logger = logging.getLogger(__name__)
 
 SETTLE_S: Final = 0.03
-"""What is shorter is a spark on the wire: sensors hold their output many times as long."""
+"""What is shorter is interference on the wire: sensors hold their output many times as long."""
 
 
 class Motion:
-    """A motion sensor (PIR, radar) with a digital output.
+    """A motion sensor (PIR, radar) with a digital output. Raises PinUnusable if the pin cannot be opened.
 
     `on_motion(at_s)` is called in the loop's thread with the time.monotonic() at which the output became active, once
-    it has been so for `SETTLE_S`; a sensor that is active from the start tells of the next motion. Raises PinUnusable
-    if the pin cannot be had.
+    it has been active for `SETTLE_S`; a sensor that is active from the start reports the next motion.
     """
 
     # Not gpiozero.MotionSensor: that is an average over samples, which a thread of its own takes ten times a second,
@@ -27,29 +30,21 @@ class Motion:
     def __init__(
         self, settings: MotionTrigger, *, loop: asyncio.AbstractEventLoop, on_motion: Callable[[float], None]
     ) -> None:
-        self._loop = loop
         self._on_motion = on_motion
-        self._timer: asyncio.TimerHandle | None = None
-        self._contact = Contact(
-            "motion sensor", settings.pin, active_high=settings.active_high, loop=loop, on_edge=self._take_edge
+        self._contact: Contact[Settled] = Contact(
+            "motion sensor",
+            settings.pin,
+            active_high=settings.active_high,
+            loop=loop,
+            machine=Debouncer(SETTLE_S),
+            on_event=self._settled,
+            on_unreadable=lambda error: logger.warning("%s", error),
         )
 
     def close(self) -> None:
         """Give the pin back; nothing is called from now on. Idempotent."""
         self._contact.close()
-        self._cancel_timer()
 
-    def _take_edge(self, active: bool, at_s: float) -> None:
-        self._cancel_timer()
-        if active:
-            # asyncio's clock is time.monotonic(), the clock of the edges.
-            self._timer = self._loop.call_at(at_s + SETTLE_S, self._settle, at_s)
-
-    def _settle(self, at_s: float) -> None:
-        self._timer = None
-        self._on_motion(at_s)
-
-    def _cancel_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+    def _settled(self, event: Settled) -> None:
+        if event.closed:
+            self._on_motion(event.at_s)

@@ -1,4 +1,4 @@
-"""The clock as a trigger: what is due by the timetable is told, in the event loop."""
+"""The clock as a trigger: reports what is due by the timetable, in the event loop."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def _names(link: Path, name: Path) -> Iterator[str]:
 
 
 class Schedule:
-    """Tells what is due.
+    """Reports what is due.
 
     `on_due` is called in the loop's thread, for each schedule once a day at most, never later than the timetable allows
     and never before `clock_is_set`: a Pi without network has a time of its own.
@@ -77,7 +77,7 @@ class Schedule:
         self._timer = loop.call_at(loop.time(), self._wake)
 
     def close(self) -> None:
-        """Nothing is told from now on. Idempotent."""
+        """Nothing is reported from now on. Idempotent."""
         self._closed = True
         self._timer.cancel()
 

@@ -1,4 +1,4 @@
-"""The hardware mute switch: a contact that stays where it is put."""
+"""The hardware mute switch: a debounced contact that stays where it is put."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from device_daemon.errors import PinUnusable
 from device_daemon.triggers.contact import Contact
+from device_daemon.triggers.debounce import Debouncer, Settled
 
 logger = logging.getLogger(__name__)
 
@@ -16,50 +17,51 @@ SETTLE_S = 0.02
 
 
 class Switch:
-    """A switch between `pin` and ground; closed is on.
+    """A switch between `pin` and ground; closed is on. Raises PinUnusable if the pin cannot be opened.
 
-    `on_change(on)` is called in the loop's thread, only when the position really changed. Where the switch stood
-    at the start is in `on`. Raises PinUnusable if the pin cannot be had.
+    `on_change(on)` is called in the loop's thread, only when the position really changed; `on` is the position at the
+    start. A switch that can no longer be read counts as on: it is there for privacy.
     """
 
-    def __init__(self, pin: int, *, loop: asyncio.AbstractEventLoop, on_change: Callable[[bool], None]) -> None:
-        self._loop = loop
+    def __init__(
+        self,
+        pin: int,
+        *,
+        loop: asyncio.AbstractEventLoop,
+        on_change: Callable[[bool], None],
+        settle_s: float = SETTLE_S,
+    ) -> None:
         self._on_change = on_change
-        self._timer: asyncio.TimerHandle | None = None
-        self._contact = Contact("mute switch", pin, active_high=False, loop=loop, on_edge=self._take_edge)
-        self._on = self._read()
-
-    @property
-    def on(self) -> bool:
-        """Whether the switch is on, as last reported."""
-        return self._on
+        self._machine = Debouncer(settle_s)
+        self._contact: Contact[Settled] = Contact(
+            "mute switch",
+            pin,
+            active_high=False,
+            loop=loop,
+            machine=self._machine,
+            on_event=self._settled,
+            on_unreadable=self._unreadable,
+        )
+        try:
+            self.on = self._contact.is_closed()
+        except PinUnusable as error:
+            logger.warning("%s; until then it counts as on", error)
+            self.on = True
+        self._machine.start_at(closed=self.on)
 
     def close(self) -> None:
         """Give the pin back; nothing is called from now on. Idempotent."""
         self._contact.close()
-        self._cancel_timer()
 
-    def _take_edge(self, _closed: bool, at_s: float) -> None:
-        self._cancel_timer()
-        self._timer = self._loop.call_at(at_s + SETTLE_S, self._settle)
+    def _settled(self, event: Settled) -> None:
+        self._set(on=event.closed)
 
-    def _settle(self) -> None:
-        self._timer = None
-        on = self._read()
-        if on is not self._on:
-            self._on = on
+    def _unreadable(self, error: PinUnusable) -> None:
+        logger.warning("%s; until then it counts as on", error)
+        self._machine.start_at(closed=True)
+        self._set(on=True)
+
+    def _set(self, *, on: bool) -> None:
+        if on is not self.on:
+            self.on = on
             self._on_change(on)
-
-    def _read(self) -> bool:
-        """Read the position itself: the last of a burst of edges may have been lost."""
-        try:
-            return self._contact.is_closed()
-        except PinUnusable as error:
-            # A switch for privacy that cannot be read is on.
-            logger.warning("%s; until then it counts as on", error)
-            return True
-
-    def _cancel_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None

@@ -19,7 +19,7 @@ from device_daemon.config.times import parse_days, parse_time
 LATE_S: Final = 60.0
 """What is later than this is left out: nobody wants to be woken an hour after waking up."""
 MOST_REMEMBERED: Final = 1000
-"""How many of a schedule's days are remembered, lest it be due again where the clock is put back: almost three years."""
+"""How many of a schedule's days are remembered, so that it is not due again where the clock is put back: almost three years."""
 _DAYS_AHEAD: Final = 8
 _DAY: Final = timedelta(days=1)
 

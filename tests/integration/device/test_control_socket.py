@@ -51,7 +51,7 @@ async def test_a_request_is_carried_out_and_answered(speaker: Speaker, tmp_path:
 
 async def test_a_refusal_is_an_answer_that_says_why(speaker: Speaker, tmp_path: Path) -> None:
     assert await asked(tmp_path, "greet nobody") == "error: there is no greeting 'nobody'"
-    assert await asked(tmp_path, " ") == "error: an empty request"
+    assert await asked(tmp_path, " ") == "error: the request is empty"
     assert speaker.done == []
 
 

@@ -54,7 +54,7 @@ def build(passage: Passage, sensors: list[Motion], **settings: Any) -> Motion:
     return sensor
 
 
-async def test_motion_is_told_in_the_thread_of_the_loop_with_the_time_it_was_seen(
+async def test_motion_is_reported_in_the_thread_of_the_loop_with_the_time_it_was_seen(
     gpio: Any, passage: Passage, sensors: list[Motion]
 ) -> None:
     build(passage, sensors)
@@ -65,7 +65,9 @@ async def test_motion_is_told_in_the_thread_of_the_loop_with_the_time_it_was_see
     assert passage.threads == {threading.get_ident()}
 
 
-async def test_one_passage_is_told_once_and_the_next_again(gpio: Any, passage: Passage, sensors: list[Motion]) -> None:
+async def test_one_passage_is_reported_once_and_the_next_again(
+    gpio: Any, passage: Passage, sensors: list[Motion]
+) -> None:
     build(passage, sensors)
     build(passage, sensors, pin=5)
     gpio.pin(4).drive_high()
@@ -79,7 +81,7 @@ async def test_one_passage_is_told_once_and_the_next_again(gpio: Any, passage: P
     assert passage.seen.empty()
 
 
-async def test_a_spark_on_the_wire_is_no_motion(gpio: Any, passage: Passage, sensors: list[Motion]) -> None:
+async def test_interference_on_the_wire_is_no_motion(gpio: Any, passage: Passage, sensors: list[Motion]) -> None:
     build(passage, sensors)
     gpio.pin(4).drive_high()
     gpio.pin(4).drive_low()
@@ -95,7 +97,7 @@ async def test_a_sensor_that_pulls_low_is_seen_when_it_does(gpio: Any, passage: 
     await passage.sees()
 
 
-async def test_a_sensor_that_sees_somebody_from_the_start_tells_of_the_next(
+async def test_a_sensor_that_sees_somebody_from_the_start_reports_the_next(
     gpio: Any, passage: Passage, sensors: list[Motion]
 ) -> None:
     gpio.pin(4)._set_pull = lambda _pull: None  # the sensor's output is stronger than the pull-down
@@ -116,7 +118,7 @@ async def test_no_thread_is_kept_for_a_sensor(gpio: Any, passage: Passage, senso
     assert threading.active_count() == before
 
 
-async def test_after_closing_nothing_is_told_and_the_pin_is_free(
+async def test_after_closing_nothing_is_reported_and_the_pin_is_free(
     gpio: Any, passage: Passage, sensors: list[Motion]
 ) -> None:
     sensor = build(passage, sensors)

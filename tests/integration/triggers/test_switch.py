@@ -8,8 +8,7 @@ import gpiozero
 import pytest
 
 from device_daemon.errors import PinUnusable
-from device_daemon.triggers import switch as switch_module
-from device_daemon.triggers.switch import Switch
+from device_daemon.triggers.switch import SETTLE_S, Switch
 
 pytestmark = pytest.mark.usefixtures("gpio")
 
@@ -17,15 +16,15 @@ PATIENCE_S = 5.0
 
 
 class Bench:
-    """A mute switch on pin 5 and a queue of what it tells."""
+    """A mute switch on pin 5 and a queue of what it reports."""
 
     def __init__(self, gpio: Any) -> None:
         self.pin = gpio.pin(5)
-        self.told: asyncio.Queue[bool] = asyncio.Queue()
+        self.reported: asyncio.Queue[bool] = asyncio.Queue()
         self.switch: Switch | None = None
 
-    def build(self) -> Switch:
-        self.switch = Switch(5, loop=asyncio.get_running_loop(), on_change=self.told.put_nowait)
+    def build(self, settle_s: float = SETTLE_S) -> Switch:
+        self.switch = Switch(5, loop=asyncio.get_running_loop(), on_change=self.reported.put_nowait, settle_s=settle_s)
         return self.switch
 
     def wire_to_ground(self) -> None:
@@ -35,7 +34,7 @@ class Bench:
 
     async def hears(self) -> bool:
         async with asyncio.timeout(PATIENCE_S):
-            return await self.told.get()
+            return await self.reported.get()
 
 
 @pytest.fixture
@@ -46,7 +45,7 @@ def bench(gpio: Any) -> Iterator[Bench]:
         bench.switch.close()
 
 
-async def test_moving_the_switch_is_told_both_ways(bench: Bench) -> None:
+async def test_moving_the_switch_is_reported_both_ways(bench: Bench) -> None:
     switch = bench.build()
     assert not switch.on
     bench.pin.drive_low()
@@ -64,29 +63,26 @@ async def test_a_switch_that_is_on_from_the_start_is_on_without_being_moved(benc
     assert await bench.hears() is False
 
 
-async def test_bounces_are_one_change(bench: Bench) -> None:
+async def test_bounces_count_as_one_change(bench: Bench) -> None:
     bench.build()
     for _ in range(5):
         bench.pin.drive_low()
         bench.pin.drive_high()
     bench.pin.drive_low()
     assert await bench.hears() is True
-    assert bench.told.empty()
+    assert bench.reported.empty()
 
 
-async def test_the_position_counts_only_once_the_contact_is_quiet(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(switch_module, "SETTLE_S", 0.3)
-    bench.build()
-    for _ in range(20):  # goes on for longer than SETTLE_S, with pauses much shorter
+async def test_the_position_counts_only_once_the_contact_is_quiet(bench: Bench) -> None:
+    bench.build(settle_s=0.3)
+    for _ in range(20):  # goes on for longer than that, with pauses much shorter
         bench.pin.drive_low()
         await asyncio.sleep(0.01)
         bench.pin.drive_high()
         await asyncio.sleep(0.01)
     bench.pin.drive_low()
     assert await bench.hears() is True
-    assert bench.told.empty()
+    assert bench.reported.empty()
 
 
 async def test_a_bounce_back_to_where_it_was_is_no_change(bench: Bench) -> None:
@@ -96,7 +92,7 @@ async def test_a_bounce_back_to_where_it_was_is_no_change(bench: Bench) -> None:
     bench.pin.drive_low()
     bench.pin.drive_high()
     await asyncio.sleep(0.1)  # nothing must come, so there is nothing to wait for
-    assert bench.told.empty()
+    assert bench.reported.empty()
 
 
 async def test_a_switch_that_can_no_longer_be_read_counts_as_on(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
@@ -108,14 +104,14 @@ async def test_a_switch_that_can_no_longer_be_read_counts_as_on(bench: Bench, ca
     assert "mute switch on pin 5 stopped working" in caplog.text
 
 
-async def test_after_closing_nothing_is_told_and_the_pin_is_free(bench: Bench) -> None:
+async def test_after_closing_nothing_is_reported_and_the_pin_is_free(bench: Bench) -> None:
     switch = bench.build()
     bench.pin.drive_low()
     switch.close()
     switch.close()
     gpiozero.Button(5).close()
     await asyncio.sleep(0.1)  # nothing must come, so there is nothing to wait for
-    assert bench.told.empty()
+    assert bench.reported.empty()
 
 
 async def test_a_pin_in_use_names_the_switch_and_its_pin(bench: Bench) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from device_daemon.device.control_socket import Refused, obey
+from device_daemon.device.control_socket import Refused, execute
 from tests.unit.device.recording_speaker import Speaker
 
 
@@ -40,12 +40,12 @@ from tests.unit.device.recording_speaker import Speaker
 )
 def test_each_request_does_what_it_says(line: str, done: tuple[Any, ...]) -> None:
     speaker = Speaker()
-    assert obey(speaker, line, 1.5) == f"ok: {done[0]}"
+    assert execute(speaker, line, 1.5) == f"ok: {done[0]}"
     assert speaker.done == [done]
 
 
 def test_the_status_for_machines_is_one_line_of_json() -> None:
-    told = obey(Speaker(), "status --json", 0.0)
+    told = execute(Speaker(), "status --json", 0.0)
     assert "\n" not in told
     assert json.loads(told)["text"] == "zwei\nZeilen"
 
@@ -57,16 +57,16 @@ def test_the_status_for_machines_is_one_line_of_json() -> None:
         *("say", "say --listen", "say --", "say --listen --"),
     ],
 )
-def test_what_is_no_request_is_refused_with_a_list_of_those_there_are(line: str) -> None:
+def test_an_unknown_command_is_refused_with_a_list_of_the_commands(line: str) -> None:
     with pytest.raises(Refused, match=r"press, hold, greet NAME.*status --json"):
-        obey(Speaker(), line, 0.0)
+        execute(Speaker(), line, 0.0)
 
 
 @pytest.mark.parametrize("change", ["loud", "101", "50%", "+-5", "+", "1.5", "0x10", "9" * 5_000])
 def test_a_volume_that_is_none_is_refused_and_nothing_changes(change: str) -> None:
     speaker = Speaker()
     with pytest.raises(Refused, match="number from 0 to 100"):
-        obey(speaker, f"volume {change}", 0.0)
+        execute(speaker, f"volume {change}", 0.0)
     assert speaker.done == []
 
 
@@ -95,7 +95,7 @@ WORDS = st.sampled_from(
 def test_any_line_is_answered_or_refused(line: str) -> None:
     speaker = Speaker()
     try:
-        answer = obey(speaker, line, 0.0)
+        answer = execute(speaker, line, 0.0)
     except Refused:
         assert speaker.done == []
     else:
@@ -109,5 +109,5 @@ def test_a_text_that_somebody_else_wrote_is_said_as_it_is_and_never_opens_the_mi
     text: str, listen: bool
 ) -> None:
     speaker = Speaker()
-    obey(speaker, f"say {'--listen ' if listen else ''}-- {text}", 0.0)
+    execute(speaker, f"say {'--listen ' if listen else ''}-- {text}", 0.0)
     assert speaker.done == [("say", text, *(["and listen"] if listen else []))]

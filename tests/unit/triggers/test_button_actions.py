@@ -1,19 +1,21 @@
-"""What a button's gestures ask of the desk, and what they do not while the microphone is muted."""
+"""What a button's gestures ask for, and what they do not while the microphone is muted."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 from device_daemon.device.control_socket import Refused
 from device_daemon.triggers.button_actions import ButtonActions, PushToTalkActions
+from device_daemon.triggers.gesture import DoublePress, Gesture, Hold, Press, Release
 
 BUTTON = ("welcome", "button on pin 17")
 
 
-class Desk:
-    """Notes what it is asked for; refuses all of it if told to."""
+class Requests:
+    """Notes what it is asked for; refuses all of it if it has to."""
 
     def __init__(self, *, muted: bool = False, refuses: bool = False) -> None:
         self.muted = muted
@@ -29,97 +31,71 @@ class Desk:
     def press(self, *what: Any) -> str:
         return self._note("press", *what)
 
-    def pressed_twice(self, *what: Any) -> None:
-        self._note("pressed twice", *what)
+    def double_press(self, *what: Any) -> None:
+        self._note("double press", *what)
 
     def hold(self) -> str:
         self.muted = not self.muted
         return self._note("hold")
 
-    def talk_begins(self, *what: Any) -> None:
-        self._note("talk begins", *what)
+    def begin_talking(self, *what: Any) -> None:
+        self._note("begin talking", *what)
 
-    def talk_ends(self, *what: Any) -> None:
-        self._note("talk ends", *what)
+    def end_talking(self, *what: Any) -> None:
+        self._note("end talking", *what)
 
 
-def presses(desk: Any) -> ButtonActions:
-    return ButtonActions(lambda: desk, *BUTTON)
+def asked_by(gestures: Sequence[Gesture], requests: Any) -> list[tuple[Any, ...]]:
+    """What a button asks for by these gestures."""
+    button = ButtonActions(requests, *BUTTON)
+    for gesture in gestures:
+        button.handle(gesture)
+    return list(requests.asked)
 
 
 def test_a_press_acts_at_once_and_its_release_asks_for_nothing() -> None:
-    desk = Desk()
-    button = presses(desk)
-    button.pressed(1.0)
-    assert desk.asked == [("press", 1.0, *BUTTON)]
-    button.released(1.2)
-    assert len(desk.asked) == 1
+    requests = Requests()
+    assert asked_by([Press(1.0)], requests) == [("press", 1.0, *BUTTON)]
+    assert asked_by([Press(1.0), Release(1.2)], Requests()) == [("press", 1.0, *BUTTON)]
 
 
-def test_the_second_of_two_quick_presses_is_told_as_such() -> None:
-    desk = Desk()
-    button = presses(desk)
-    button.pressed(1.0)
-    button.released(1.1)
-    button.pressed_twice(1.3)
-    button.released(1.4)
-    assert desk.asked == [("press", 1.0, *BUTTON), ("pressed twice", 1.3, *BUTTON)]
+def test_the_second_of_two_quick_presses_is_a_double_press() -> None:
+    gestures: list[Gesture] = [Press(1.0), Release(1.1), DoublePress(1.3), Release(1.4)]
+    assert asked_by(gestures, Requests()) == [("press", 1.0, *BUTTON), ("double press", 1.3, *BUTTON)]
 
 
-@pytest.mark.parametrize("second", [False, True])
-def test_while_muted_a_press_is_answered_when_the_button_is_let_go_and_has_the_time_of_the_press(second: bool) -> None:
-    desk = Desk(muted=True)
-    button = presses(desk)
-    (button.pressed_twice if second else button.pressed)(1.0)
-    assert desk.asked == [], "it may still become the hold that unmutes"
-    button.released(1.2)
-    assert desk.asked == [("press", 1.0, *BUTTON)]
+@pytest.mark.parametrize("press", [Press(1.0), DoublePress(1.0)])
+def test_while_muted_a_press_is_answered_at_its_release_and_has_the_time_of_the_press(press: Gesture) -> None:
+    assert asked_by([press], Requests(muted=True)) == [], "it may still become the hold that unmutes"
+    assert asked_by([press, Release(1.2)], Requests(muted=True)) == [("press", 1.0, *BUTTON)]
 
 
 def test_while_muted_holding_unmutes_and_opens_no_conversation() -> None:
-    desk = Desk(muted=True)
-    button = presses(desk)
-    button.pressed(1.0)
-    button.held()
-    button.released(3.0)
-    assert desk.asked == [("hold",)]
-    button.pressed(5.0)
-    assert desk.asked == [("hold",), ("press", 5.0, *BUTTON)]
+    held: list[Gesture] = [Press(1.0), Hold(), Release(3.0)]
+    assert asked_by(held, Requests(muted=True)) == [("hold",)]
+    assert asked_by([*held, Press(5.0)], Requests(muted=True)) == [("hold",), ("press", 5.0, *BUTTON)]
 
 
 def test_a_press_that_becomes_a_hold_mutes_and_its_release_is_no_press() -> None:
-    desk = Desk()
-    button = presses(desk)
-    button.pressed(1.0)
-    button.held()
-    button.released(3.0)
-    assert desk.asked == [("press", 1.0, *BUTTON), ("hold",)]
+    assert asked_by([Press(1.0), Hold(), Release(3.0)], Requests()) == [("press", 1.0, *BUTTON), ("hold",)]
 
 
 def test_a_release_answers_one_press_only() -> None:
-    desk = Desk(muted=True)
-    button = presses(desk)
-    button.pressed(1.0)
-    button.released(1.1)
-    button.released(1.2)
-    assert len(desk.asked) == 1
+    assert len(asked_by([Press(1.0), Release(1.1), Release(1.2)], Requests(muted=True))) == 1
 
 
-def test_push_to_talk_tells_when_the_button_went_down_and_when_it_was_let_go() -> None:
-    desk: Any = Desk()
-    talk = PushToTalkActions(lambda: desk, *BUTTON)
-    talk.pressed(1.0)
-    assert desk.asked == [("talk begins", 1.0, *BUTTON)]
-    talk.held()
-    talk.released(3.5)
-    assert desk.asked == [("talk begins", 1.0, *BUTTON), ("talk ends", 3.5)]
+def test_push_to_talk_reports_when_the_button_went_down_and_when_it_was_released() -> None:
+    requests: Any = Requests()
+    button = PushToTalkActions(requests, *BUTTON)
+    button.handle(Press(1.0))
+    assert requests.asked == [("begin talking", 1.0, *BUTTON)]
+    button.handle(Hold())
+    button.handle(Release(3.5))
+    assert requests.asked == [("begin talking", 1.0, *BUTTON), ("end talking", 3.5)]
 
 
-def test_a_desk_that_refuses_is_nobodys_exception() -> None:
-    desk: Any = Desk(refuses=True)
-    button, talk = presses(desk), PushToTalkActions(lambda: desk, *BUTTON)
-    button.pressed(1.0)
-    button.pressed_twice(1.2)
-    button.held()
-    talk.pressed(1.4)
-    assert [asked[0] for asked in desk.asked] == ["press", "pressed twice", "hold", "talk begins"]
+def test_a_refusal_is_no_exception_for_the_button() -> None:
+    requests: Any = Requests(refuses=True)
+    assert len(asked_by([Press(1.0), DoublePress(1.2), Hold()], requests)) == 3
+    PushToTalkActions(requests, *BUTTON).handle(Press(1.4))
+    assert len(requests.asked) == 4

@@ -60,14 +60,14 @@ def test_without_debounce_the_first_edge_is_a_press() -> None:
 def test_a_contact_that_opens_before_the_debounce_is_over_was_no_press_but_is_counted() -> None:
     gestures, machine = play([(True, 10.0), (False, 10.004)])
     assert gestures == []
-    assert machine.phantoms == 1
+    assert machine.spurious == 1
 
 
 def test_bounces_of_a_press_are_one_press() -> None:
     bounces = [(True, 10.0), (False, 10.001), (True, 10.0015), (False, 10.003), (True, 10.004)]
     gestures, machine = play([*bounces, (False, 10.3)])
     assert gestures == [Press(10.0), Release(10.3)]
-    assert machine.phantoms == 0
+    assert machine.spurious == 0
 
 
 def test_bounces_that_outlast_the_debounce_are_one_press_too() -> None:
