@@ -99,7 +99,7 @@ class Daemon:
             wiring.controller.start()
             logger.info("ready: %s", wiring.controller.state)
             await control.serve(wiring.requests)
-            wiring.triggers.listen()
+            wiring.triggers.start()
             await self._leave.wait()
             if not self._stopped.is_set():
                 await wiring.controller.finish_conversation(self._stopped)

@@ -34,26 +34,47 @@ class _Closable(Protocol):
 
 
 class TriggerSetup:
-    """Open from the start until `close`; all methods are called from the event loop's thread."""
+    """Opens the mute switch at once, all else with `start`; all methods are called from the event loop's thread."""
 
     def __init__(self, config: Config, buttons: Buttons, requests: Requests, controller: Controller) -> None:
         self._config = config
+        self._buttons = buttons
         self._requests = requests
         self._controller = controller
         self._loop = asyncio.get_running_loop()
         self._open: list[_Closable] = []
-        # The switch comes first: a press that waited must not open the microphone that the switch keeps off.
         if config.mute.switch_pin is not None:
             self._open_switch(config.mute.switch_pin)
-        self._serve(buttons)
-        for trigger in config.triggers:
+
+    def start(self) -> None:
+        """Serve the buttons, and open the other triggers; the controller has started."""
+        self._serve_buttons()
+        for trigger in self._config.triggers:
             if isinstance(trigger, MotionTrigger):
                 self._try_to_open(partial(self._motion, trigger))
-        if times := [trigger for trigger in config.triggers if isinstance(trigger, ScheduleTrigger)]:
+        if times := [trigger for trigger in self._config.triggers if isinstance(trigger, ScheduleTrigger)]:
             self._open.append(self._schedule(times))
+        self._listen()
 
-    def listen(self) -> None:
-        """Begin to listen for the wake words."""
+    def close(self) -> None:
+        """Release all pins but the buttons', whose owner closes them; nothing is asked for any more."""
+        for trigger in self._open:
+            trigger.close()
+        self._open.clear()
+
+    def _serve_buttons(self) -> None:
+        actions: dict[int, GestureActions] = {
+            trigger.pin: actions_for(trigger, self._requests)
+            for trigger in self._config.triggers
+            if isinstance(trigger, ButtonTrigger)
+        }
+
+        def handle(trigger: ButtonTrigger, gesture: Gesture) -> None:
+            actions[trigger.pin].handle(gesture)
+
+        self._buttons.serve(handle)
+
+    def _listen(self) -> None:
         words = [trigger for trigger in self._config.triggers if isinstance(trigger, WakeWordTrigger)]
         if not words:
             return
@@ -68,24 +89,6 @@ class TriggerSetup:
             self._controller.wake_words_failed(error)
         else:
             self._controller.add_wake_words(wake_words)
-
-    def close(self) -> None:
-        """Release all pins but the buttons', whose owner closes them; nothing is asked for any more."""
-        for trigger in self._open:
-            trigger.close()
-        self._open.clear()
-
-    def _serve(self, buttons: Buttons) -> None:
-        actions: dict[int, GestureActions] = {
-            trigger.pin: actions_for(trigger, self._requests)
-            for trigger in self._config.triggers
-            if isinstance(trigger, ButtonTrigger)
-        }
-
-        def handle(trigger: ButtonTrigger, gesture: Gesture) -> None:
-            actions[trigger.pin].handle(gesture)
-
-        buttons.serve(handle)
 
     def _try_to_open(self, build: Callable[[], _Closable]) -> None:
         try:

@@ -7,7 +7,7 @@ from tests.e2e.room import ANSWER, FADE_S, GREETING, Room, voice
 
 REPLY = voice(ANSWER)
 LISTENS = [{"type": "button", "pin": 17}]
-NOTHING = "error: there is no answer to be said again"
+NOTHING = "error: there is no answer to repeat"
 
 
 async def answered(room: Room, device: Device) -> float:

@@ -179,4 +179,4 @@ async def test_control_commands_with_and_without_a_speaker(room: Room) -> None:
         assert (code, out) == (0, "queued, 0 before it\n")
         code, _, err = await shell.types("again")
         assert code == 1
-        assert "no answer to be said again" in err
+        assert "no answer to repeat" in err

@@ -37,12 +37,12 @@ async def test_greetings_by_name_press_and_hold_do_what_the_button_does(room: Ro
         assert await device.ask("press") == "ok: listening"
         await device.ask("press")
         await device.enters("idle")
-        assert await device.ask("again") == "error: there is no answer to be said again"
+        assert await device.ask("again") == "error: there is no answer to repeat"
         assert await device.ask("hold") == "ok: muted"
         await device.enters("muted")
         assert await device.ask("hold") == "ok: not muted"
         await device.enters("idle")
-        assert "is no request" in await device.ask("sing")
+        assert "unknown command" in await device.ask("sing")
         assert await device.ask("") == "error: an empty request"
 
 

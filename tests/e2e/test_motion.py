@@ -1,5 +1,6 @@
 """Motion: who walks past is greeted, once; and to nobody who did not ask anything is said of what is wrong."""
 
+import asyncio
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -12,14 +13,17 @@ PIN = 4
 SENSOR: Mapping[str, Any] = {"type": "motion", "pin": PIN, "greeting": "cheerful", "cooldown_s": 600}
 BUTTON: Mapping[str, Any] = {"type": "button", "pin": 17, "greeting": "welcome"}
 GREETINGS: Mapping[str, Any] = {"welcome": {"say": SPEECH}, "cheerful": {"say": GREETING}}
+REST_S = 0.1
+"""Sensors see nobody for much longer than that before they see somebody."""
 NAME = f"motion on pin {PIN}"
 TOLD_WHY = ["--verbose"]
-"""A sensor tells of every step somebody takes: what becomes of them is for those who look for it."""
+"""A sensor reports every step somebody takes: what becomes of them is logged for those who look for it."""
 
 
 async def somebody_walks_past(device: Device) -> float:
     """The sensor sees nobody, then somebody; returns when."""
     await device.push(PIN)
+    await asyncio.sleep(REST_S)
     return await device.let_go(PIN)
 
 
