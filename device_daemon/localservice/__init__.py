@@ -1,9 +1,10 @@
-"""A Voice Live service on this machine, for the developer with no Azure account and for the tests.
+"""A Voice Live server that runs on this machine, for any client of the protocol: for demonstrations and tests.
 
-It keeps the real service's order of events, fields and rules, hears when somebody speaks, and answers from a
-small YAML file with a voice by espeak-ng. It does not understand speech, and says so.
+It needs neither an Azure account nor a network. It follows the real service's order of events, fields, limits and
+error codes as far as they are documented or recorded (the docstrings name the sources). It detects when somebody
+speaks (VAD); it does not recognise words and has no model behind it: what it answers and calls comes from a YAML file
+(`scripted_replies`), spoken by espeak-ng. It can be made to misbehave (`faults`).
 
-Read in this order: `session` and `answers` (the rules of one session, without I/O), `responses` (the chain of one
-answer's events), `turns` (who speaks when), `connection` (one WebSocket), `server` (the handshake), `faults` (how it can
-be made to misbehave).
+Start it with `voicelive-speaker local-service`, or in a test with `server.LocalService`. The head of `session` shows
+the way of a message in and of a response out; read that first.
 """

@@ -1,4 +1,4 @@
-"""A window for tests and benchmarks in another process: what was recorded, and the faults. Only with --admin."""
+"""HTTP routes for tests and benchmarks in another process: what was recorded, and the faults. Only with --admin."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from device_daemon.localservice.record import Record
 
 
 class Inspected(Protocol):
-    """The part of server.LocalService that can be looked into and be given faults."""
+    """What the routes need of server.LocalService."""
 
     faults: faults.Faults
 
@@ -26,8 +26,8 @@ class Inspected(Protocol):
 def add_routes(app: web.Application, service: Inspected) -> None:
     """Add the routes under /admin.
 
-    GET /admin/record: all sessions, without sound. GET /admin/audio/N: what session N received, as it came.
-    GET /admin/faults: those in force. POST /admin/faults: a JSON object that takes their place.
+    GET /admin/record: all sessions, without audio. GET /admin/audio/N: the audio that session N received, as it came.
+    GET /admin/faults: those in force. POST /admin/faults: a JSON object that replaces them.
     """
 
     async def get_record(_request: web.Request) -> web.Response:

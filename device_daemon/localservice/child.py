@@ -1,7 +1,7 @@
 """`service: {local: true}`: the local service as a child process of the daemon, started when it is first needed.
 
-A process of its own, so that its voice and its turn detection never delay the daemon's loop. It stops when the
-daemon does, however that ends: its standard input closes.
+It is a process of its own so that its text to speech and its VAD never delay the daemon's event loop. It stops when
+the daemon does, however that ends, because its standard input closes.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ STOP_DEADLINE_S = 3.0
 
 
 class LocalClient:
-    """Opens connections to the local service; starts it, and starts it again should it have died."""
+    """Opens connections to the local service; starts it, and restarts it if it has died."""
 
     def __init__(self, config: Config) -> None:
         self._config = config
@@ -37,7 +37,7 @@ class LocalClient:
         self._starting = asyncio.Lock()
 
     async def connect(self) -> Connection:
-        """A connection on which nothing was sent yet. Raises one of errors.py."""
+        """Return a connection on which nothing was sent yet. Raises one of errors.py."""
         async with self._starting:
             if self._client is None or self._process is None or self._process.returncode is not None:
                 self._client = Client(self._config, await self._start(), lambda: Key("local"))
@@ -57,7 +57,7 @@ class LocalClient:
             await self._process.wait()
 
     async def _start(self) -> str:
-        """The endpoint, when the service listens."""
+        """Start the service and return its endpoint as soon as it listens."""
         command = [sys.executable, "-m", "device_daemon", "local-service", "--port", "0", "--until-stdin-closes"]
         self._process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE)
         line = b""

@@ -1,17 +1,20 @@
-"""How the service can be made to misbehave, and how fast it is.
+"""Fault injection: how the service can be made to misbehave, and its pace.
 
-Everything is off, and the pace that of a good day, unless somebody turns it on: on the command line
-(`--fault close_at=delta --fault close_code=1011`), over the admin interface, or in a test.
+Everything is off, and the pace that of a good day, unless it is set: on the command line
+(`--fault close_at=delta --fault close_code=1011`), by POST /admin/faults, or in a test (`LocalService(faults=...)`).
+A fault that is about a moment of a session happens at a `Moment`; one that is about a response can be limited to the
+n-th response of each session with `at_response` (1 is usually the greeting).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
+from msgspec.structs import replace
 
 from device_daemon.errors import ConfigError
 
@@ -26,6 +29,8 @@ class Moment(StrEnum):
     CONNECTED = "connected"
     """Before `session.created`."""
     CREATED = "created"
+    BEFORE_UPDATED = "before-updated"
+    """When `session.update` was accepted, before `session.updated`."""
     UPDATED = "updated"
     RESPONSE_CREATED = "response-created"
     DELTA = "delta"
@@ -38,26 +43,58 @@ class Moment(StrEnum):
 
 
 class Garbage(StrEnum):
-    """What should never be on the wire."""
+    """A frame that no service should send, or that no client can know."""
 
     INVALID_JSON = "invalid-json"
+    INVALID_UTF8 = "invalid-utf8"
+    """A text frame that is not UTF-8."""
+    EMPTY = "empty"
     ARRAY = "array"
+    NUMBER = "number"
+    NULL = "null"
+    DEEP = "deep"
+    """JSON, nested 100 000 levels deep."""
     BINARY = "binary"
+    NO_TYPE = "no-type"
+    NUMERIC_TYPE = "numeric-type"
+    WRONG_FIELDS = "wrong-fields"
+    """A known event whose fields have other types than they should."""
     BAD_BASE64 = "bad-base64"
+    ODD_AUDIO = "odd-audio"
+    """An audio delta with half a sample at its end."""
     UNKNOWN_TYPE = "unknown-type"
     HUGE = "huge"
+    """5 MiB, more than the 4 MiB that the SDK takes by default."""
+
+
+class ErrorShape(StrEnum):
+    """How the event of `error_at` is built."""
+
+    OBJECT = "object"
+    """As documented: `{"type", "code", "message", "param", "event_id"}`."""
+    NUMERIC_CODE = "numeric-code"
+    """The code is the number 500."""
+    NO_CODE = "no-code"
+    TEXT = "text"
+    """`error` is a string."""
+    NULL = "null"
+    WARNING = "warning"
+    """A `warning` event with the same code."""
 
 
 class Faults(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One setting of all the switches."""
 
-    # For whom
+    # Which connections
     first_connections: _Count | None = None
-    """Only the first n connections after these faults were set meet them (what is open already does, too)."""
+    """Only the first n connections after these faults were set have them (and those that are open already)."""
 
     # The handshake
-    refuse_status: Annotated[int, Meta(ge=400, le=599)] | None = None
+    refuse_status: Annotated[int, Meta(ge=300, le=599)] | None = None
+    """The HTTP status of the answer; from 300 to 399 with a `Location`."""
     retry_after_s: _Count | None = None
+    retry_after_as_date: bool = False
+    """Retry-After as an HTTP date instead of seconds (RFC 9110, 10.2.3)."""
     handshake_delay_ms: _Ms = 0
     handshake_hangs: bool = False
 
@@ -70,53 +107,93 @@ class Faults(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The error code with which every session.update is refused; `reject_param` goes with it."""
     reject_param: str = "session"
     first_message_rule: bool = True
+    """Whether the first message has to be session.update, as the real service demands."""
     session_lifetime_s: Annotated[float, Meta(gt=0, le=86_400)] = 3_600.0
+    """From the connection to `expires_at`, when the session ends with `session_expired` and close code 1001."""
     greeting: str = ""
     """The session has a greeting of its own, and the service speaks first."""
 
+    # Errors
+    error_at: Moment = Moment.NEVER
+    error_shape: ErrorShape = ErrorShape.OBJECT
+    error_code: str = "server_error"
+    error_names_update: bool = False
+    """The error's `event_id` is that of the last session.update."""
+
     # Responses
+    at_response: _Count = 0
+    """Only the n-th response of each session has the faults below and the moments of a response; 0: all of them."""
     ignore_responses: _Count = 0
-    """So many response.create of a session are lost."""
+    """The first n response.create of each session are lost: no response, no error."""
+    reject_responses: _Count = 0
+    """The first n response.create of each session are refused with `reject_response_code`."""
+    reject_response_code: str = "conversation_already_has_active_response"
+    response_created_delay_ms: _Ms = 0
+    """The response is active at once, but its `response.created` and all that follows come so much later."""
+    unanswered_responses: bool = False
+    """`response.created` comes, and nothing after it."""
     fail_responses: str = ""
-    """The error code with which every response fails."""
+    """The error code with which a response fails (status `failed`)."""
+    incomplete_responses: Literal["", "content_filter", "max_output_tokens"] = ""
+    """The reason for which a response ends before its `at_delta`-th audio delta (status `incomplete`)."""
+    text_responses: bool = False
+    """The response is text only, although the session asks for audio."""
     silent_responses: bool = False
+    """The response has a transcript and no audio delta."""
+    audio_s: Annotated[int, Meta(ge=0, le=3_600)] = 0
+    """The audio of a response is repeated until it lasts so long."""
     stall_ms: _Ms = 0
     """No audio for so long, once in a response, before its `at_delta`-th delta."""
     late_deltas: _Count = 0
-    """So many deltas of a response that was cancelled are sent all the same."""
+    """So many deltas of a response are still sent after it was cancelled."""
     phantom_speech_at: Moment = Moment.NEVER
-    """The service hears speech where there is none."""
+    """Speech is detected where there is none."""
     phantom_speech_ms: _Ms = 400
 
     # Pace
     think_ms: _Ms = 0
     """From `response.created` to the first word."""
     synthesis_ms: _Ms = 0
-    """From the first word to the first sound."""
+    """From the first word to the first audio."""
+    mcp_call_ms: _Ms = 0
+    """From `response.mcp_call.in_progress` to the result."""
     delta_ms: Annotated[int, Meta(ge=10, le=60_000)] = 250
+    """Audio in one delta. Source: 257 ms on average in recorded gpt-realtime traffic."""
     jitter_ms: _Ms = 0
-    """Each delta comes up to so much later than its time."""
+    """Each delta comes late by a random time up to this."""
     speed: Annotated[float, Meta(ge=0, le=1_000)] = 10.0
-    """How many times faster than real time audio is made; 0 makes all of it at once."""
+    """How many times faster than real time audio is sent; less than 1 is too slow, 0 sends all of it at once."""
 
     # The end, and what is on the wire
     close_at: Moment = Moment.NEVER
     close_code: Annotated[int, Meta(ge=1000, le=4999)] = 1011
     close_reason: str = ""
     close_abruptly: bool = False
-    """The connection breaks without a word: the client sees 1006."""
+    """The TCP connection is reset without a close frame: the client sees 1006."""
+    half_open_at: Moment = Moment.NEVER
+    """From then on the service neither reads nor writes nor answers a ping, and the connection stays open."""
     at_delta: Annotated[int, Meta(ge=1)] = 1
     idle_s: Annotated[float, Meta(gt=0)] = 600.0
     garbage: Garbage = Garbage.INVALID_JSON
     garbage_at: Moment = Moment.NEVER
-    extras: bool = True
-    """Event types the SDK doesn't know, now and then, and `rate_limits.updated`, as the real service sends them."""
+    extras: bool = False
+    """Two events that the SDK has no type for: `local_service.notice`, and `rate_limits.updated` as documented."""
     network_delay_ms: _Ms = 0
     """Each way."""
 
+    def of_response(self, number: int) -> Faults:
+        """Return the faults without those of responses, unless they apply to this response of the session (from 1)."""
+        if self.at_response in {0, number}:
+            return self
+        return replace(self, **{name: getattr(NONE, name) for name in _OF_A_RESPONSE})
+
 
 def parse(settings: Sequence[str]) -> Faults:
-    """Return the faults of `name=value` settings. Raises ConfigError naming each wrong one and what is allowed."""
+    """Return the faults of `name=value` settings.
+
+    Raises:
+        ConfigError: names each wrong setting and what is allowed.
+    """
     values: dict[str, Any] = {}
     problems = []
     for setting in settings:
@@ -124,7 +201,7 @@ def parse(settings: Sequence[str]) -> Faults:
         name = name.replace("-", "_")
         value = value if given else "true"
         try:
-            # Each alone, so that an error names the setting it is about.
+            # One at a time, so that an error names the setting it is about.
             msgspec.convert({name: value}, Faults, strict=False)
         except msgspec.ValidationError as error:
             known = ", ".join(Faults.__struct_fields__)
@@ -145,7 +222,7 @@ def from_json(values: object) -> Faults:
 
 
 class FaultBox:
-    """The faults in force; they may be changed while sessions are open."""
+    """The faults in force, which may be changed while sessions are open, and the connections they apply to."""
 
     def __init__(self, faults: Faults) -> None:
         self._faults = faults
@@ -158,7 +235,7 @@ class FaultBox:
         return self._faults
 
     def set(self, faults: Faults) -> None:
-        """Put other faults in force."""
+        """Replace the faults in force."""
         self._faults = faults
         self._connections_when_set = self._connections
 
@@ -168,7 +245,7 @@ class FaultBox:
         return self._connections
 
     def of(self, connection: int) -> Faults:
-        """Return the faults this connection meets now."""
+        """Return the faults of this connection at this moment."""
         limit = self._faults.first_connections
         if limit is None or connection <= self._connections_when_set + limit:
             return self._faults
@@ -176,3 +253,14 @@ class FaultBox:
 
 
 NONE = Faults()
+_OF_A_RESPONSE = (
+    "response_created_delay_ms",
+    "unanswered_responses",
+    "fail_responses",
+    "incomplete_responses",
+    "text_responses",
+    "silent_responses",
+    "audio_s",
+    "stall_ms",
+    "late_deltas",
+)

@@ -1,4 +1,4 @@
-"""What went over the wire and when, for tests and benchmarks: messages without their sound, and the sound by itself."""
+"""Recording of what went over the wire and when, for tests and benchmarks: messages without audio, and the audio."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _APPEND = "input_audio_buffer.append"
 
 
 class RecordEntry(Struct):
-    """One message. `summary` is the message with the number of bytes in the place of sound.
+    """One message. `summary` is the message with the number of bytes instead of the audio.
 
-    Appends that follow one another are one entry, with their `count`; `at_s` is that of the first.
+    Consecutive appends are one entry, with their `count`; `at_s` is that of the first.
     """
 
     at_s: float
@@ -39,7 +39,7 @@ class Arrival(Struct, frozen=True):
 
 
 class SessionRecord(Struct):
-    """What one session saw. The oldest goes first when it grows too long, and is counted."""
+    """The messages of one session: a ring buffer that counts what it dropped."""
 
     number: int
     opened_s: float
@@ -67,7 +67,7 @@ class SessionRecord(Struct):
         return [entry for entry in self.entries if entry.type == kind]
 
     def as_json(self) -> dict[str, Any]:
-        """Return all but the sound."""
+        """Return everything but the audio."""
         return {
             "number": self.number,
             "opened_s": self.opened_s,
@@ -85,7 +85,7 @@ class SessionRecord(Struct):
 class Record:
     """The sessions of one service, the last fifty of them. Times are those of `time.monotonic`.
 
-    Not `enabled`, it keeps neither messages nor sound: what people say is nobody's business by default.
+    If it is not `enabled` it keeps neither messages nor audio: what people say is private by default.
     """
 
     def __init__(self, *, enabled: bool = True) -> None:
@@ -96,27 +96,27 @@ class Record:
         self._waiting: list[tuple[str, Callable[[], RecordEntry | None], asyncio.Future[RecordEntry]]] = []
 
     def open(self, number: int, query: dict[str, str]) -> SessionRecord:
-        """Begin the record of a session."""
+        """Start the record of a session."""
         record = SessionRecord(number, time.monotonic(), query)
         self.sessions.append(record)
         return record
 
     def message(self, record: SessionRecord, direction: Direction, message: dict[str, Any], at_s: float) -> None:
-        """Note a message that was sent or received."""
+        """Record a message that was sent or received."""
         if not self._enabled:
             return
         kind = str(message.get("type"))
         if direction == "in" and kind == _APPEND:
             self._append(record, at_s)
         else:
-            self._add(record, RecordEntry(at_s, direction, kind, _without_sound(message)))
+            self._add(record, RecordEntry(at_s, direction, kind, _without_audio(message)))
 
     def refusal(self, status: int) -> None:
-        """Note a handshake that was refused."""
+        """Record a handshake that was refused."""
         self.refused.append((time.monotonic(), status))
 
     def sound(self, record: SessionRecord, data: bytes, frame_bytes: int, rate_hz: int, at_s: float) -> None:
-        """Note the sound of an append."""
+        """Record the audio of an append."""
         if not self._enabled:
             return
         record.audio_frame_bytes, record.audio_rate_hz = frame_bytes, rate_hz
@@ -169,7 +169,7 @@ class Record:
                 future.set_result(found)
 
 
-def _without_sound(message: dict[str, Any]) -> dict[str, Any]:
+def _without_audio(message: dict[str, Any]) -> dict[str, Any]:
     if message.get("type") == "response.audio.delta":
         return {key: value for key, value in message.items() if key != "delta"} | {
             "audio_bytes": len(str(message.get("delta"))) * 3 // 4

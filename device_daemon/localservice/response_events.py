@@ -1,7 +1,10 @@
-"""One response: the chain of events from `response.created` to `response.done`, in the service's order.
+"""The events of one response: its chain from `response.created` to `response.done`, in the service's order.
 
 Each method returns the events that come next. Whatever happens to a response, `finish` closes what is open, inside
-out, and ends with `response.done`; after it nothing more belongs to the response.
+out, and ends with `response.done`; after it only the result of an MCP call belongs to the response.
+
+Sources of the order: recorded traffic of the real service (messages, function calls), the SDK's sample
+async_mcp_sample.py (MCP calls: their result comes after `response.done`), the API reference 2026-07-15 (fields).
 """
 
 from __future__ import annotations
@@ -11,47 +14,34 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from device_daemon.localservice.conversation import ConversationItems, Item, shown
+from device_daemon.localservice.conversation_items import ConversationItems, Item, shown
 from device_daemon.localservice.messages import Event, event, new_id
-from device_daemon.localservice.models import Model
+from device_daemon.localservice.model import Model
+from device_daemon.localservice.response_options import ResponseOptions
+from device_daemon.localservice.scripted_replies import Call, McpCall
 
 _OUTPUT_TOKENS_PER_S = 20
 _INPUT_TOKENS_PER_S = 10
 
 
-class Options(Struct, frozen=True):
-    """What a response is to be like: the session's settings, where `response.create` did not say otherwise."""
-
-    modalities: list[str]
-    voice: dict[str, Any]
-    output_audio_format: str
-    max_output_tokens: int | str | None = "inf"
-    temperature: float | None = None
-    metadata: dict[str, str] | None = None
-    timestamps: bool = False
-    remembered: bool = True
-    """Whether the answer becomes part of the conversation (`conversation: "none"`: it does not)."""
-
-    @property
-    def speaks(self) -> bool:
-        """Whether the answer is spoken, not only written."""
-        return "audio" in self.modalities
-
-
 class Response(Struct):
-    """One answer of the service. It is active until it is `closed`."""
+    """One response of the service. It is active until it is `closed`."""
 
     conversation: ConversationItems
     model: Model
-    options: Options
+    options: ResponseOptions
     conversation_id: str
+    number: int = 1
+    """Which response of the session it is, counted from 1."""
     input_text_tokens: int = 0
     input_audio_s: float = 0.0
     id: str = field(default_factory=lambda: new_id("resp"))
     interlude: list[Event] = field(default_factory=list)
-    """Events of the user's turn that the service slips in once its answer is under way."""
+    """Events of the user's turn that a realtime model sends once its response is under way (recorded)."""
     item: Item | None = None
+    """The message that is open."""
     closed: bool = False
+    _spoken: bool = True
     _outputs: list[Item] = field(default_factory=list)
     _text: str = ""
     _output_text: str = ""
@@ -59,45 +49,38 @@ class Response(Struct):
     _details: dict[str, Any] | None = None
     _usage: dict[str, Any] | None = None
 
-    def created(self) -> list[Event]:
+    def created(self) -> Event:
         """Return `response.created`."""
-        return [event("response.created", response=self._shown())]
+        return event("response.created", response=self._shown())
 
-    def begin_message(self) -> list[Event]:
-        """Open the spoken (or written) message of the answer."""
-        self.item = Item(
-            {
-                "id": new_id("item"),
-                "object": "realtime.item",
-                "type": "message",
-                # A cascade writes its answer piece by piece and calls it incomplete until it is whole.
-                "status": "in_progress" if self.model.realtime else "incomplete",
-                "role": "assistant",
-                "content": [],
-            }
-        )
+    def begin_message(self, *, spoken: bool | None = None) -> list[Event]:
+        """Open a message; `spoken`: with audio or as text only, by default as the options say."""
+        self._spoken = self.options.speaks if spoken is None else spoken
+        # Recorded: a cascade calls its message incomplete while it is being made.
+        status = "in_progress" if self.model.realtime else "incomplete"
+        self.item = _item("item", "message", status=status, role="assistant", content=[])
         self._text = ""
         events = self._add_output(self.item)
-        part = {"type": "audio", "transcript": ""} if self.options.speaks else {"type": "text", "text": ""}
+        part = {"type": "audio", "transcript": ""} if self._spoken else {"type": "text", "text": ""}
         events.append(self._of_part("response.content_part.added", part=part))
         self.item.body["content"] = [dict(part)]
         return events
 
     def text(self, delta: str) -> list[Event]:
-        """Return the next words of the answer."""
+        """Return the next words of the message."""
         self._text += delta
-        kind = "response.audio_transcript.delta" if self.options.speaks else "response.text.delta"
+        kind = "response.audio_transcript.delta" if self._spoken else "response.text.delta"
         return [self._of_part(kind, delta=delta)]
 
     def audio(self, sound: bytes, duration_ms: int) -> list[Event]:
-        """Return the next piece of sound, already in the format that goes over the wire."""
+        """Return the next piece of audio; `sound` is already in the format on the wire."""
         if self.item is not None:
             self.item.audio_ms += duration_ms
         delta = base64.b64encode(sound).decode()
         return [self._of_part("response.audio.delta", delta=delta), *self._take_interlude()]
 
     def late_audio(self, sound: bytes) -> list[Event]:
-        """Return sound that still comes after the response was closed, as the real service's sometimes does."""
+        """Return audio that still comes after the response was closed, as the real service's sometimes does."""
         return [self._of_part("response.audio.delta", delta=base64.b64encode(sound).decode())]
 
     def word_time(self, word: str, offset_ms: int, duration_ms: int) -> list[Event]:
@@ -105,29 +88,52 @@ class Response(Struct):
         times = {"audio_offset_ms": offset_ms, "audio_duration_ms": duration_ms, "text": word}
         return [self._of_part("response.audio_timestamp.delta", **times, timestamp_type="word")]
 
-    def call(self, name: str, arguments: str) -> list[Event]:
-        """Return the whole chain of a function call."""
+    def call(self, call: Call) -> list[Event]:
+        """Return the complete chain of a function call."""
         call_id = new_id("call")
-        body = {"type": "function_call", "status": "in_progress", "name": name, "call_id": call_id, "arguments": ""}
-        item = Item({"id": new_id("item"), "object": "realtime.item", **body})
+        item = _item("item", "function_call", status="in_progress", name=call.name, call_id=call_id, arguments="")
         events = self._add_output(item)
         of_call = {**self._place(item), "call_id": call_id}
-        half = len(arguments) // 2
-        events += [
-            event("response.function_call_arguments.delta", **of_call, delta=part)
-            for part in (arguments[:half], arguments[half:])
-            if part
-        ]
-        events.append(event("response.function_call_arguments.done", **of_call, name=name, arguments=arguments))
-        item.body |= {"status": "completed", "arguments": arguments}
-        self._output_text += arguments
+        events += _arguments("response.function_call_arguments", of_call, call.arguments, {"name": call.name})
+        item.body |= {"status": "completed", "arguments": call.arguments}
+        self._output_text += call.arguments
         return [*events, self._of_output("response.output_item.done", item)]
+
+    def approval_request(self, call: McpCall) -> list[Event]:
+        """Return the chain of an `mcp_approval_request`, which the client answers with an item of its own."""
+        fields = {"server_label": call.server, "name": call.tool, "arguments": call.arguments}
+        item = _item("mcpr", "mcp_approval_request", **fields)
+        return [*self._add_output(item), self._of_output("response.output_item.done", item)]
+
+    def mcp_call(self, call: McpCall, approval_request_id: str | None = None) -> list[Event]:
+        """Return the chain of a call of an MCP tool up to its arguments; `mcp_result` follows `finish`."""
+        fields = {"server_label": call.server, "name": call.tool, "approval_request_id": approval_request_id}
+        item = _item("mcp", "mcp_call", **fields, arguments="", output=None, error=None)
+        events = self._add_output(item)
+        events += _arguments("response.mcp_call_arguments", self._place(item), call.arguments, {})
+        item.body["arguments"] = call.arguments
+        self._output_text += call.arguments
+        return events
+
+    def mcp_in_progress(self) -> list[Event]:
+        """Return that the MCP tool is running."""
+        item = self._outputs[-1]
+        index = self._outputs.index(item)
+        return [event("response.mcp_call.in_progress", item_id=item.id, output_index=index)]
+
+    def mcp_result(self, call: McpCall) -> list[Event]:
+        """Return the result of the MCP call; for the model to speak about it the client sends `response.create`."""
+        item = self._outputs[-1]
+        item.body |= {"error": call.error} if call.error else {"output": call.output}
+        kind = f"response.mcp_call.{'failed' if call.error else 'completed'}"
+        ended = event(kind, item_id=item.id, output_index=self._outputs.index(item))
+        return [ended, self._of_output("response.output_item.done", item)]
 
     def end_message(self, status: str = "completed") -> list[Event]:
         """Close the message that is open."""
         if self.item is None:
             return []
-        if self.options.speaks:
+        if self._spoken:
             events = [
                 *self._take_interlude(),
                 self._of_part("response.audio.done"),
@@ -139,7 +145,7 @@ class Response(Struct):
             events.append(self._of_part("response.content_part.done", part=part))
         else:
             part = {"type": "text", "text": self._text}
-            # Recorded: the text of the closing part is empty, the item's is whole.
+            # Recorded: the text of the closing part is empty, that of the item is complete.
             events = [
                 self._of_part("response.text.done", text=self._text),
                 self._of_part("response.content_part.done", part={"type": "text", "text": ""}),
@@ -151,7 +157,7 @@ class Response(Struct):
         return events
 
     def finish(self, status: str = "completed", details: dict[str, Any] | None = None) -> list[Event]:
-        """Close what is open and the response with it; `details` says why it was not completed."""
+        """Close what is open and the response itself; `details` is why it was not completed."""
         if self.closed:
             return []
         events = self.end_message("completed" if status == "completed" else "incomplete")
@@ -165,7 +171,7 @@ class Response(Struct):
     def _add_output(self, item: Item) -> list[Event]:
         self._outputs.append(item)
         added = self._of_output("response.output_item.added", item)
-        return [added, self.conversation.add(item)] if self.options.remembered else [added]
+        return [added, self.conversation.add(item)] if self.options.in_conversation else [added]
 
     def _take_interlude(self) -> list[Event]:
         events, self.interlude = self.interlude, []
@@ -199,22 +205,34 @@ class Response(Struct):
         }
 
     def _count(self) -> dict[str, Any]:
-        """Return a plausible bill: a token a word, and so many a second of sound."""
-        audio_in = round(self.input_audio_s * _INPUT_TOKENS_PER_S)
+        """Return plausible usage: a token a word and so many a second of audio; 0 if there was no output yet."""
+        text_in, audio_in = self.input_text_tokens, round(self.input_audio_s * _INPUT_TOKENS_PER_S)
+        if self._status == "cancelled" and not self._outputs:
+            text_in = audio_in = 0
         text_out = len(self._output_text.split())
         audio_out = sum(item.audio_ms for item in self._outputs) * _OUTPUT_TOKENS_PER_S // 1000
         nothing = {"text_tokens": 0, "audio_tokens": 0, "image_tokens": 0}
         return {
-            "total_tokens": self.input_text_tokens + audio_in + text_out + audio_out,
-            "input_tokens": self.input_text_tokens + audio_in,
+            "total_tokens": text_in + audio_in + text_out + audio_out,
+            "input_tokens": text_in + audio_in,
             "output_tokens": text_out + audio_out,
             "input_token_details": {
                 "cached_tokens": 0,
-                "cache_write_tokens": 0,
-                "text_tokens": self.input_text_tokens,
+                "text_tokens": text_in,
                 "audio_tokens": audio_in,
                 "image_tokens": 0,
                 "cached_tokens_details": nothing,
             },
             "output_token_details": {"text_tokens": text_out, "audio_tokens": audio_out, "reasoning_tokens": 0},
         }
+
+
+def _item(prefix: str, kind: str, **fields: Any) -> Item:
+    return Item({"id": new_id(prefix), "object": "realtime.item", "type": kind, **fields})
+
+
+def _arguments(kind: str, place: dict[str, Any], arguments: str, done: dict[str, Any]) -> list[Event]:
+    """Return arguments in two deltas, and that they are complete."""
+    half = len(arguments) // 2
+    deltas = [event(f"{kind}.delta", **place, delta=part) for part in (arguments[:half], arguments[half:]) if part]
+    return [*deltas, event(f"{kind}.done", **place, **done, arguments=arguments)]

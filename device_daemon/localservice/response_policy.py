@@ -1,4 +1,4 @@
-"""The service's side of a conversation: when it begins an answer, to what, and what interrupts it."""
+"""When a response begins, and what cancels it: one response at a time, barge-in, truncation at what was heard."""
 
 from __future__ import annotations
 
@@ -7,26 +7,32 @@ from typing import Any
 
 from msgspec import Struct
 
-from device_daemon.localservice import response_context
-from device_daemon.localservice.conversation import ConversationItems
+from device_daemon.localservice.assumed_playback import AssumedPlayback
+from device_daemon.localservice.conversation_items import ConversationItems
+from device_daemon.localservice.mcp_servers import needs_approval
 from device_daemon.localservice.messages import Emit, Event, Refusal, new_id
-from device_daemon.localservice.models import Model
-from device_daemon.localservice.playback import AssumedPlayback
-from device_daemon.localservice.response_events import Options, Response
-from device_daemon.localservice.scripted_replies import Replies, Reply
+from device_daemon.localservice.model import Model
+from device_daemon.localservice.response_context import context_of
+from device_daemon.localservice.response_events import Response
+from device_daemon.localservice.response_options import ResponseOptions, options_of
+from device_daemon.localservice.scripted_replies import McpCall, Replies, Reply
 
 Json = Mapping[str, Any]
 
 
 class PlannedResponse(Struct, frozen=True):
-    """Make the answer of a response whose `response.created` was just sent, and send it piece by piece."""
+    """A response whose `response.created` was just sent: make its output and send it piece by piece."""
 
     response: Response
     reply: Reply
+    needs_approval: bool = False
+    """The reply's MCP call is not made yet: the client is asked to allow it."""
+    approval_request_id: str | None = None
+    """The reply's MCP call was allowed by the answer to this request."""
 
 
-class Answers:
-    """The answers of one session: one at a time."""
+class ResponsePolicy:
+    """The responses of one session: at most one is active."""
 
     def __init__(self, conversation: ConversationItems, model: Model, replies: Replies) -> None:
         self.playback = AssumedPlayback()
@@ -36,19 +42,26 @@ class Answers:
         self._replies = replies
         self._conversation_id = new_id("conv") if model.realtime else ""
         self._response: Response | None = None
+        self._responses = 0
         self._turns = 0
+        self._awaiting_approval: dict[str, McpCall] = {}
 
     @property
     def active(self) -> Response | None:
-        """The response that is being made: there is one at most."""
+        """The response in progress, if there is one."""
         return None if self._response is None or self._response.closed else self._response
 
+    @property
+    def next_turn(self) -> int:
+        """The number of the person's next turn, counted from 1."""
+        return self._turns + 1
+
     def speaking(self, now_s: float) -> bool:
-        """Return whether an answer is being made, or is assumed to be heard."""
+        """Return whether a response is in progress or is assumed to be playing."""
         return self.active is not None or self.playback.speaking(now_s)
 
     def check_free(self) -> None:
-        """Raise Refusal while an answer is being made."""
+        """Raise Refusal while a response is in progress."""
         if self.active is not None:
             message = (
                 f"Conversation already has an active response in progress: {self.active.id}. "
@@ -57,42 +70,71 @@ class Answers:
             raise Refusal("conversation_already_has_active_response", message)
 
     def say(self, session: Json, wanted: Json, text: str) -> list[Emit | PlannedResponse]:
-        """Begin an answer in given words: it costs no input."""
-        return self._begin(response_context.options(session, wanted, self._model), Reply(text, given=True))
+        """Begin a response in the words of the client; it uses no input tokens."""
+        reply = Reply(text, pre_generated=True)
+        return self._begin(options_of(session, wanted, self._model), session, reply)
 
     def respond(
         self, session: Json, wanted: Json, message: Json, interlude: list[Event] | None = None
     ) -> list[Emit | PlannedResponse]:
-        """Begin the answer to what happened last, or raise Refusal; see response_context.latest for the arguments.
+        """Begin the response to what happened last.
 
-        `interlude`: events of the turn that come when the answer is under way.
+        Args:
+            session: the session's settings.
+            wanted: the `response` of `response.create`; empty for a response that the service begins by itself.
+            message: the `response.create` itself.
+            interlude: events of the user's turn that are sent once the response is under way.
+
+        Raises:
+            Refusal: a response is in progress, or something in `wanted` is not valid.
         """
         self.check_free()
         if self._model.agent and (wanted.get("instructions") or message.get("additional_instructions")):
             reason = "Overriding instructions in response.create is not supported with Agent service"
             raise Refusal("invalid_request_error", reason, "response.instructions")
-        options = response_context.options(session, wanted, self._model)
-        occasion = response_context.latest(self._conversation, session, wanted, message, turns_before=self._turns)
-        self._turns = occasion.turn
+        options = options_of(session, wanted, self._model)
+        context = context_of(self._conversation, session, wanted, message, turns_before=self._turns)
+        self._turns = context.turn
         items = self._conversation.items
         return self._begin(
             options,
-            self._replies.answer(occasion),
+            session,
+            self._replies.reply(context),
             text_tokens=len(f"{session['instructions']} {' '.join(item.text() for item in items)}".split()),
             audio_s=sum(item.audio_ms / 1000 for item in items if item.spoken_s),
             interlude=interlude,
         )
 
+    def approved(self, session: Json, request_id: str) -> list[Emit | PlannedResponse]:
+        """Make the MCP call that the client allowed, in a response of its own.
+
+        Raises:
+            Refusal: a response is in progress.
+        """
+        self.check_free()
+        call = self._awaiting_approval.pop(request_id, None)
+        if call is None:
+            return []
+        return self._begin(options_of(session, {}, self._model), session, Reply(mcp=call), approved=request_id)
+
+    def awaits_approval(self, request_id: str, call: McpCall) -> None:
+        """Remember a call that the client was asked to allow."""
+        self._awaiting_approval[request_id] = call
+
     def cancel(self, response_id: object, now_s: float) -> list[Event]:
-        """Stop the answer the client means (None: whichever is made), or raise Refusal."""
+        """Cancel the response that the client means (None: whichever is in progress), or raise Refusal."""
         if self.active is None or response_id not in (None, self.active.id):
             raise Refusal("response_cancel_not_active", "Cancellation failed: no active response found")
         return self.interrupt("client_cancelled", now_s)
 
     def interrupt(self, reason: str, now_s: float, *, truncate: bool = False, appended: str = "") -> list[Event]:
-        """Stop what is being said; with `truncate` cut it at what was heard, `appended` taking the place of the rest.
+        """Cancel the response in progress (barge-in).
 
-        An answer that was made already is still cut while it is assumed to be heard.
+        Args:
+            reason: `turn_detected` or `client_cancelled`.
+            now_s: time of the playback clock.
+            truncate: cut the message at what was heard, also if the response is complete but still playing.
+            appended: text that takes the place of what was cut (`appended_text_after_truncation`).
         """
         events = [] if self.active is None else self.active.finish("cancelled", {"reason": reason})
         if truncate and self.playback.speaking(now_s):
@@ -110,21 +152,26 @@ class Answers:
 
     def _begin(
         self,
-        options: Options,
+        options: ResponseOptions,
+        session: Json,
         reply: Reply,
         *,
         text_tokens: int = 0,
         audio_s: float = 0.0,
         interlude: list[Event] | None = None,
+        approved: str | None = None,
     ) -> list[Emit | PlannedResponse]:
+        self._responses += 1
         self._response = Response(
             self._conversation,
             self._model,
             options,
             self._conversation_id,
+            number=self._responses,
             input_text_tokens=text_tokens,
             input_audio_s=audio_s,
             interlude=interlude or [],
         )
         self.voice_used = self.voice_used or options.speaks
-        return [*map(Emit, self._response.created()), PlannedResponse(self._response, reply)]
+        asks = reply.mcp is not None and approved is None and needs_approval(session["tools"], reply.mcp)
+        return [Emit(self._response.created()), PlannedResponse(self._response, reply, asks, approved)]

@@ -1,4 +1,4 @@
-"""The service itself: a WebSocket server on this machine that takes connections and refuses wrong ones."""
+"""The WebSocket server: listens on this machine, checks key or token, and refuses what is no proper handshake."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import hmac
 import logging
 import time
 from collections.abc import Callable, Mapping
+from email.utils import formatdate
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
@@ -14,20 +16,24 @@ from device_daemon.errors import ServiceUnreachable
 from device_daemon.localservice import admin
 from device_daemon.localservice.connection import ClientConnection
 from device_daemon.localservice.faults import NONE, FaultBox, Faults
-from device_daemon.localservice.models import Model
+from device_daemon.localservice.model import Model
 from device_daemon.localservice.record import Record, RecordEntry
 from device_daemon.localservice.scripted_replies import Replies
 from device_daemon.localservice.voice import Voice
+
+if TYPE_CHECKING:
+    from device_daemon.localservice.certificate import Certificate
 
 logger = logging.getLogger(__name__)
 
 PATH = "/voice-live/realtime"
 _MAX_MESSAGE_BYTES = 32 * 1024 * 1024  # 15 MiB of sound, which the service takes in one message, as base64
 _CLOSING_S = 1.0
+_FIRST_ERROR_STATUS = 400
 
 
 class _Refused(Exception):
-    """A handshake that gets no WebSocket."""
+    """A handshake that is answered with an HTTP error."""
 
     def __init__(self, status: int, code: str, message: str) -> None:
         super().__init__(message)
@@ -39,8 +45,16 @@ class _Refused(Exception):
 class LocalService:
     """A Voice Live service on 127.0.0.1.
 
-    `port` 0 takes a free one; `key` None takes any key or none. `faults` may be set again at any time. `self.record`
-    holds what was sent and received, if `record`.
+    Args:
+        port: 0 takes a free one.
+        key: the API key that clients have to show; None accepts any key or none.
+        token: the bearer token that clients may show instead; None: the same as `key`.
+        faults: may be set again at any time.
+        replies: the scripted ones; by default replies.yaml.
+        voice: speaks them; by default espeak-ng.
+        certificate: serves wss:// with it, else ws://.
+        record: keep what was sent and received in `self.record`.
+        with_admin: offer the routes under /admin.
     """
 
     def __init__(
@@ -48,15 +62,19 @@ class LocalService:
         *,
         port: int = 0,
         key: str | None = None,
+        token: str | None = None,
         faults: Faults = NONE,
         replies: Replies | None = None,
         voice: Voice | None = None,
+        certificate: Certificate | None = None,
         record: bool = True,
         with_admin: bool = False,
     ) -> None:
         self.record = Record(enabled=record)
         self._port = port
         self._key = key
+        self._token = key if token is None else token
+        self._certificate = certificate
         self._faults = FaultBox(faults)
         self._replies = replies or Replies.load()
         self._voice = voice or Voice()
@@ -68,12 +86,12 @@ class LocalService:
 
     @property
     def endpoint(self) -> str:
-        """What a client connects to: ws://127.0.0.1:PORT."""
-        return f"ws://127.0.0.1:{self._port}"
+        """What a client connects to: ws://127.0.0.1:PORT, or wss:// with a certificate."""
+        return f"{'wss' if self._certificate else 'ws'}://127.0.0.1:{self._port}"
 
     @property
     def faults(self) -> Faults:
-        """How the service misbehaves now."""
+        """The faults in force."""
         return self._faults.faults
 
     @faults.setter
@@ -89,7 +107,9 @@ class LocalService:
         self._stopping.clear()
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=_CLOSING_S)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", self._port)
+        site = web.TCPSite(
+            self._runner, "127.0.0.1", self._port, ssl_context=self._certificate and self._certificate.context
+        )
         try:
             await site.start()
         except OSError as error:
@@ -100,7 +120,7 @@ class LocalService:
         self._port = int(self._runner.addresses[0][1])
 
     async def stop(self) -> None:
-        """Close every session in good order and stop listening."""
+        """Close every session with 1001 and stop listening."""
         self._stopping.set()
         closing = [connection.close(1001, "The local service stops.") for connection in self._connections]
         await asyncio.gather(*closing, return_exceptions=True)
@@ -131,10 +151,10 @@ class LocalService:
         return await self._serve(request, model, faults)
 
     def _admitted(self, request: web.Request, faults: Faults) -> Model:
-        """Return the model of a proper request, or raise _Refused."""
+        """Return the model of a proper handshake, or raise _Refused."""
         query = request.query
         if faults.refuse_status is not None:
-            raise _Refused(faults.refuse_status, "refused", "The local service was told to refuse this.")
+            raise _Refused(faults.refuse_status, "refused", "An injected refusal.")
         if not request.path.endswith(PATH):
             raise _Refused(404, "404", f"Resource not found: the path must end in {PATH}.")
         agent = query.get("agent-name")
@@ -143,17 +163,18 @@ class LocalService:
             raise _Refused(400, "missing_api_version", "The query parameter api-version is required.")
         if not (query.get("model") or agent):
             raise _Refused(400, "missing_model", "One of the query parameters model and agent-name is required.")
+        if agent is not None and not query.get("agent-project-name"):
+            raise _Refused(400, "missing_agent_project", "agent-name requires agent-project-name.")
         return Model(agent, agent=True) if agent is not None else Model(query["model"])
 
     def _check_key(self, request: web.Request, *, agent: bool) -> None:
         key = request.headers.get("api-key") or request.query.get("api-key")
-        bearer = request.headers.get("Authorization") or request.query.get("Authorization") or ""
-        if agent and key and not bearer:
+        authorization = request.headers.get("Authorization") or request.query.get("Authorization") or ""
+        scheme, _, token = authorization.partition(" ")
+        if agent and key and not token:
             raise _Refused(401, "unauthorized", "Agents take no API key: sign in with a token.")
-        if self._key is None:
-            return
-        shown = key or bearer.removeprefix("Bearer ")
-        if not hmac.compare_digest(shown.encode(), self._key.encode()):
+        expected, shown = (self._key, key) if key else (self._token, token if scheme == "Bearer" else "")
+        if expected is not None and not hmac.compare_digest(shown.encode(), expected.encode()):
             raise _Refused(401, "401", "Access denied due to invalid subscription key or token.")
 
     def _refusal(self, refused: _Refused, faults: Faults) -> web.Response:
@@ -161,27 +182,30 @@ class LocalService:
         headers = {"x-ms-request-id": f"local-{time.monotonic_ns()}"}
         if faults.retry_after_s is not None:
             headers["Retry-After"] = str(faults.retry_after_s)
+            if faults.retry_after_as_date:
+                headers["Retry-After"] = formatdate(time.time() + faults.retry_after_s, usegmt=True)
+        if refused.status < _FIRST_ERROR_STATUS:
+            headers["Location"] = "/elsewhere"
         details = {"error": {"code": refused.code, "message": refused.message}}
         return web.json_response(details, status=refused.status, headers=headers)
 
     async def _serve(self, request: web.Request, model: Model, faults: Callable[[], Faults]) -> web.StreamResponse:
-        socket = web.WebSocketResponse(timeout=_CLOSING_S, max_msg_size=_MAX_MESSAGE_BYTES, compress=False)
+        socket = web.WebSocketResponse(
+            timeout=_CLOSING_S, max_msg_size=_MAX_MESSAGE_BYTES, compress=False, autoping=False
+        )
         if not socket.can_prepare(request).ok:
             return self._refusal(_Refused(400, "bad_request", "This is a WebSocket: upgrade to it."), faults())
         try:
             await socket.prepare(request)
         except ConnectionResetError:
-            return socket  # whoever called did not wait for an answer
+            return socket  # the client did not wait for an answer
+        if request.transport is None:
+            return socket
         self._sessions += 1
         session_record = self.record.open(self._sessions, _without_key(request.query))
-
-        def abort() -> None:
-            if request.transport is not None:
-                request.transport.abort()
-
         connection = ClientConnection(
             socket,
-            abort,
+            request.transport,
             model,
             faults=faults,
             replies=self._replies,

@@ -1,13 +1,16 @@
-"""The part of the session object that says how turns are detected: its check, its echo, its effect."""
+"""`session.turn_detection`: validation, what `session.updated` shows of it, and the VAD settings that follow.
+
+Source of the defaults: recorded `session.updated` events and the API reference 2026-07-15.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
-from device_daemon.localservice.checks import fail, flag, mapping, number, one_of, tag
 from device_daemon.localservice.messages import Refusal
-from device_daemon.localservice.models import Model
-from device_daemon.localservice.turns import TurnSettings
+from device_daemon.localservice.model import Model
+from device_daemon.localservice.vad import TurnSettings
+from device_daemon.localservice.validation import fail, flag, mapping, number, one_of, tag
 
 Part = dict[str, Any]
 
@@ -39,7 +42,7 @@ _UNSET: dict[str, Part] = {
     "semantic_vad": {"eagerness": "auto", "create_response": True, "interrupt_response": True, "auto_truncate": False},
 }
 _EAGERNESS_SILENCE_MS = {"low": 900, "auto": 600, "medium": 600, "high": 300}
-"""OpenAI's detector understands what is said; ours can only wait longer or shorter."""
+"""OpenAI's detector understands what is said; this one can only wait longer or shorter."""
 
 
 def initial(model: Model) -> Part:
@@ -49,7 +52,7 @@ def initial(model: Model) -> Part:
 
 
 def checked(value: object, model: Model) -> Part | None:
-    """Return `session.turn_detection` as the service echoes it, or raise Refusal; None is push-to-talk."""
+    """Return `session.turn_detection` as `session.updated` shows it; None is push-to-talk. Raises Refusal."""
     if value is None:
         return None
     param = "session.turn_detection"
@@ -59,7 +62,7 @@ def checked(value: object, model: Model) -> Part | None:
         fail(f"{param}.type", f"semantic_vad is not supported by model {model.name}")
     result = {"type": kind, **_UNSET[kind], **part}
     for key in ("prefix_padding_ms", "silence_duration_ms", "speech_duration_ms"):
-        number(result.get(key), f"{param}.{key}", 0, 60_000, whole=True)
+        number(result.get(key), f"{param}.{key}", 0, 60_000, integer=True)
     number(result.get("speech_duration_assistant_speaking_ms"), f"{param}.speech_duration_assistant_speaking_ms", 0)
     number(result.get("threshold"), f"{param}.threshold", 0, 1)
     for key in ("create_response", "interrupt_response", "auto_truncate"):
@@ -88,7 +91,7 @@ def _end_of_utterance(value: object, model: Model) -> Part | None:
 
 
 def effective(part: Part | None) -> TurnSettings | None:
-    """Return what the detector works with: the nulls of the echo are the documented defaults."""
+    """Return the settings of the detector: a null in the session object stands for the documented default."""
     if part is None:
         return None
     if part["type"] == "semantic_vad":

@@ -1,4 +1,4 @@
-"""The service's voice: espeak-ng, sentence by sentence; without espeak-ng, tones."""
+"""Text to speech of the local service: espeak-ng, sentence by sentence, with a cache; without espeak-ng, tones."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _TONE_MS = 140
 
 
 class Voice:
-    """Speaks text as pcm. What was spoken is kept in memory, up to 16 MiB, the least used going first."""
+    """Speaks text as pcm (24 kHz, mono, 16 bit). A cache of 16 MiB, least recently used out, keeps what was spoken."""
 
     def __init__(self, speak_text: Speak = speak) -> None:
         self._speak = speak_text
@@ -36,9 +36,11 @@ class Voice:
         self._missing = False
 
     async def sentences(self, text: str, voice: Mapping[str, Any]) -> AsyncIterator[tuple[str, bytes]]:
-        """Yield each sentence of `text` with its sound as pcm, so that the first is ready before the last is made.
+        """Yield each sentence with its pcm, so that the first is ready before the last is made.
 
-        `voice` is the session's: its locale chooses the language, its rate the pace.
+        Args:
+            text: one or more sentences.
+            voice: the session's: its locale chooses the language, its rate the pace.
         """
         language, words_per_minute = espeak_voice(voice), _words_per_minute(voice)
         sentences = [part for part in _SENTENCE_ENDS.split(text.strip()) if part]
@@ -50,21 +52,21 @@ class Voice:
         key = (sentence, language, words_per_minute)
         pcm = self._cache.pop(key, None)
         if pcm is None:
-            pcm = await self._made(sentence, language, words_per_minute)
+            pcm = await self._synthesized(sentence, language, words_per_minute)
             self._cache_bytes += len(pcm)
         self._cache[key] = pcm
         while self._cache_bytes > _CACHE_BYTES:
             self._cache_bytes -= len(self._cache.popitem(last=False)[1])
         return pcm
 
-    async def _made(self, sentence: str, language: str, words_per_minute: int) -> bytes:
+    async def _synthesized(self, sentence: str, language: str, words_per_minute: int) -> bytes:
         for known in (language, "en"):
             if self._missing:
                 break
             try:
                 return await self._speak(sentence, voice=known, words_per_minute=words_per_minute)
             except VoiceMissing as error:
-                # A language espeak-ng doesn't have is no reason to fall silent in English.
+                # A language that espeak-ng does not have is spoken in English.
                 self._missing = known == "en"
                 logger.warning("%s; the local service goes on with %s", error, "tones" if self._missing else "English")
         return tones(sentence)

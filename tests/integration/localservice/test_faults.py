@@ -10,8 +10,8 @@ import pytest
 
 from device_daemon.errors import ConfigError
 from device_daemon.localservice.faults import NONE, FaultBox, Faults, Garbage, Moment, from_json, parse
+from device_daemon.localservice.message_queues import DelayLine
 from device_daemon.localservice.server import LocalService
-from device_daemon.localservice.wire import DelayLine
 from tests.integration.localservice.wire import (
     CREATE,
     DEADLINE_S,

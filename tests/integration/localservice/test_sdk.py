@@ -198,4 +198,4 @@ async def test_a_client_that_leaves_in_the_middle_of_an_answer_leaves_nothing_be
             await until(opened, sdk.ServerEventType.RESPONSE_AUDIO_DELTA)
         async with asyncio.timeout(DEADLINE_S):
             await local.record.sessions[0].closed.wait()
-        assert not [task for task in asyncio.all_tasks() if "Answering" in repr(task)]
+        assert not [task for task in asyncio.all_tasks() if "ResponseSynthesizer" in repr(task)]

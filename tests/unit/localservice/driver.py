@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from device_daemon.localservice.messages import Close, Emit
-from device_daemon.localservice.models import Model
+from device_daemon.localservice.model import Model
 from device_daemon.localservice.response_policy import PlannedResponse
 from device_daemon.localservice.scripted_replies import Replies, Rule
 from device_daemon.localservice.session import Session

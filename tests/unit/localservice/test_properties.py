@@ -83,7 +83,7 @@ some_messages = st.one_of(
     ),
     st.builds(
         lambda key, value: {"type": "session.update", "session": {key: value}},
-        st.sampled_from(sorted(Driver().session.configuration)),
+        st.sampled_from(sorted(Driver().session.settings)),
         json_values,
     ),
     json_values,

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from device_daemon.errors import VoiceMissing
-from device_daemon.localservice.formats import Encoder, InputFormat, alaw, ulaw
-from device_daemon.localservice.playback import AssumedPlayback
+from device_daemon.localservice.assumed_playback import AssumedPlayback
+from device_daemon.localservice.audio_formats import Encoder, InputFormat
 from device_daemon.localservice.voice import Voice, espeak_voice, tones
 from tests.integration.localservice.wire import WORD_MS, silence, speak, speech
 

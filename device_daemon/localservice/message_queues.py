@@ -1,4 +1,4 @@
-"""The wire's own behaviour: order, delay, and everything that is no event."""
+"""The queues between a socket and its session: a delay line for what comes in, one bounded writer for what goes out."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 import msgspec
-from aiohttp import ClientConnectionResetError, web
+from aiohttp import ClientConnectionResetError, WSMsgType, web
 from msgspec import Struct
 
 from device_daemon.localservice.messages import Close, Event
@@ -19,17 +19,25 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _MAX_WAITING = 10_000
+_MAX_WAITING_AUDIO = 64
+"""A response waits while so many messages do: ten minutes of audio are never in memory at once."""
 
 
 class Abort(Struct, frozen=True):
-    """Break the connection without a word."""
+    """Reset the connection without a close frame."""
 
 
-Outgoing = Event | str | bytes | Close | Abort
+class RawText(Struct, frozen=True):
+    """The payload of a text frame that may not be UTF-8."""
+
+    data: bytes
+
+
+Outgoing = Event | str | bytes | RawText | Close | Abort
 
 
 class DelayLine(Generic[T]):
-    """Hands things on in order, each after its delay; what has none, and nothing before it, at once."""
+    """A queue that hands on each thing after its delay, in order; without delay, and nothing waiting, at once."""
 
     def __init__(self, deliver: Callable[[T], None]) -> None:
         self._deliver = deliver
@@ -37,7 +45,7 @@ class DelayLine(Generic[T]):
         self._timer: asyncio.TimerHandle | None = None
 
     def put(self, thing: T, delay_s: float) -> None:
-        """Take one thing."""
+        """Add one thing."""
         if not delay_s and not self._waiting:
             self._deliver(thing)
             return
@@ -55,7 +63,7 @@ class DelayLine(Generic[T]):
         loop = asyncio.get_running_loop()
         self._timer = None
         while self._waiting and self._waiting[0][0] <= loop.time():
-            # It leaves the line only when it was delivered: what comes meanwhile stays behind it.
+            # Removed only after its delivery: what is put meanwhile stays behind it.
             self._deliver(self._waiting[0][1])
             self._waiting.popleft()
         if self._waiting:
@@ -63,9 +71,9 @@ class DelayLine(Generic[T]):
 
 
 class Writer:
-    """The only one who writes to a socket: one message after the other, each when it is due.
+    """The only task that writes to a socket: one message after the other, each when it is due.
 
-    A client that doesn't read lets 10 000 messages wait; then the connection is broken.
+    The queue is bounded: a client that does not read lets 10 000 messages wait, then the connection is reset.
     """
 
     def __init__(
@@ -75,19 +83,33 @@ class Writer:
         self._abort = abort
         self._on_sent = on_sent
         self._waiting: asyncio.Queue[tuple[float, Outgoing]] = asyncio.Queue(_MAX_WAITING)
+        self._has_room = asyncio.Event()
+        self._has_room.set()
         self._over = False
 
     def put(self, thing: Outgoing, delay_s: float = 0.0) -> None:
-        """Queue an event, a raw text or binary frame, or the end; after the end nothing more is taken."""
+        """Queue an event, a raw frame or the end; after the end nothing more is taken."""
         if self._over:
             return
         self._over = isinstance(thing, (Close, Abort))
         try:
             self._waiting.put_nowait((asyncio.get_running_loop().time() + delay_s, thing))
         except asyncio.QueueFull:
-            logger.warning("the client does not read: connection broken")
+            logger.warning("the client does not read: its connection is reset")
             self._over = True
             self._abort()
+        if self._waiting.qsize() >= _MAX_WAITING_AUDIO:
+            self._has_room.clear()
+
+    def freeze(self) -> None:
+        """Write nothing more, not even the end: the connection is half-open from now on."""
+        self._over = True
+        while not self._waiting.empty():
+            self._waiting.get_nowait()
+
+    async def room(self) -> None:
+        """Return when few messages wait: back-pressure for those who send audio."""
+        await self._has_room.wait()
 
     async def run(self) -> None:
         """Write until the end was written or the client is gone."""
@@ -95,6 +117,8 @@ class Writer:
         ended = False
         while not ended:
             due_s, thing = await self._waiting.get()
+            if self._waiting.qsize() < _MAX_WAITING_AUDIO:
+                self._has_room.set()
             if (wait_s := due_s - loop.time()) > 0:
                 await asyncio.sleep(wait_s)
             try:
@@ -113,8 +137,10 @@ class Writer:
                 await self._socket.send_bytes(thing)
             case str():
                 await self._socket.send_str(thing)
+            case RawText():
+                await self._socket.send_frame(thing.data, WSMsgType.TEXT)
             case _:
-                # Noted before the client can have answered it.
+                # Recorded before the client can have answered it.
                 self._on_sent(thing)
                 await self._socket.send_str(msgspec.json.encode(thing).decode())
         return isinstance(thing, (Close, Abort))

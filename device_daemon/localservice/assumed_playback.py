@@ -1,7 +1,8 @@
 """What the client is assumed to be playing: the service's audio, in real time from the moment it was sent.
 
-The real service assumes the same. Three things follow from it: how much of an answer was heard when somebody
-interrupts (`auto_truncate`), whether the assistant is speaking, and how loud its echo in the microphone may be.
+The real service assumes the same (how-to "auto truncation", and its server-side echo reference). From it follow how
+much of a response was heard at a barge-in (`auto_truncate`), whether the assistant is speaking, and how loud its echo
+in the microphone may be.
 """
 
 from __future__ import annotations
@@ -13,12 +14,12 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from device_daemon.audio.pcm import SAMPLE_RATE_HZ
-from device_daemon.localservice.turns import BLOCK_MS, SILENCE_DBFS, levels_dbfs
+from device_daemon.localservice.vad import BLOCK_MS, SILENCE_DBFS, levels_dbfs
 
 _BLOCK_FRAMES = SAMPLE_RATE_HZ * BLOCK_MS // 1000
-_ECHO_LASTS_S = 0.6  # the client's buffers, the way through the air, the room
+_ECHO_LASTS_S = 0.6  # the client's buffers, the way through the air, reverberation
 _ECHO_EARLY_S = 0.1
-_ECHO_DB = -12.0  # an echo louder than this, relative to what was sent, is taken for a person
+_ECHO_DB = -12.0  # louder than this, relative to what was sent, is taken for a person
 _KEPT_BLOCKS = 60_000 // BLOCK_MS
 
 
@@ -29,7 +30,7 @@ class _Stretch(Struct, frozen=True):
 
 
 class AssumedPlayback:
-    """The service's own picture of the client's loudspeaker. Times are seconds of one monotonic clock."""
+    """A model of the client's loudspeaker. Times are seconds of one monotonic clock."""
 
     def __init__(self) -> None:
         self._end_s = 0.0
@@ -37,17 +38,17 @@ class AssumedPlayback:
         self._levels: deque[tuple[float, float]] = deque(maxlen=_KEPT_BLOCKS)
 
     def sent(self, item_id: str, pcm: bytes, now_s: float) -> None:
-        """Take note of audio that went out: pcm at 24 kHz, mono, 16 bit. It plays behind what plays already."""
+        """Add audio that was sent (pcm, 24 kHz, mono, 16 bit): it plays after what plays already."""
         start_s = max(now_s, self._end_s)
         self._end_s = start_s + len(pcm) / 2 / SAMPLE_RATE_HZ
         self._stretches.append(_Stretch(item_id, start_s, self._end_s))
         frames = np.frombuffer(pcm, np.dtype("<i2"))
-        whole = len(frames) // _BLOCK_FRAMES * _BLOCK_FRAMES
-        for index, level_dbfs in enumerate(levels_dbfs(frames[:whole], _BLOCK_FRAMES)):
+        complete = len(frames) // _BLOCK_FRAMES * _BLOCK_FRAMES
+        for index, level_dbfs in enumerate(levels_dbfs(frames[:complete], _BLOCK_FRAMES)):
             self._levels.append((start_s + index * BLOCK_MS / 1000, level_dbfs))
 
     def speaking(self, now_s: float) -> bool:
-        """Return whether something is assumed to be heard."""
+        """Return whether something is assumed to be playing."""
         return now_s < self._end_s
 
     def last_item_id(self) -> str | None:
@@ -62,7 +63,7 @@ class AssumedPlayback:
         return round(heard_s * 1000)
 
     def interrupted(self, now_s: float) -> None:
-        """Assume that the client fell silent."""
+        """Assume that the client stopped playing."""
         self._end_s = min(self._end_s, now_s)
         while self._stretches and self._stretches[-1].start_s >= now_s:
             self._stretches.pop()

@@ -1,7 +1,8 @@
-"""Who speaks when: turn detection by sound level, on audio positions instead of a clock.
+"""Energy-based voice activity detection (VAD): finds the turns of a person in a stream of audio.
 
-Audio goes in with `feed`; out come the starts and ends of turns, at positions counted in milliseconds of audio.
-The same audio gives the same turns however it was cut into pieces and however fast it came.
+A noise floor is followed block by block; what is loud enough above it for long enough is speech. Positions are
+counted in milliseconds of audio, not taken from a clock: the same audio gives the same turns however it was cut
+into pieces and however fast it came. It does not recognise words.
 """
 
 from __future__ import annotations
@@ -17,18 +18,18 @@ SILENCE_DBFS = -96.0
 
 _QUIETEST_FLOOR_DBFS = -70.0
 _LOUDEST_FIRST_FLOOR_DBFS = -45.0
-_FLOOR_FALLS = 0.1  # of the distance, per block: a gap of digital silence does not make noise sound like speech
+_FLOOR_FALLS = 0.1  # of the distance, per block: after a gap of digital silence noise is not taken for speech
 _FLOOR_RISES_DB = 0.06  # per quiet block: 3 dB in a second
-_FLOOR_RISES_IN_SPEECH_DB = 0.02  # per loud block: a fan that was switched on ends its "turn" after a while
+_FLOOR_RISES_IN_SPEECH_DB = 0.02  # per loud block: the "turn" of a fan that was switched on ends after a while
 _HYSTERESIS_DB = 4.0  # speech goes on at levels at which it would not have begun
 _FULL_SCALE = 32768.0
 
 
 class TurnSettings(Struct, frozen=True):
-    """How a turn is told from noise; the names are those of `session.turn_detection`."""
+    """How speech is told from noise; the names are those of `session.turn_detection`."""
 
     threshold: float = 0.5
-    """0 hears a whisper, 1 only what is 16 dB above the noise and no quieter than -42 dBFS."""
+    """0 detects a whisper, 1 only what is 16 dB above the noise and no quieter than -42 dBFS."""
     prefix_padding_ms: int = 400
     silence_duration_ms: int = 500
     speech_duration_ms: int = 200
@@ -46,13 +47,13 @@ class TurnSettings(Struct, frozen=True):
 
 
 class TurnStarted(Struct, frozen=True):
-    """A turn began: at `audio_start_ms`, the prefix padding included."""
+    """A turn began at `audio_start_ms`, including the prefix padding."""
 
     audio_start_ms: int
 
 
 class TurnStopped(Struct, frozen=True):
-    """A turn ended: at `audio_end_ms`, the silence that told included. `spoken_ms` is from first to last sound."""
+    """A turn ended at `audio_end_ms`, including the silence that ended it. `spoken_ms`: from first to last sound."""
 
     audio_start_ms: int
     audio_end_ms: int
@@ -75,23 +76,15 @@ class TurnDetector:
         self._turn_start_ms = start_ms
         self._free_from_ms = start_ms
 
-    @property
-    def speaking(self) -> bool:
-        """Whether a turn is going on."""
-        return self._speaking
-
-    @property
-    def position_ms(self) -> int:
-        """How much audio was judged so far."""
-        return self._now_ms
-
     def feed(
         self, frames: NDArray[np.int16], *, assistant_speaking: bool = False, mask_dbfs: float = SILENCE_DBFS
     ) -> list[TurnStarted | TurnStopped]:
         """Take mono audio of any length and return the turns that began or ended in it.
 
-        `mask_dbfs`: what is no louder than this is the assistant's own echo. `assistant_speaking`: a person has to
-        speak for `speech_duration_assistant_speaking_ms` to be heard.
+        Args:
+            frames: shape (n,), at the detector's rate.
+            assistant_speaking: while it is, speech has to last `speech_duration_assistant_speaking_ms`.
+            mask_dbfs: what is no louder than this is the assistant's own echo.
         """
         if len(self._rest):
             frames = np.concatenate((self._rest, frames))
@@ -111,14 +104,14 @@ class TurnDetector:
         return found
 
     def end_turn(self) -> TurnStopped | None:
-        """End the turn that is going on, as when the client commits or clears the buffer."""
+        """End the turn that is under way, as when the client commits or clears the buffer."""
         stopped = self._stop(self._now_ms) if self._speaking else None
         self._loud_ms = 0
         return stopped
 
     def _step(self, level_dbfs: float, mask_dbfs: float, needed_ms: int) -> list[TurnStarted | TurnStopped]:
         if self._floor_dbfs is None:
-            # Audio begins with the room, as a rule; but somebody may be speaking already.
+            # Audio usually begins with background noise, but somebody may be speaking already.
             self._floor_dbfs = min(level_dbfs, _LOUDEST_FIRST_FLOOR_DBFS)
         start_dbfs = max(self._floor_dbfs + self.settings.margin_db, self.settings.least_dbfs, mask_dbfs)
         loud = level_dbfs > start_dbfs - (_HYSTERESIS_DB if self._speaking else 0.0)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from device_daemon.localservice.turns import TurnDetector, TurnSettings, TurnStarted, TurnStopped
+from device_daemon.localservice.vad import TurnDetector, TurnSettings, TurnStarted, TurnStopped
 
 RATE_HZ = 16_000
 PER_MS = RATE_HZ // 1000

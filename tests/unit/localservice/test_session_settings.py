@@ -5,22 +5,22 @@ from typing import Any
 import pytest
 from azure.ai.voicelive import models as sdk
 
-from device_daemon.localservice import configuration, turn_detection
+from device_daemon.localservice import session_settings, turn_detection
 from device_daemon.localservice.messages import Refusal
-from device_daemon.localservice.models import Model
-from device_daemon.localservice.turns import TurnSettings
+from device_daemon.localservice.model import Model
+from device_daemon.localservice.vad import TurnSettings
 
 REALTIME = Model("gpt-realtime")
 CASCADE = Model("gpt-4o")
 
 
 def opened(model: Model = REALTIME) -> dict[str, Any]:
-    return configuration.opened(model, session_id="sess_1", expires_at=1)
+    return session_settings.opened(model, session_id="sess_1", expires_at=1)
 
 
 def updated(change: object, model: Model = REALTIME, **options: bool) -> dict[str, Any]:
     options = {"started": False, "voice_used": False} | options
-    return configuration.updated(opened(model), change, model, **options)
+    return session_settings.updated(opened(model), change, model, **options)
 
 
 def refusal(change: object, model: Model = REALTIME) -> Refusal:
@@ -52,7 +52,7 @@ def test_what_was_not_set_stays_as_it_was() -> None:
 
 
 def test_empty_instructions_are_as_good_as_none() -> None:
-    assert updated({"instructions": ""})["instructions"] == configuration.INSTRUCTIONS
+    assert updated({"instructions": ""})["instructions"] == session_settings.INSTRUCTIONS
 
 
 def test_modalities_come_back_sorted() -> None:
@@ -193,7 +193,7 @@ def test_the_refusal_of_a_part_without_type_reads_like_the_services() -> None:
 def test_formats_may_be_said_again_but_not_changed() -> None:
     session = updated({"input_audio_sampling_rate": 16_000})
     again = {"input_audio_sampling_rate": 16_000, "input_audio_format": "pcm16"}
-    assert configuration.updated(session, again, REALTIME, started=True, voice_used=True) == session
+    assert session_settings.updated(session, again, REALTIME, started=True, voice_used=True) == session
 
 
 TURN_DETECTIONS = [

@@ -1,6 +1,6 @@
-"""Checks of what a client sent: each returns the value or raises the service's Refusal.
+"""Validation of what a client sent: each function returns the value or raises the service's Refusal.
 
-The wording is that of the real service, whose messages are Pydantic's.
+The messages are worded like those of the real service, which are Pydantic's.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def mapping(value: object, param: str) -> dict[str, Any]:
 
 
 def tag(part: dict[str, Any], allowed: Collection[str], param: str, *, key: str = "type") -> str:
-    """Return the member that says which kind of object this is."""
+    """Return the discriminator: the member that says which kind of object this is."""
     if part.get(key) is None:
         fail(param, f"Unable to extract tag using discriminator '{key}'")
     kind = part[key]
@@ -44,12 +44,12 @@ def one_of(value: V, allowed: Collection[V], param: str) -> V:
     return value
 
 
-def number(value: object, param: str, low: float, high: float = 1e9, *, whole: bool = False) -> None:
-    """Check a number within limits; null means it was not set."""
+def number(value: object, param: str, low: float, high: float = 1e9, *, integer: bool = False) -> None:
+    """Check that a number is within limits; null means that it was not set."""
     if value is None:
         return
-    if isinstance(value, bool) or not isinstance(value, int if whole else (int, float)):
-        fail(param, f"Input should be a valid {'integer' if whole else 'number'}")
+    if isinstance(value, bool) or not isinstance(value, int if integer else (int, float)):
+        fail(param, f"Input should be a valid {'integer' if integer else 'number'}")
     if not low <= value <= high:
         fail(param, f"Input should be between {low:g} and {high:g}")
 
@@ -62,7 +62,7 @@ def flag(value: object, param: str) -> bool:
 
 
 def text(value: object, param: str, *, empty: bool = True) -> str:
-    """Return a string, which may have to hold something."""
+    """Return a string; if not `empty`, of one character at least."""
     if not isinstance(value, str):
         fail(param, "Input should be a valid string")
     if not (value or empty):

@@ -1,4 +1,4 @@
-"""What a model's name says about the session: its family, its voices, the order of its events."""
+"""The model of a session: its family, which voices it has, and in which order its events come."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ AZURE_VOICE_UNSET: dict[str, Any] = {
 class Model(Struct, frozen=True):
     """The model a client connected with.
 
-    A realtime model hears and speaks by itself; a cascade (any other name, such as gpt-4o) has speech recognition
-    in front and a synthetic voice behind, so it sends the transcript of what was heard before it answers.
+    A realtime model takes and makes audio by itself; a cascade (any other name, such as gpt-4o) has speech recognition
+    in front and text to speech behind, so it sends the transcript of a turn before it answers.
     """
 
     name: str
@@ -36,7 +36,7 @@ class Model(Struct, frozen=True):
 
     @property
     def realtime(self) -> bool:
-        """Whether the model takes audio as it is."""
+        """Whether the model takes audio without speech recognition."""
         return not self.agent and "realtime" in self.name
 
     @property

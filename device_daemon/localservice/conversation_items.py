@@ -1,4 +1,4 @@
-"""The items of one conversation: what was said, typed, called and returned, in order."""
+"""The conversation history: items that were said, typed, called and returned, in order."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from device_daemon.localservice.checks import fail, mapping, tag, text
 from device_daemon.localservice.messages import Event, Refusal, event, new_id
+from device_daemon.localservice.validation import fail, flag, mapping, tag, text
 
 _CONTENT_TYPES = {
     "user": ("input_text", "input_audio", "input_image"),
@@ -23,33 +23,35 @@ class Item(Struct):
 
     body: dict[str, Any]
     audio_ms: int = 0
-    """How long its sound is: what a user's turn lasted, or what was generated for the assistant's."""
+    """Duration of its audio: of a user's turn, or of what was generated for the assistant's."""
     spoken_s: float = 0.0
     """How long a person spoke in it."""
+    transcript: str = ""
+    """What speech recognition made of it."""
 
     @property
     def id(self) -> str:
-        """The id the protocol knows it by."""
+        """Its id in the protocol."""
         return str(self.body["id"])
 
     def text(self) -> str:
-        """Return all that is written in it, on one line."""
+        """Return all its texts and transcripts, on one line."""
         parts = self.body.get("content", [])
         return " ".join(str(part.get("text") or part.get("transcript") or "") for part in parts).strip()
 
     def is_assistant_audio(self) -> bool:
-        """Return whether it is an answer that was spoken."""
+        """Return whether it is a message of the assistant with audio."""
         content = self.body.get("content") or []
         return self.body.get("role") == "assistant" and any(part["type"] == "audio" for part in content)
 
 
 class ConversationItems(Struct):
-    """The items in order. Events about them come out of its methods; what is not allowed raises Refusal."""
+    """The items in order. Its methods return the events about them, and raise Refusal for what is not allowed."""
 
     items: list[Item] = field(default_factory=list)
 
     def add(self, item: Item, previous_item_id: str | None = None) -> Event:
-        """Put an item behind `previous_item_id` ("root": first; None: last) and return `conversation.item.created`."""
+        """Insert an item after `previous_item_id` ("root": first; None: last) and return `conversation.item.created`."""
         if any(known.id == item.id for known in self.items):
             raise Refusal(
                 "invalid_value", f"Error adding item: the item with id '{item.id}' already exists.", "item.id"
@@ -82,12 +84,12 @@ class ConversationItems(Struct):
         return event("conversation.item.retrieved", item=shown(item))
 
     def delete(self, item_id: object) -> Event:
-        """Forget an item and return `conversation.item.deleted`."""
+        """Remove an item and return `conversation.item.deleted`."""
         item = self.items.pop(self._index(item_id, "item_delete_invalid_item_id", "item_id"))
         return event("conversation.item.deleted", item_id=item.id)
 
     def truncate(self, item_id: object, content_index: object, audio_end_ms: object) -> Event:
-        """Cut what was not heard off a spoken answer and return `conversation.item.truncated`."""
+        """Cut a message of the assistant at what was heard and return `conversation.item.truncated`."""
         item = self.items[self._index(item_id, "item_truncate_invalid_item_id", "item_id")]
         if not item.is_assistant_audio():
             raise Refusal("invalid_value", "Only model output audio messages can be truncated.", "item_id")
@@ -103,7 +105,7 @@ class ConversationItems(Struct):
         return self.cut(item, audio_end_ms)
 
     def cut(self, item: Item, audio_end_ms: int, appended: str = "") -> Event:
-        """Cut an answer at what was heard; its text keeps the words that fit, and ends in `appended`."""
+        """Cut a message at `audio_end_ms`: its transcript keeps the same share of words, followed by `appended`."""
         part = item.body["content"][0]
         words = (part.get("transcript") or "").split(" ")
         kept = words[: len(words) * audio_end_ms // item.audio_ms] if item.audio_ms else []
@@ -126,8 +128,24 @@ class ConversationItems(Struct):
             body |= {key: text(part.get(key), f"item.{key}") for key in ("call_id", "output")}
             self._check_call(body["call_id"])
         else:
-            body |= {"approval_request_id": part.get("approval_request_id"), "approve": part.get("approve")}
+            body |= {"approval_request_id": part.get("approval_request_id")}
+            body |= {"approve": flag(part.get("approve"), "item.approve")}
+            self.approval_request(body["approval_request_id"])
         return Item(body)
+
+    def approval_request(self, request_id: object) -> Item:
+        """Return the `mcp_approval_request` of this id, or raise Refusal."""
+        item = self.items[self._index(request_id, "invalid_value", "item.approval_request_id")]
+        if item.body["type"] != "mcp_approval_request":
+            raise Refusal("invalid_value", f"'{request_id}' is no approval request.", "item.approval_request_id")
+        return item
+
+    def name_of_call(self, output: Item) -> str:
+        """Return the name of the function or tool that an output is from."""
+        if output.body["type"] == "mcp_call":
+            return str(output.body["name"])
+        names = (item.body["name"] for item in self.items if item.body.get("call_id") == output.body["call_id"])
+        return str(next(names, ""))
 
     def _check_call(self, call_id: str) -> None:
         calls = {item.body["call_id"] for item in self.items if item.body["type"] == "function_call"}
@@ -167,7 +185,7 @@ def _content(value: object, role: str) -> list[dict[str, Any]]:
         part = mapping(entry, param)
         kind = tag(part, _CONTENT_TYPES[role], param)
         if kind in {"input_text", "text", "output_text"}:
-            # What the client calls output_text the service shows as text.
+            # The service shows the output_text of a client as text.
             kind = "text" if kind == "output_text" else kind
             content.append({"type": kind, "text": text(part.get("text"), f"{param}.text")})
         elif kind == "input_audio":
