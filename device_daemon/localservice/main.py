@@ -94,7 +94,7 @@ async def serve(service: LocalService, *, until_stdin_closes: bool = False) -> N
 
 
 def _certificate(folder: Path) -> Certificate:
-    from device_daemon.localservice.certificate import self_signed  # noqa: PLC0415 - cryptography: CRYPTO
+    from device_daemon.localservice.certificate import self_signed  # noqa: PLC0415 - cryptography takes 160 ms
 
     certificate = self_signed(folder)
     sys.stdout.write(f"voicelive-speaker local-service: clients have to trust SSL_CERT_FILE={certificate.path}\n")

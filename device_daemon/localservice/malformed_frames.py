@@ -41,7 +41,7 @@ def injected_error(shape: ErrorShape, code: str, cause_id: str | None) -> Event:
         cause_id: `event_id` of the client's message that it is said to be about.
     """
     message = "This error was injected into the local voice service."
-    if shape is ErrorShape.WARNING:
+    if shape == ErrorShape.WARNING:
         return warning(message, code=code)
     result = error(code, message, cause={"event_id": cause_id})
     match shape:
@@ -80,10 +80,10 @@ def garbage(kind: Garbage) -> str | bytes | RawText:
         Garbage.ODD_AUDIO: json.dumps({**delta, "delta": base64.b64encode(b"\0\0\0").decode()}),
         Garbage.UNKNOWN_TYPE: json.dumps(event("response.telepathy.delta", thought="unknown to every SDK")),
     }
-    if kind is Garbage.BINARY:
+    if kind == Garbage.BINARY:
         return bytes(range(256))
-    if kind is Garbage.INVALID_UTF8:
+    if kind == Garbage.INVALID_UTF8:
         return RawText(_BROKEN_UTF8)
-    if kind is Garbage.HUGE:
+    if kind == Garbage.HUGE:
         return json.dumps(event("response.telepathy.delta", thought="x" * _HUGE_CHARACTERS))
     return texts[kind]

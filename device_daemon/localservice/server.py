@@ -107,9 +107,8 @@ class LocalService:
         self._stopping.clear()
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=_CLOSING_S)
         await self._runner.setup()
-        site = web.TCPSite(
-            self._runner, "127.0.0.1", self._port, ssl_context=self._certificate and self._certificate.context
-        )
+        context = None if self._certificate is None else self._certificate.context
+        site = web.TCPSite(self._runner, "127.0.0.1", self._port, ssl_context=context)
         try:
             await site.start()
         except OSError as error:

@@ -1,28 +1,22 @@
+"""Faults of the handshake, the session and its responses, over a real WebSocket."""
+
 from __future__ import annotations
 
 import asyncio
 import time
 from contextlib import AbstractAsyncContextManager
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import aiohttp
 import pytest
 
-from device_daemon.errors import ConfigError
-from device_daemon.localservice.faults import NONE, FaultBox, Faults, Garbage, Moment, from_json, parse
-from device_daemon.localservice.message_queues import DelayLine
+from device_daemon.localservice.faults import NONE, ErrorShape, Faults
 from device_daemon.localservice.server import LocalService
-from tests.integration.localservice.wire import (
-    CREATE,
-    DEADLINE_S,
-    UPDATE,
-    append,
-    connected,
-    given,
-    in_session,
-    service,
-    speech,
-)
+from tests.integration.localservice.wire import QUERY, connected, in_session, service
+from tests.unit.localservice.client_messages import CREATE, UPDATE, append, given, speech
+from tests.unit.localservice.driver import CHAIN_END
 
 ABRUPT = 1006
 
@@ -30,40 +24,6 @@ ABRUPT = 1006
 def behaving(**faults: Any) -> AbstractAsyncContextManager[LocalService]:
     """A service with these faults, whose answers come all at once unless a speed is given."""
     return service(Faults(**{"speed": 0, **faults}))
-
-
-# How they are set
-
-
-def test_faults_are_read_from_the_command_line() -> None:
-    faults = parse(["close_at=delta", "close-code=4001", "close_abruptly", "speed=2.5", "retry_after_s=3"])
-    assert faults == Faults(close_at=Moment.DELTA, close_code=4001, close_abruptly=True, speed=2.5, retry_after_s=3)
-
-
-def test_every_wrong_setting_is_named() -> None:
-    with pytest.raises(ConfigError) as caught:
-        parse(["speed=fast", "clos_at=delta", "close_at=never", "delta_ms=1"])
-    assert [problem.split()[1].rstrip(":") for problem in caught.value.problems] == [
-        "speed=fast",
-        "clos_at=delta",
-        "delta_ms=1",
-    ]
-    assert "close_at" in caught.value.problems[1]
-
-
-def test_faults_are_read_from_json() -> None:
-    assert from_json({"stall_ms": 5, "close_at": "updated"}) == Faults(stall_ms=5, close_at=Moment.UPDATED)
-    with pytest.raises(ConfigError):
-        from_json({"stall_ms": -1})
-
-
-def test_faults_may_meet_the_first_connections_only() -> None:
-    box = FaultBox(Faults(first_connections=1, stall_ms=1))
-    assert [box.of(box.connect()).stall_ms for _ in range(3)] == [1, 0, 0]
-    box.set(Faults(first_connections=1, stall_ms=2))
-    assert [box.of(number).stall_ms for number in (3, 4, 5)] == [2, 2, 0]
-    box.set(NONE)
-    assert box.of(4).stall_ms == 0
 
 
 # The handshake
@@ -82,6 +42,23 @@ async def test_the_handshake_is_refused(status: int) -> None:
         assert [refused for _, refused in local.record.refused] == [status]
         async with in_session(local):
             pass
+
+
+async def test_retry_after_may_be_a_date() -> None:
+    async with behaving(refuse_status=429, retry_after_s=60, retry_after_as_date=True) as local:
+        with pytest.raises(aiohttp.WSServerHandshakeError) as caught:
+            async with connected(local):
+                pass
+        assert caught.value.headers is not None
+        date = parsedate_to_datetime(caught.value.headers["Retry-After"])
+        assert 50 < (date - datetime.now(UTC)).total_seconds() <= 60
+
+
+async def test_the_handshake_is_redirected() -> None:
+    async with behaving(refuse_status=302) as local, aiohttp.ClientSession() as http:
+        url = f"{local.endpoint}/voice-live/realtime?{QUERY}".replace("ws:", "http:")
+        async with http.get(url, allow_redirects=False) as response:
+            assert (response.status, response.headers["Location"]) == (302, "/elsewhere")
 
 
 async def test_the_handshake_hangs_until_the_service_stops() -> None:
@@ -109,15 +86,15 @@ async def test_session_created_is_missing() -> None:
 
 
 async def test_session_updated_is_missing_or_comes_twice_or_late() -> None:
-    async with behaving(no_session_updated=True, extras=False) as local:
+    async with behaving(no_session_updated=True) as local:
         async with connected(local) as client:
             await client.send(UPDATE, given("Hello"))
             await client.until("response.done")
             assert "session.updated" not in client.types
-        local.faults = Faults(speed=0, session_updated_twice=True, extras=False)
+        local.faults = Faults(speed=0, session_updated_twice=True)
         async with in_session(local) as client:
             assert (await client.until("session.updated"))["event_id"] != client.seen[-2]["event_id"]
-        local.faults = Faults(speed=0, session_updated_delay_ms=50, extras=False)
+        local.faults = Faults(speed=0, session_updated_delay_ms=50)
         async with connected(local) as client:
             await client.send(UPDATE, given("Hello"))
             await client.until("session.updated")
@@ -149,6 +126,35 @@ async def test_the_service_greets_by_itself() -> None:
         assert said["transcript"] == "Good evening, Lisa."
 
 
+ERRORS: dict[ErrorShape, Any] = {
+    ErrorShape.OBJECT: lambda event: event["error"]["code"] == "rate_limit_exceeded",
+    ErrorShape.NUMERIC_CODE: lambda event: event["error"]["code"] == 500,
+    ErrorShape.NO_CODE: lambda event: "code" not in event["error"] and event["error"]["message"],
+    ErrorShape.TEXT: lambda event: event["error"].startswith("rate_limit_exceeded"),
+    ErrorShape.NULL: lambda event: event["error"] is None,
+    ErrorShape.WARNING: lambda event: event["warning"]["code"] == "rate_limit_exceeded",
+}
+
+
+@pytest.mark.parametrize("shape", ErrorShape)
+async def test_an_error_of_any_shape_comes_before_session_updated(shape: ErrorShape) -> None:
+    faults = {"error_at": "before-updated", "error_shape": shape, "error_code": "rate_limit_exceeded"}
+    async with behaving(**faults) as local, connected(local) as client:
+        await client.send(UPDATE)
+        await client.until("session.updated")
+        kind = "warning" if shape is ErrorShape.WARNING else "error"
+        assert client.types == ["session.created", kind, "session.updated"]
+        assert ERRORS[shape](client.seen[1])
+
+
+@pytest.mark.parametrize("named", [False, True])
+async def test_an_injected_error_may_name_the_session_update(named: bool) -> None:
+    async with behaving(error_at="before-updated", error_names_update=named) as local, connected(local) as client:
+        await client.send({**UPDATE, "event_id": "mine"})
+        error = await client.until("error")
+        assert error["error"]["event_id"] == ("mine" if named else None)
+
+
 # Responses
 
 
@@ -157,6 +163,91 @@ async def test_requests_for_a_response_are_lost() -> None:
         await client.send(CREATE, given("The second one."))
         assert (await client.until("response.audio_transcript.done"))["transcript"] == "The second one."
         assert client.types.count("response.created") == 1
+
+
+async def test_requests_for_a_response_are_refused() -> None:
+    async with behaving(reject_responses=2) as local, in_session(local) as client:
+        await client.send(CREATE, CREATE, given("The third one."))
+        assert (await client.until("response.audio_transcript.done"))["transcript"] == "The third one."
+        refused = [event["error"]["code"] for event in client.seen if event["type"] == "error"]
+        assert refused == ["conversation_already_has_active_response"] * 2
+
+
+async def test_a_response_is_active_before_its_response_created_comes() -> None:
+    async with behaving(response_created_delay_ms=150, at_response=1) as local, in_session(local) as client:
+        await client.send(given("The greeting."), CREATE)
+        assert (await client.until("error"))["error"]["code"] == "conversation_already_has_active_response"
+        assert "response.created" not in client.types
+        await client.until("response.done")
+        assert client.types[3:] == [
+            "response.created",
+            "response.output_item.added",
+            "conversation.item.created",
+            "response.content_part.added",
+            "response.audio_transcript.delta",
+            "response.audio.delta",
+            *CHAIN_END,
+        ]
+
+
+async def test_a_response_that_is_cancelled_before_its_response_created_still_has_both_ends() -> None:
+    async with behaving(response_created_delay_ms=50) as local, in_session(local) as client:
+        await client.send(CREATE, {"type": "response.cancel"})
+        await client.until("response.done")
+        assert client.types[2:] == ["response.created", "response.done"]
+
+
+async def test_a_response_is_accepted_and_never_answered() -> None:
+    async with behaving(unanswered_responses=True, at_response=1) as local, in_session(local) as client:
+        await client.send(CREATE)
+        await client.until("response.created")
+        await client.send(CREATE)
+        assert (await client.until("error"))["error"]["code"] == "conversation_already_has_active_response"
+        await client.send({"type": "response.cancel"}, given("The next one."))
+        assert (await client.until("response.audio_transcript.done"))["transcript"] == "The next one."
+
+
+@pytest.mark.parametrize("reason", ["content_filter", "max_output_tokens"])
+@pytest.mark.parametrize("heard_deltas", [0, 2])
+async def test_responses_end_incomplete(reason: str, heard_deltas: int) -> None:
+    faults = {"incomplete_responses": reason, "at_delta": heard_deltas + 1, "delta_ms": 100}
+    async with behaving(**faults) as local, in_session(local) as client:
+        await client.send(CREATE)
+        done = await client.until("response.done")
+        assert done["response"]["status"] == "incomplete"
+        assert done["response"]["status_details"] == {"type": "incomplete", "reason": reason}
+        assert client.types.count("response.audio.delta") == heard_deltas
+
+
+async def test_responses_are_text_although_audio_was_asked_for() -> None:
+    async with behaving(text_responses=True) as local, in_session(local) as client:
+        await client.send(CREATE)
+        done = await client.until("response.done")
+        assert done["response"]["status"] == "completed"
+        (part,) = done["response"]["output"][0]["content"]
+        assert part == {"type": "text", "text": "One two three four five six seven eight nine ten."}
+        assert not [kind for kind in client.types if "audio" in kind]
+
+
+async def test_ten_minutes_of_audio_come_at_once_and_wait_for_the_client() -> None:
+    async with behaving(audio_s=600) as local, in_session(local) as client:
+        await client.send(given("one two three four five"))
+        await client.until("response.created")
+        await asyncio.sleep(0)
+        audio_bytes = 0
+        while not client.types or client.types[-1] != "response.done":
+            event = await client.until(lambda _: True)
+            if event["type"] == "response.audio.delta":
+                audio_bytes += len(event["delta"]) * 3 // 4
+        assert audio_bytes == pytest.approx(600 * 48_000, rel=0.01)
+
+
+async def test_audio_may_be_slower_than_real_time() -> None:
+    async with behaving(speed=0.5, delta_ms=20) as local, in_session(local) as client:
+        began_s = time.monotonic()
+        await client.send(given("word"))
+        await client.until("response.done")
+        assert time.monotonic() - began_s >= (100 - 40) / 1000 / 0.5
 
 
 async def test_responses_fail() -> None:
@@ -235,96 +326,3 @@ async def test_speech_is_heard_where_there_is_none() -> None:
         await client.send(given("Next."))
         await client.until("response.done")
         assert "input_audio_buffer.committed" not in client.types
-
-
-# The end, and the wire
-
-MOMENTS = {
-    Moment.CONNECTED: None,
-    Moment.CREATED: "session.created",
-    Moment.UPDATED: "session.updated",
-    Moment.RESPONSE_CREATED: "response.created",
-    Moment.DELTA: "response.audio.delta",
-    Moment.RESPONSE_DONE: "response.done",
-    Moment.SPEECH_STARTED: "input_audio_buffer.speech_started",
-    Moment.SPEECH_STOPPED: "input_audio_buffer.speech_stopped",
-}
-
-
-@pytest.mark.parametrize("moment", MOMENTS)
-@pytest.mark.parametrize("abruptly", [False, True])
-async def test_the_connection_ends_at_any_moment(moment: Moment, abruptly: bool) -> None:
-    faults = {"close_at": moment, "close_code": 4001, "close_reason": "on purpose", "close_abruptly": abruptly}
-    async with behaving(**faults, at_delta=2, delta_ms=100, extras=False) as local, connected(local) as client:
-        await client.send(UPDATE, given("one two three four"), append(speech(400) + bytes(48 * 700)))
-        code, reason = await client.closed()
-        assert code == (ABRUPT if abruptly else 4001)
-        assert abruptly or reason == "on purpose"
-        sent = local.record.sessions[0].types("out")
-        assert (sent[-1] if sent else None) == MOMENTS[moment]
-        if moment is Moment.DELTA:
-            assert sent.count("response.audio.delta") == 2
-
-
-async def test_an_idle_connection_is_closed() -> None:
-    async with behaving(close_at="idle", idle_s=0.1) as local, in_session(local) as client:
-        await client.send(append(speech(10)))
-        assert (await client.closed())[0] == 1011
-
-
-@pytest.mark.parametrize("kind", Garbage)
-async def test_garbage_is_on_the_wire(kind: Garbage) -> None:
-    async with behaving(garbage_at="updated", garbage=kind, extras=False) as local, in_session(local) as client:
-        frame = await client.frame()
-        assert (frame.type is aiohttp.WSMsgType.BINARY) == (kind is Garbage.BINARY)
-        assert (len(frame.data) > 4 * 1024 * 1024) == (kind is Garbage.HUGE)
-        await client.send(given("It goes on."))
-        await client.until("response.done")
-
-
-async def test_garbage_comes_once_at_its_moment() -> None:
-    async with behaving(garbage_at="delta", garbage="unknown-type", delta_ms=100) as local, in_session(local) as client:
-        await client.send(given("one two three four"))
-        await client.until("response.done")
-        assert client.types.count("response.telepathy.delta") == 1
-
-
-async def test_what_is_delayed_stays_in_order_when_the_delay_ends() -> None:
-    delivered: list[int] = []
-    everything = asyncio.Event()
-
-    def deliver(number: int) -> None:
-        delivered.append(number)
-        if number == 3:
-            everything.set()
-
-    line: DelayLine[int] = DelayLine(deliver)
-    line.put(0, 0.0)
-    assert delivered == [0]
-    line.put(1, 0.02)
-    line.put(2, 0.01)
-    line.put(3, 0.0)
-    async with asyncio.timeout(DEADLINE_S):
-        await everything.wait()
-    assert delivered == [0, 1, 2, 3]
-    line.put(4, 0.01)
-    line.close()
-
-
-async def test_the_network_delays_both_ways() -> None:
-    async with behaving(network_delay_ms=40, extras=False) as local, connected(local) as client:
-        began_s = time.monotonic()
-        await client.send(*[UPDATE] * 5)
-        for _ in range(5):
-            await client.until("session.updated")
-        assert time.monotonic() - began_s >= 0.08
-        local.faults = NONE
-        await client.send({"type": "response.cancel", "event_id": "last"})
-        assert (await client.until("error"))["error"]["event_id"] == "last"
-
-
-async def test_unknown_events_come_now_and_then() -> None:
-    async with behaving() as local, in_session(local) as client:
-        await client.send(given("Hello"))
-        await client.until("rate_limits.updated")
-        assert "local_service.notice" in client.types

@@ -10,19 +10,8 @@ import pytest
 from device_daemon.errors import ServiceUnreachable
 from device_daemon.localservice.faults import Faults
 from device_daemon.localservice.server import LocalService
-from tests.integration.localservice.wire import (
-    CREATE,
-    DEADLINE_S,
-    QUERY,
-    UPDATE,
-    append,
-    connected,
-    given,
-    in_session,
-    service,
-    silence,
-    speech,
-)
+from tests.integration.localservice.wire import DEADLINE_S, QUERY, connected, in_session, service
+from tests.unit.localservice.client_messages import CREATE, UPDATE, append, given, silence, speech
 
 KEY = "a secret"
 
@@ -135,7 +124,7 @@ async def test_a_service_may_be_started_again_on_its_port() -> None:
 
 
 async def test_messages_are_recorded_in_order_without_their_sound() -> None:
-    async with service(Faults(speed=0, extras=False)) as local:
+    async with service(Faults(speed=0)) as local:
         async with in_session(local) as client:
             await client.send(append(silence(20)), append(silence(20)), given("one two three"))
             await client.until("response.done")

@@ -9,7 +9,7 @@ from device_daemon.localservice.model import Model
 from device_daemon.localservice.response_policy import PlannedResponse
 from device_daemon.localservice.scripted_replies import Replies, Rule
 from device_daemon.localservice.session import Session
-from tests.integration.localservice.wire import Json, speech
+from tests.unit.localservice.client_messages import Json, speech
 
 CHAIN_END = [
     "response.audio.done",
@@ -31,7 +31,7 @@ class Driver:
         self.now_s = 100.0
         self.events: list[Json] = []
         self.closed: Close | None = None
-        self.answers: list[PlannedResponse] = []
+        self.planned: list[PlannedResponse] = []
         self.take(self.session.open())
 
     def take(self, actions: list[Any]) -> list[Json]:
@@ -41,7 +41,7 @@ class Driver:
             if isinstance(action, Close):
                 self.closed = action
             elif isinstance(action, PlannedResponse):
-                self.answers.append(action)
+                self.planned.append(action)
         return new
 
     def send(self, *messages: Any) -> list[Json]:
@@ -50,20 +50,20 @@ class Driver:
 
     def begin(self) -> str:
         """Send the first second of the newest answer, and return its item."""
-        answer = self.answers[-1]
+        answer = self.planned[-1]
         self.take([Emit(event) for event in answer.response.begin_message()])
         assert answer.response.item is not None
         item_id = answer.response.item.id
         self.take([Emit(event) for event in answer.response.text(answer.reply.say)])
         pcm = speech(1000)
-        self.session.answers.playback.sent(item_id, pcm, self.now_s)
+        self.session.responses.playback.sent(item_id, pcm, self.now_s)
         self.take([Emit(event) for event in answer.response.audio(pcm, 1000)])
         return item_id
 
     def answer(self) -> str:
         """Make the whole of the newest answer, and return its item."""
         item_id = self.begin()
-        self.take([Emit(event) for event in self.answers[-1].response.finish()])
+        self.take([Emit(event) for event in self.planned[-1].response.finish()])
         return item_id
 
     def error(self, *messages: Any) -> Json:

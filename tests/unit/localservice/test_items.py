@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from device_daemon.localservice.messages import Emit
-from device_daemon.localservice.scripted_replies import CallRule, Rule
-from tests.integration.localservice.wire import CREATE, Json, given, typed
+from device_daemon.localservice.scripted_replies import Call, CallRule, Rule
+from tests.unit.localservice.client_messages import CREATE, Json, given, typed
 from tests.unit.localservice.driver import configured, types
 
 
@@ -16,19 +16,19 @@ def test_a_typed_item_follows_the_one_before_and_is_answered() -> None:
     assert (first["type"], first["previous_item_id"]) == ("conversation.item.created", None)
     assert second["previous_item_id"] == first["item"]["id"]
     driver.send(CREATE)
-    assert driver.answers[-1].reply.say == "You wrote two."
+    assert driver.planned[-1].reply.say == "You wrote two."
 
 
 def test_a_system_item_is_a_request_for_a_greeting() -> None:
     driver = configured(rules=[Rule(after="request", say="I was asked: {text}")])
     driver.send(typed("Greet Lisa.", role="system"), CREATE)
-    assert driver.answers[-1].reply.say == "I was asked: Greet Lisa."
+    assert driver.planned[-1].reply.say == "I was asked: Greet Lisa."
 
 
 def test_instructions_of_one_response_are_a_request_too() -> None:
     driver = configured(rules=[Rule(after="request", say="I was asked: {text}")])
     driver.send({"type": "response.create", "response": {"instructions": "Greet."}, "additional_instructions": "Now."})
-    assert driver.answers[-1].reply.say == "I was asked: Greet. Now."
+    assert driver.planned[-1].reply.say == "I was asked: Greet. Now."
 
 
 def test_what_was_not_heard_is_cut_off() -> None:
@@ -99,9 +99,8 @@ def test_a_function_is_called_and_its_result_answered() -> None:
         rules=[Rule(after="result", say="It says {output}."), Rule(call=CallRule("get_time"))], tools=[tool]
     )
     driver.send(typed("What time is it?"), CREATE)
-    answer = driver.answers[-1]
-    assert answer.reply.call is not None
-    chain = answer.response.call(answer.reply.call.name, answer.reply.call.arguments) + answer.response.finish()
+    answer = driver.planned[-1]
+    chain = answer.response.call(answer.reply.calls[0]) + answer.response.finish()
     assert types(chain) == [
         "response.output_item.added",
         "conversation.item.created",
@@ -115,7 +114,7 @@ def test_a_function_is_called_and_its_result_answered() -> None:
     call_id = chain[4]["call_id"]
     output = {"type": "function_call_output", "call_id": call_id, "output": "noon"}
     driver.send({"type": "conversation.item.create", "item": output}, CREATE)
-    assert driver.answers[-1].reply.say == "It says noon."
+    assert driver.planned[-1].reply.say == "It says noon."
     driver.send({"type": "response.cancel"})
     output["call_id"] = "call_none"
     assert driver.error({"type": "conversation.item.create", "item": output})["code"] == "invalid_tool_call_id"
@@ -125,7 +124,7 @@ def test_a_call_whose_result_never_came_is_not_made_again() -> None:
     tool = {"type": "function", "name": "get_time"}
     driver = configured(rules=[Rule(after="text", call=CallRule("*")), Rule(say="Never mind.")], tools=[tool])
     driver.send(typed("What time is it?"), CREATE)
-    response = driver.answers[-1].response
-    driver.take([Emit(event) for event in response.call("get_time", "{}") + response.finish()])
+    response = driver.planned[-1].response
+    driver.take([Emit(event) for event in response.call(Call("get_time", "{}")) + response.finish()])
     driver.send(CREATE)
-    assert driver.answers[-1].reply.say == "Never mind."
+    assert driver.planned[-1].reply.say == "Never mind."

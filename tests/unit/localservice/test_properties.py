@@ -9,7 +9,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from device_daemon.localservice.messages import Emit
-from tests.integration.localservice.wire import CREATE, UPDATE, append, given, silence, speech, typed
+from tests.unit.localservice.client_messages import CREATE, UPDATE, append, given, silence, speech, typed
 from tests.unit.localservice.driver import Driver
 
 INNER_KEYS = [
@@ -100,14 +100,14 @@ def test_whatever_a_client_sends_the_rules_hold(messages: list[Any], model: str)
     driver.send(UPDATE)
     for message in messages:
         if message in ("answer", "begin"):
-            response = driver.session.answers.active
+            response = driver.session.responses.active
             if response is not None and response.item is None and response.options.speaks:
                 driver.answer() if message == "answer" else driver.begin()
         else:
             driver.send(message)
         driver.now_s += 0.1
-    if driver.session.answers.active is not None:
-        driver.take([Emit(event) for event in driver.session.answers.active.finish()])
+    if driver.session.responses.active is not None:
+        driver.take([Emit(event) for event in driver.session.responses.active.finish()])
     ids = [event["event_id"] for event in driver.events]
     assert len(set(ids)) == len(ids)
     open_response = None

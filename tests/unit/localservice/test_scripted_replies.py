@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from device_daemon.errors import ConfigError
-from device_daemon.localservice.scripted_replies import Call, CallRule, Replies, ResponseContext, Rule
+from device_daemon.localservice.response_context import ResponseContext
+from device_daemon.localservice.scripted_replies import Call, CallRule, Replies, Rule
 
 TOOL = {
     "type": "function",
@@ -28,66 +29,66 @@ TOOL = {
 
 def test_the_first_rule_that_fits_is_taken() -> None:
     replies = Replies([Rule(say="a", turn=2), Rule(say="b", after="speech"), Rule(say="c")])
-    assert replies.answer(ResponseContext("speech", 2)).say == "a"
-    assert replies.answer(ResponseContext("speech", 1)).say == "b"
-    assert replies.answer(ResponseContext("text", 1)).say == "c"
+    assert replies.reply(ResponseContext("speech", 2)).say == "a"
+    assert replies.reply(ResponseContext("speech", 1)).say == "b"
+    assert replies.reply(ResponseContext("text", 1)).say == "c"
 
 
 def test_rules_may_look_at_text_at_length_and_at_tools() -> None:
     replies = Replies(
         [Rule(say="a", text="sto.y"), Rule(say="b", least_s=2), Rule(say="c", most_s=1, has_tool="*"), Rule(say="d")]
     )
-    assert replies.answer(ResponseContext("text", text="Tell me a STORY")).say == "a"
-    assert replies.answer(ResponseContext("speech", seconds=3)).say == "b"
-    assert replies.answer(ResponseContext("speech", seconds=0.5, tools=(TOOL,))).say == "c"
-    assert replies.answer(ResponseContext("speech", seconds=0.5)).say == "d"
+    assert replies.reply(ResponseContext("text", text="Tell me a STORY")).say == "a"
+    assert replies.reply(ResponseContext("speech", seconds=3)).say == "b"
+    assert replies.reply(ResponseContext("speech", seconds=0.5, tools=(TOOL,))).say == "c"
+    assert replies.reply(ResponseContext("speech", seconds=0.5)).say == "d"
 
 
 def test_placeholders_are_filled_in() -> None:
     replies = Replies([Rule(say="{seconds} {text} {output} {turn} {other}")])
-    assert replies.answer(ResponseContext("text", 3, 1.26, "t", "o")).say == "1.3 t o 3 {other}"
+    assert replies.reply(ResponseContext("text", 3, 1.26, "t", "o")).say == "1.3 t o 3 {other}"
 
 
 def test_a_list_is_said_turn_by_turn() -> None:
     replies = Replies([Rule(say=["a", "b"])])
-    assert [replies.answer(ResponseContext("speech", turn)).say for turn in (1, 2, 3)] == ["a", "b", "a"]
+    assert [replies.reply(ResponseContext("speech", turn)).say for turn in (1, 2, 3)] == ["a", "b", "a"]
 
 
 def test_arguments_are_made_up_from_the_functions_parameters() -> None:
     replies = Replies([Rule(call=CallRule("*"))])
     expected = '{"room":"kitchen","name":"unknown","level":1,"on":false,"list":[]}'
-    assert replies.answer(ResponseContext(tools=(TOOL,))).call == Call("set_light", expected)
+    assert replies.reply(ResponseContext(tools=(TOOL,))).calls == (Call("set_light", expected),)
 
 
 def test_a_call_of_a_function_the_session_lacks_falls_to_the_next_rule() -> None:
     replies = Replies([Rule(call=CallRule("get_time")), Rule(say="next")])
-    assert replies.answer(ResponseContext(tools=(TOOL,))).say == "next"
+    assert replies.reply(ResponseContext(tools=(TOOL,))).say == "next"
 
 
 def test_a_function_that_has_to_be_called_is_called_as_the_rules_would() -> None:
     replies = Replies([Rule(say="a"), Rule(call=CallRule("set_light", {"room": "hall"}))])
     forced = ResponseContext("text", tools=(TOOL,), forced_tool="set_light")
-    assert replies.answer(forced).call == Call("set_light", '{"room":"hall"}')
-    without_rule = Replies([Rule(say="a")]).answer(forced)
-    assert without_rule.call is not None
+    assert replies.reply(forced).calls == (Call("set_light", '{"room":"hall"}'),)
+    without_rule = Replies([Rule(say="a")]).reply(forced)
+    assert [call.name for call in without_rule.calls] == ["set_light"]
     assert not without_rule.say
 
 
 def test_a_missing_rule_is_said() -> None:
-    assert "no rule for speech" in Replies([]).answer(ResponseContext("speech", 1)).say
+    assert "no rule for speech" in Replies([]).reply(ResponseContext("speech", 1)).say
 
 
-@pytest.mark.parametrize("kind", ["speech", "text", "request", "result", "nothing"])
+@pytest.mark.parametrize("kind", ["speech", "text", "request", "result", "declined", "nothing"])
 @pytest.mark.parametrize("turn", [0, 1, 2, 3, 4, 5])
 def test_the_file_that_comes_along_answers_everything(kind: str, turn: int) -> None:
     context = ResponseContext(kind, turn, 1.5, "hello", "42", (TOOL,))  # type: ignore[arg-type]
-    reply = Replies.load().answer(context)
-    assert reply.say or reply.call
+    reply = Replies.load().reply(context)
+    assert reply.say or reply.calls
     assert not re.search(r"\{(?:seconds|text|output|turn)\}", reply.say)
 
 
 def test_the_file_that_comes_along_says_that_it_does_not_understand() -> None:
-    assert "don't understand" in Replies.load().answer(ResponseContext("speech", 1, 1.0)).say
+    assert "don't understand" in Replies.load().reply(ResponseContext("speech", 1, 1.0)).say
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from device_daemon.localservice.messages import Close
-from tests.integration.localservice.wire import CREATE, UPDATE, Json, append, given, silence, typed
+from tests.unit.localservice.client_messages import CREATE, UPDATE, Json, append, given, silence, typed
 from tests.unit.localservice.driver import CHAIN_END, Driver, configured, types
 
 
@@ -105,13 +105,13 @@ def test_a_given_greeting_has_exactly_one_text(content: object) -> None:
     message["response"]["pre_generated_assistant_message"]["content"] = content
     driver = configured()
     driver.error(message)
-    assert driver.session.answers.active is None
+    assert driver.session.responses.active is None
 
 
 def test_there_is_one_active_response_at_most() -> None:
     driver = configured()
     driver.send(given("Hello"))
-    response_id = driver.answers[-1].response.id
+    response_id = driver.planned[-1].response.id
     error = driver.error(CREATE)
     assert error["code"] == "conversation_already_has_active_response"
     assert response_id in error["message"]
@@ -150,7 +150,7 @@ def test_cancelling_closes_the_whole_chain() -> None:
 def test_cancelling_before_the_first_word_leaves_no_item() -> None:
     driver = configured()
     driver.send(CREATE)
-    (done,) = driver.send({"type": "response.cancel", "response_id": driver.answers[-1].response.id})
+    (done,) = driver.send({"type": "response.cancel", "response_id": driver.planned[-1].response.id})
     assert done["response"]["output"] == []
 
 
@@ -166,7 +166,7 @@ def test_a_service_with_a_greeting_of_its_own_speaks_first_and_once() -> None:
     driver = Driver(greeting="Good evening.")
     assert driver.events[0]["session"]["greeting"] == {"type": "template", "text": "Good evening."}
     assert types(driver.send(UPDATE, UPDATE)) == ["session.updated", "response.created", "session.updated"]
-    assert driver.answers[-1].reply.say == "Good evening."
+    assert driver.planned[-1].reply.say == "Good evening."
 
 
 def test_an_agent_brings_its_own_instructions() -> None:
@@ -188,7 +188,7 @@ def test_a_voice_that_was_heard_can_not_be_changed() -> None:
 def test_a_written_answer_has_no_sound() -> None:
     driver = configured(modalities=["text"])
     driver.send(CREATE)
-    response = driver.answers[-1].response
+    response = driver.planned[-1].response
     chain = response.begin_message() + response.text("Hello") + response.finish()
     assert types(chain) == [
         "response.output_item.added",

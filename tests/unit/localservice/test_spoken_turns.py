@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from device_daemon.localservice.scripted_replies import Rule
-from tests.integration.localservice.wire import CREATE, Json, append, given, silence, speech
+from tests.unit.localservice.client_messages import CREATE, Json, append, given, silence, speech
 from tests.unit.localservice.driver import CHAIN_END, configured, turn, types
 
 
@@ -28,7 +28,7 @@ def test_a_spoken_turn_of_a_realtime_model_is_transcribed_during_the_answer() ->
     assert heard[3]["item"]["content"] == [{"type": "input_audio", "transcript": None}]
     ids = {event.get("item_id") or event.get("item", {}).get("id") for event in heard[:5]}
     assert len(ids) == 1
-    assert driver.answers[-1].reply.say == "You spoke for 1.0 seconds."
+    assert driver.planned[-1].reply.say == "You spoke for 1.0 seconds."
     driver.answer()
     answer = types(driver.events)
     first_delta = answer.index("response.audio.delta")
@@ -84,7 +84,7 @@ def test_a_response_ends_once() -> None:
     driver = configured()
     driver.send(CREATE)
     driver.answer()
-    assert driver.answers[-1].response.finish("cancelled") == []
+    assert driver.planned[-1].response.finish("cancelled") == []
 
 
 def test_speech_over_an_answer_that_was_made_already_cancels_nothing_but_cuts_it() -> None:
@@ -110,7 +110,7 @@ def test_an_answer_that_may_not_be_interrupted_goes_on_and_nothing_is_answered_m
     driver.send(given("Hello"))
     driver.begin()
     events = driver.send(append(speech(1000) + silence(600)))
-    assert driver.session.answers.active is not None
+    assert driver.session.responses.active is not None
     assert events[-1]["error"]["code"] == "conversation_already_has_active_response"
 
 
@@ -118,7 +118,7 @@ def test_turns_are_not_answered_if_the_session_says_so() -> None:
     driver = configured(turn_detection=turn(create_response=False))
     assert "response.created" not in types(driver.send(append(speech(1000) + silence(600))))
     driver.send(CREATE)
-    assert driver.session.answers.active is not None
+    assert driver.session.responses.active is not None
 
 
 def test_the_assistants_echo_is_no_turn_where_echo_is_cancelled() -> None:
@@ -136,7 +136,7 @@ def test_push_to_talk_hears_nothing_until_it_is_told() -> None:
     events = driver.send({"type": "input_audio_buffer.commit"})
     assert types(events) == ["input_audio_buffer.committed", "conversation.item.created", "conversation.item.done"]
     driver.send(CREATE)
-    assert driver.answers[-1].reply.say == "2.0"
+    assert driver.planned[-1].reply.say == "2.0"
 
 
 def test_an_empty_buffer_can_not_be_committed() -> None:
