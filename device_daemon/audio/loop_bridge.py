@@ -12,18 +12,18 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class Handover(Generic[T]):
+class LoopBridge(Generic[T]):
     """Hands items over to a callback in the loop's thread, in order, all that wait at once.
 
     However many items come while the loop is busy, it is woken once. At most `limit` items wait: then the oldest is
     dropped and counted, since of live sound the newest matters.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, deliver: Callable[[list[T]], None], limit: int) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, deliver: Callable[[list[T]], None], limit: int = 1000) -> None:
         """Take the running loop, in its thread; `close` must follow."""
         self._loop = loop
         self._deliver = deliver
-        self._limit = limit
+        self.limit = limit
         self._lock = threading.Lock()
         self._items: deque[T] = deque()
         self._closed = False
@@ -39,7 +39,7 @@ class Handover(Generic[T]):
                 return
             nothing_waits = not self._items
             self._items.extend(items)
-            while len(self._items) > self._limit:
+            while len(self._items) > self.limit:
                 self._items.popleft()
                 self.dropped += 1
             if nothing_waits:

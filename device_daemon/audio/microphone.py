@@ -16,8 +16,7 @@ from device_daemon.audio.alsa import XRUN, Negotiated, Stream
 from device_daemon.audio.card_clock import POLL_GRACE_S, STALL_S, CardClock
 from device_daemon.audio.converters import from_card
 from device_daemon.audio.device_thread import PcmThread
-from device_daemon.audio.gain import peak
-from device_daemon.audio.loop_bridge import Handover
+from device_daemon.audio.loop_bridge import LoopBridge
 from device_daemon.audio.pcm import BYTES_PER_FRAME, BYTES_PER_MS, SAMPLE_RATE_HZ, SILENCE_DBFS, level_dbfs
 from device_daemon.audio.uplink_chunker import UplinkChunker
 from device_daemon.config.settings import MicrophoneSettings
@@ -34,8 +33,6 @@ class Period(Struct, frozen=True):
     pcm: bytes
     captured_at_s: float
     """`time.monotonic()` of the end of its last sample."""
-    hurried: bool = True
-    """A voice sets in; all other sound may be held back for a moment (see `quiet`)."""
 
     @property
     def begins_at_s(self) -> float:
@@ -110,11 +107,6 @@ class Microphone:
             self._thread.negotiated = self._negotiated
             self._thread.start(after=self._closing)
 
-    def hurry(self) -> None:
-        """Have what was captured until now handed over with the next period, however much sound may be held back."""
-        if self._thread is not None:
-            self._thread.hurry()
-
     def close(self) -> Coroutine[Any, Any, None]:
         """Stop capturing and close the device; no callback comes after the call. Does nothing if it is closed.
 
@@ -122,7 +114,7 @@ class Microphone:
         """
         thread, self._thread = self._thread, None
         if thread is not None:
-            thread.handover.close()
+            thread.bridge.close()
             self._negotiated = thread.negotiated
             self._closing = thread
         return self._closed(thread)
@@ -153,49 +145,37 @@ class _CaptureThread(PcmThread):
         on_status: Callable[[_CaptureThread, SpeakerError | None], None],
     ) -> None:
         super().__init__(loop, "capture", settings.device, settings.period_ms, settings.periods)
-        limit = math.ceil(BUFFER_S * 1000 / settings.period_ms)
-        self.handover: Handover[Period] = Handover(loop, on_periods, limit)
+        self.bridge: LoopBridge[Period] = LoopBridge(loop, on_periods)
         self._gain_db = settings.gain_db
         self._on_status = on_status
         self._periods_read = 0
         self._overruns = 0
         self._last = b""
-        self._quiet = UplinkChunker()
-        self._in_a_hurry = False
 
     @property
     def counters(self) -> MicrophoneCounters:
-        return MicrophoneCounters(self._periods_read, self._overruns, self.handover.dropped, self.reopened)
+        return MicrophoneCounters(self._periods_read, self._overruns, self.bridge.dropped, self.reopened)
 
     def level_dbfs(self) -> float:
         return level_dbfs(self._last)
-
-    def hurry(self) -> None:
-        self._in_a_hurry = True
-        self.wake()
 
     def report(self, error: SpeakerError | None) -> None:
         self.post(partial(self._on_status, self, error))
 
     def serve(self, stream: Stream) -> None:
+        self.bridge.limit = math.ceil(BUFFER_S / stream.negotiated.period_s)
         while not self._capture(stream):
             self._overruns += 1
 
     def _capture(self, stream: Stream) -> bool:
-        """Read from a start of the card on: until `stopping` (return True) or an overrun.
-
-        Fifty times a second, and mostly to find a quiet room. What costs is that each time begins with cold caches: so
-        the little that is done here touches next to nothing, and the rest is left until there is something to tell.
-        """
+        """Read from a start of the card on: until `stopping` (return True) or an overrun."""
         card_poll = select.poll()  # without `wake`: whoever stops this waits for the end of a period
         stream.register(card_poll)
-        poll, quiet = card_poll.poll, self._quiet
+        poll, chunker = card_poll.poll, UplinkChunker()
         got = stream.negotiated
         convert = from_card(got.card, self._gain_db)
         period_ms = math.ceil(got.period_s * 1000)
-        held_back: list[bytes] = []
-        told = 0  # of these, to `quiet`; the others are calm
-        calm, above, up_to = quiet.calm(0)
+        chunk: list[bytes] = []
         frames_read = max(0, stream.read()[0])  # starts the card; there is nothing to read yet, or not much
         timeline = _Timeline(got, frames_read)
         timeline.clock.start(time.monotonic())
@@ -209,30 +189,22 @@ class _CaptureThread(PcmThread):
                     silent_since_s = None
                     frames_read += frames
                     pcm = convert(data)
-                    held_back.append(pcm)
-                    if calm and polled and above < peak(pcm, BYTES_PER_FRAME) <= up_to and not self._in_a_hurry:
-                        calm -= 1
-                        continue
-                    patience_ms = quiet.may_wait_ms(pcm, held_back[told:-1])
-                    if len(held_back) * period_ms >= patience_ms or self._in_a_hurry:
-                        self._in_a_hurry = False
+                    chunk.append(pcm)
+                    if chunker.add(pcm):
                         # With what came while this thread waited for the interpreter: 5 ms, while another one imports.
                         timeline.clock.observe(frames_read + max(0, stream.avail()), time.monotonic())
-                        self._hand_over(timeline.periods(held_back, hurried=not patience_ms))
-                        held_back.clear()
-                    told = len(held_back)
-                    calm, above, up_to = quiet.calm(patience_ms // period_ms - told - 1)
-                    if no_hurry_ms := quiet.no_hurry_ms:
-                        self._let_speak(timeline, frames_read, min(no_hurry_ms, patience_ms - told * period_ms))
-                    # Where the card tells in time there is no need to look at the clock.
+                        self._hand_over(timeline.periods(chunk))
+                        chunk.clear()
+                    self._sleep_while_nothing_is_decided(timeline, frames_read, chunker.at_once_ms)
+                    # Where the card reports in time there is no need to look at the clock.
                     due_ms = period_ms if polled else timeline.ms_until(frames_read + got.period_frames)
                     wait_ms = due_ms + _POLL_GRACE_MS
                 elif frames == XRUN:
-                    self._hand_over(timeline.periods(held_back, hurried=False))
+                    self._hand_over(timeline.periods(chunk))
                     return False
                 else:
                     if polled:
-                        stream.ready(polled)  # woken for nothing: a sound server's plug-in has to be told of it
+                        stream.ready(polled)  # woken for nothing: a sound server's plug-in needs to know
                     now_s = time.monotonic()
                     silent_since_s = silent_since_s or now_s
                     wait_ms = (timeline.ms_until(frames_read + got.period_frames) or period_ms) + _POLL_GRACE_MS
@@ -240,10 +212,10 @@ class _CaptureThread(PcmThread):
                         raise stream.gone(f"it gave no sound for {STALL_S:g} s")
         return True
 
-    def _let_speak(self, timeline: _Timeline, frames_read: int, missing_ms: int) -> None:
-        """While a voice speaks nothing is in a hurry: sleep until so much more is there, or half of what the card keeps."""
+    def _sleep_while_nothing_is_decided(self, timeline: _Timeline, frames_read: int, at_once_ms: int) -> None:
+        """Sleep until that much more sound is there, but no longer than half of the card's buffer lasts."""
         got = timeline.got
-        frames = min(missing_ms * got.card.rate_hz // 1000, got.buffer_frames // 2)
+        frames = min(at_once_ms * got.card.rate_hz // 1000, got.buffer_frames // 2)
         periods = frames // got.period_frames
         if periods > 1:
             self.sleep(timeline.s_until(frames_read + periods * got.period_frames))
@@ -253,7 +225,7 @@ class _CaptureThread(PcmThread):
             self.works()
             self._periods_read += len(periods)
             self._last = periods[-1].pcm
-            self.handover.put(*periods)
+            self.bridge.put(*periods)
 
 
 class _Timeline:
@@ -273,10 +245,9 @@ class _Timeline:
         """The same in whole milliseconds, rounded up."""
         return math.ceil(self.s_until(frames) * 1000)
 
-    def periods(self, pieces: list[bytes], *, hurried: bool) -> list[Period]:
-        """Return the next pieces of sound as periods, of which only the last may be in a hurry."""
-        last = len(pieces) - 1
-        return [Period(pcm, self._end_s(pcm), hurried and number == last) for number, pcm in enumerate(pieces)]
+    def periods(self, pieces: list[bytes]) -> list[Period]:
+        """Return the next pieces of sound, with the time at which each was captured."""
+        return [Period(pcm, self._end_s(pcm)) for pcm in pieces]
 
     def _end_s(self, pcm: bytes) -> float:
         self._frames += len(pcm) // BYTES_PER_FRAME

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from device_daemon.audio.alsa import Negotiated, Stream
 from device_daemon.audio.device_thread import PcmThread
-from device_daemon.audio.loop_bridge import Handover
+from device_daemon.audio.loop_bridge import LoopBridge
 from device_daemon.audio.pcm import BYTES_PER_FRAME, SAMPLE_RATE_HZ, SILENCE_DBFS, level_dbfs
 from device_daemon.audio.playback_position import PlaybackPosition
 from device_daemon.audio.playback_queue import PlaybackQueue
@@ -59,7 +59,7 @@ class Speaker:
     ) -> None:
         self._on_event = on_event
         self._queue = PlaybackQueue()
-        self._events: Handover[SpeakerEvent] = Handover(loop, self._deliver, _MOST_EVENTS)
+        self._events: LoopBridge[SpeakerEvent] = LoopBridge(loop, self._deliver, _MOST_EVENTS)
         self._thread = _PlaybackThread(settings, loop, self._queue, self._events.put)
 
     def start(self) -> None:

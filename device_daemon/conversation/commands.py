@@ -107,10 +107,6 @@ class CloseMicrophone(Struct, frozen=True):
     """Stop capturing, before the light changes."""
 
 
-class HurryMicrophone(Struct, frozen=True):
-    """Have it hand over at once what it holds back: a turn ends with that."""
-
-
 class DropAudio(Struct, frozen=True):
     """Forget the microphone audio that waits for the session to be ready."""
 
@@ -135,6 +131,4 @@ class End(Struct, frozen=True):
     failure: SpeakerError | None = None
 
 
-Command = (
-    Enter | Connect | Send | Play | Flush | Sound | OpenMicrophone | CloseMicrophone | HurryMicrophone | DropAudio | End
-)
+Command = Enter | Connect | Send | Play | Flush | Sound | OpenMicrophone | CloseMicrophone | DropAudio | End

@@ -368,7 +368,7 @@ class Dialogue(Floor):
         self._person_speaks = False
         if not self._held.end(at_s):
             self.ledger.skipped()  # the person spoke first
-            return [do.HurryMicrophone()]
+            return []
         if self._tap_ends:
             return self._end(EndReason.PRESSED)
         forget: list[Command] = [do.DropAudio(), *([do.Send(do.ClearAudio())] if self._ready else [])]

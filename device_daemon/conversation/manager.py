@@ -226,7 +226,6 @@ class ConversationManager:
             own_sound=self._outlets.own_sound,
             on_state=self._outlets.on_state,
             on_microphone=self._microphone,
-            on_hurry=self._ear.microphone.hurry,
             on_said=self._outlets.on_said,
             on_greeting_spoken=lambda opening, pcm: spoken.append((opening, pcm)),
         )

@@ -1,44 +1,45 @@
 """What is counted and timed, for `status` and for each conversation's line in the journal.
 
-Each conversation has measures of its own; `status` shows those of the last hundred together.
+Each conversation has metrics of its own; `status` shows those of all in this run of the daemon together. A latency
+counts every case: none is left out, and none is forgotten.
 """
 
 from __future__ import annotations
 
-from array import array
-from collections import deque
-from itertools import chain
+from collections import Counter
+from itertools import accumulate
 
 from msgspec import Struct, field
 
-SAMPLES_KEPT = 100
-CONVERSATIONS_KEPT = 100
-
 
 class Latency(Struct):
-    """One latency, in milliseconds: the last hundred values of a conversation, and those of the ones before it."""
+    """One latency in milliseconds, as a histogram: every value counts, and memory is bounded."""
 
-    samples_ms: deque[float] = field(default_factory=lambda: deque(maxlen=SAMPLES_KEPT))
-    before_ms: deque[array[float]] = field(default_factory=lambda: deque(maxlen=CONVERSATIONS_KEPT))
-    """One entry for each earlier conversation that had values."""
+    counts: Counter[float] = field(default_factory=Counter)
+    """How often each value was measured; values are rounded to 0.1 ms, from 1 s on to three digits."""
 
     def add(self, seconds: float) -> float:
         """Record a span given in seconds; returns it in milliseconds."""
         ms = seconds * 1000
-        self.samples_ms.append(ms)
+        self.counts[round(ms, 1) if ms < 1000 else float(f"{ms:.3g}")] += 1
         return ms
 
     def summary(self) -> dict[str, float]:
         """Count, median, 95th percentile and maximum in milliseconds; empty if nothing was measured."""
-        ordered = sorted(chain(self.samples_ms, *self.before_ms))
-        if not ordered:
+        if not self.counts:
             return {}
-        last = len(ordered) - 1
+        values = sorted(self.counts)
+        up_to = list(accumulate(self.counts[value] for value in values))
+        last = up_to[-1] - 1
+
+        def ranked(rank: int) -> float:
+            return next(value for value, count in zip(values, up_to, strict=True) if rank < count)
+
         return {
-            "count": len(ordered),
-            "median_ms": round(ordered[last // 2], 1),
-            "p95_ms": round(ordered[round(last * 0.95)], 1),
-            "max_ms": round(ordered[-1], 1),
+            "count": up_to[-1],
+            "median_ms": ranked(last // 2),
+            "p95_ms": ranked(round(last * 0.95)),
+            "max_ms": values[-1],
         }
 
 
@@ -52,13 +53,13 @@ class Metrics(Struct):
     stale_deltas: int = 0
     unreadable_messages: int = 0
     microphone_dropped_ms: int = 0
-    """Microphone audio that waited for the network longer than the buffers reach; the oldest was dropped."""
+    """Microphone audio that waited for the network longer than the ring buffer reaches; the oldest was dropped."""
     press_to_greeting: Latency = field(default_factory=Latency)
     """From the edge on the button's pin to the first audible sample."""
     speech_to_silence: Latency = field(default_factory=Latency)
     """From the service's speech_started to the last audible sample."""
     mouth_to_wire: Latency = field(default_factory=Latency)
-    """From the capture of the first sample of a message to the message handed to the socket."""
+    """Of each audio message: from the capture of its first sample until it was handed to the socket, pre-roll included."""
     turn_to_answer: Latency = field(default_factory=Latency)
     """From the service's speech_stopped to the first audible sample of the answer."""
 
@@ -67,9 +68,7 @@ class Metrics(Struct):
         for name in self.__struct_fields__:
             mine, its = getattr(self, name), getattr(later, name)
             if isinstance(mine, Latency):
-                mine.before_ms.extend(its.before_ms)
-                if its.samples_ms:
-                    mine.before_ms.append(array("f", its.samples_ms))
+                mine.counts.update(its.counts)
             else:
                 setattr(self, name, mine + its)
 

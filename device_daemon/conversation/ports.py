@@ -35,9 +35,6 @@ class ConnectionPort(Protocol):
     async def send_audio(self, pcm: bytes) -> None:
         """Raises ConnectionLost."""
 
-    def send_audio_at_once(self, pcm: bytes) -> bool:
-        """Return False, with nothing sent, where `send_audio` has to do it. Never raises."""
-
     def events(self) -> AsyncIterator[on.ServiceEvent]:
         """Events; the last one is Closed."""
 

@@ -6,8 +6,8 @@ from math import inf
 
 TAP_S = 0.3
 """Who lets go sooner did not want to talk: a tap is a press."""
-COMMIT_AFTER_S = 0.06
-"""The microphone hands sound over in steps: what was captured before the release comes a little after it."""
+COMMIT_AFTER_S = 0.1
+"""The microphone hands sound over in chunks of 60 ms: what was captured before the release comes a little after it."""
 
 
 class PushToTalkTurn:

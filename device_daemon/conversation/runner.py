@@ -20,9 +20,8 @@ from device_daemon.conversation.dialogue import Dialogue
 from device_daemon.conversation.metrics import Metrics
 from device_daemon.conversation.policy import EndReason, MicrophoneGate
 from device_daemon.conversation.ports import GOODBYE_DEADLINE_S, ClientPort, ConnectionPort, SpeakerPort
-from device_daemon.conversation.preroll import Preroll
 from device_daemon.conversation.recorder import AnswerRecorder
-from device_daemon.conversation.uplink import UplinkSender
+from device_daemon.conversation.uplink import LIMIT_MS, Uplink
 from device_daemon.errors import ConnectionLost, SpeakerError
 from device_daemon.greetings.opening import Opening
 from device_daemon.state import State
@@ -52,11 +51,11 @@ class RunnerContext(Struct):
     on_state: Callable[[State], None]
     on_microphone: Callable[[bool], None]
     """The microphone is to be open, or closed; it is closed anyway when the conversation is over."""
-    on_hurry: Callable[[], None]
-    """The microphone is to hand over what it holds back."""
     on_said: Callable[[str, str], None] = field(default=lambda _role, _text: None)
     on_greeting_spoken: Callable[[Opening, bytes], None] = field(default=lambda _opening, _pcm: None)
     """The service spoke an opening that is to be remembered, to its end."""
+    uplink_limit_ms: int = LIMIT_MS
+    """How much microphone audio may wait to be sent."""
 
 
 class ConversationRunner:
@@ -68,8 +67,7 @@ class ConversationRunner:
         self._around = around
         self._loop = asyncio.get_running_loop()
         self._over: asyncio.Future[do.End] = self._loop.create_future()
-        self._sender = UplinkSender(self._sent)
-        self._preroll = Preroll()
+        self._uplink = Uplink(self._sent, around.uplink_limit_ms)
         self._soundtrack = AnswerRecorder()
         self.greets_itself = False
         """The service has a greeting of its own."""
@@ -92,7 +90,7 @@ class ConversationRunner:
         measures = self._around.measures
         measures.reconnects += self.dialogue.reconnects
         measures.stale_deltas += self.dialogue.stale_deltas
-        measures.microphone_dropped_ms += self._sender.dropped_ms + self._preroll.dropped_ms
+        measures.microphone_dropped_ms += self._uplink.dropped_ms
         return end
 
     @property
@@ -162,20 +160,14 @@ class ConversationRunner:
             # By when it was captured: what a busy loop gets late is still from the time when nobody was listened to.
             match self.dialogue.hearing(period.captured_at_s):
                 case MicrophoneGate.HOLD:
-                    self._preroll.keep(period)
+                    self._uplink.hold_audio(period)
                 case MicrophoneGate.STREAM:
                     streamed.append(period)
         if streamed:
-            self._send_preroll()
-            since_s = streamed[0].begins_at_s if streamed[0].hurried else None
-            self._sender.put_audio(b"".join([period.pcm for period in streamed]), since_s)
+            self._uplink.put_audio(streamed)
 
-    def _sent(self, since_s: float) -> None:
-        self._around.measures.mouth_to_wire.add(self._loop.time() - since_s)
-
-    def _send_preroll(self) -> None:
-        for earlier in self._preroll.take():
-            self._sender.put_audio(earlier.pcm, None)
+    def _sent(self, begins_at_s: float) -> None:
+        self._around.measures.mouth_to_wire.add(self._loop.time() - begins_at_s)
 
     # From events to commands
 
@@ -242,14 +234,12 @@ class ConversationRunner:
                     self._around.speaker.flush(ticket)
                 case do.Send(message):
                     if isinstance(message, do.CommitAudio):
-                        self._send_preroll()
-                    self._sender.put(message)
+                        self._uplink.release()
+                    self._uplink.put(message)
                 case do.OpenMicrophone() | do.CloseMicrophone():
                     self._around.on_microphone(isinstance(command, do.OpenMicrophone))
-                case do.HurryMicrophone():
-                    self._around.on_hurry()
                 case do.DropAudio():
-                    self._preroll.take()
+                    self._uplink.discard_held()
                 case do.Enter(state):
                     self._around.on_state(state)
                 case do.Sound(name, ticket):
@@ -273,7 +263,7 @@ class ConversationRunner:
     def _reconnect(self, delay_s: float) -> None:
         """Give up the connection there is, and try another; the old one says goodbye in the background."""
         self._generation += 1
-        self._sender.detach()
+        self._uplink.detach()
         if self._session is not None and self._session is not asyncio.current_task():
             self._session.cancel()
         self._session = self._loop.create_task(self._hold_session(delay_s, self._generation), name="session")
@@ -310,6 +300,6 @@ class ConversationRunner:
 
     async def _send(self, connection: ConnectionPort, generation: int) -> None:
         try:
-            await self._sender.run(connection)
+            await self._uplink.run(connection)
         except ConnectionLost as failure:
             self._feed_from(generation, on.Closed(failure))

@@ -77,11 +77,6 @@ class Connection:
         except (aiohttp.ClientError, RuntimeError, OSError) as error:
             raise self._broken(error) from error
 
-    def send_audio_at_once(self, pcm: bytes) -> bool:
-        """Return False: it needs the socket's private parts."""
-        del self, pcm
-        return False
-
     def _broken(self, error: Exception) -> ConnectionLost:
         return ConnectionLost(f"the connection broke while sending: {error}", self._socket.close_code)
 

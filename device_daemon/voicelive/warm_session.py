@@ -195,10 +195,6 @@ class HeldConnection:
         """Raises ConnectionLost."""
         await self._connection.send_audio(pcm)
 
-    def send_audio_at_once(self, pcm: bytes) -> bool:
-        """Return False where `send_audio` has to do it."""
-        return self._connection.send_audio_at_once(pcm)
-
     async def events(self) -> AsyncIterator[on.ServiceEvent]:
         """The answer to the session.update that comes first, then what comes; the last one is Closed."""
         await self._asked.wait()

@@ -41,7 +41,8 @@ class SimulatedCard:
     """A sound card in a folder, which exists as long as this object does.
 
     `rate_hz` and `channels` are the card's own (16-bit samples, always); with `coarse_pointer` its position moves in
-    whole periods, as many cards' does; `echo_gain` and `echo_delay_ms` are a room with one wall (see `set_echo`).
+    whole periods, as many cards' does; its periods are as long as `period_ms` (least, most) allows; `echo_gain` and
+    `echo_delay_ms` are a room with one wall (see `set_echo`).
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class SimulatedCard:
         rate_hz: int = VOICE_RATE_HZ,
         channels: int = 1,
         coarse_pointer: bool = False,
+        period_ms: tuple[int, int] = (1, 1000),
         echo_gain: float = 0.0,
         echo_delay_ms: float = 2.0,
         history_s: float = 600.0,
@@ -69,6 +71,7 @@ class SimulatedCard:
         self._header = layout.header(mapped)
         self._header.zero_ns = self._zero_ns
         self._header.coarse_pointer = coarse_pointer
+        self._header.least_period_ms, self._header.most_period_ms = period_ms
         self._header.magic = MAGIC
         if echo_gain:
             self.set_echo([(echo_delay_ms, echo_gain)])
@@ -227,6 +230,11 @@ class SimulatedCard:
     def stuck(self, stuck: bool) -> None:
         self._header.stuck = stuck
         self._wake_programs()
+
+    def be_slow(self, *, open_ms: int = 0, params_ms: int = 0) -> None:
+        """Take so long from now on to be opened, and to agree on parameters, as some drivers do."""
+        self._header.open_delay_ms = open_ms
+        self._header.params_delay_ms = params_ms
 
     # What programs do with the card
 

@@ -196,6 +196,7 @@ static int simcard_hw_params(snd_pcm_ioplug_t *io, snd_pcm_hw_params_t *params)
 {
 	struct stream *s = io->private_data;
 	(void)params;
+	usleep(s->card->params_delay_ms * 1000);
 	if (gone(s))
 		return -ENODEV;
 	free(s->staged);
@@ -265,6 +266,8 @@ static int take_card(struct stream *s, const char *path)
 	if (card == MAP_FAILED)
 		return -errno;
 	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = s->io.stream, .l_len = 1};
+	if (card->magic == MAGIC)
+		usleep(card->open_delay_ms * 1000);
 	int error = card->magic != MAGIC ? -EINVAL : card->unplugged ? -ENODEV : card->busy ? -EBUSY : 0;
 	if (!error && fcntl(s->card_fd, F_OFD_SETLK, &lock) < 0)
 		error = -EBUSY;
@@ -293,16 +296,18 @@ static int open_descriptors(struct stream *s, const char *path)
 	return 0;
 }
 
-/* Tells alsa-lib what this card can do: one rate, one channel count, 16 bit, periods from 1 ms to 1 s. */
+/* Tells alsa-lib what this card can do: one rate, one channel count, 16 bit, and the lengths of its periods. */
 static int constrain(struct stream *s)
 {
 	static const unsigned accesses[] = {SND_PCM_ACCESS_RW_INTERLEAVED, SND_PCM_ACCESS_MMAP_INTERLEAVED};
 	static const unsigned formats[] = {SND_PCM_FORMAT_S16_LE};
 	unsigned rate = s->card->rate_hz, channels = s->card->channels, second = rate * channels * 2;
+	unsigned least_ms = s->card->least_period_ms ? s->card->least_period_ms : 1;
+	unsigned most_ms = s->card->most_period_ms ? s->card->most_period_ms : 1000;
 	const struct { int what; unsigned least, most; } limits[] = {
 		{SND_PCM_IOPLUG_HW_CHANNELS, channels, channels},
 		{SND_PCM_IOPLUG_HW_RATE, rate, rate},
-		{SND_PCM_IOPLUG_HW_PERIOD_BYTES, second / 1000, second},
+		{SND_PCM_IOPLUG_HW_PERIOD_BYTES, second * least_ms / 1000, second * most_ms / 1000},
 		{SND_PCM_IOPLUG_HW_BUFFER_BYTES, second / 500, 4 * second},
 		{SND_PCM_IOPLUG_HW_PERIODS, 2, 1024},
 	};

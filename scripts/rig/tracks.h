@@ -27,12 +27,14 @@ struct card {
 	uint64_t zero_ns;                          /* CLOCK_MONOTONIC at frame 0 */
 	uint32_t unplugged, unplug_count;          /* the count tells an open PCM that it was unplugged and is back */
 	uint32_t busy, stuck, coarse_pointer, taps;
+	uint32_t open_delay_ms, params_delay_ms;   /* a driver that takes its time to open, or to agree on parameters */
+	uint32_t least_period_ms, most_period_ms;  /* 0: 1 ms, and 1 s */
 	uint32_t pid[2], running[2], xruns[2];     /* [0] playback, [1] capture, as SND_PCM_STREAM_*; pid: the last opener's */
 	uint64_t late_frames;                      /* written when their moment had passed: never heard */
 	uint64_t captured_until;                   /* one past the last frame that any program was given */
 	struct { uint32_t delay_frames; float gain; } tap[MAX_TAPS]; /* the room: speaker to microphone */
 };
-_Static_assert(sizeof(struct card) == 88 + 8 * MAX_TAPS, "card.py counts on this layout");
+_Static_assert(sizeof(struct card) == 104 + 8 * MAX_TAPS, "card.py counts on this layout");
 
 struct track {
 	uint64_t *tag;

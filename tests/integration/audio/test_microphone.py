@@ -15,7 +15,7 @@ import pytest
 from device_daemon.audio.alsa import Stream
 from device_daemon.audio.microphone import Microphone, Period
 from device_daemon.audio.pcm import SILENCE_DBFS
-from device_daemon.audio.uplink_chunker import DESERTED_MS, DESERTED_PIECE_MS
+from device_daemon.audio.uplink_chunker import CHUNK_MS
 from device_daemon.config.settings import MicrophoneSettings
 from device_daemon.errors import DeviceBusy, DeviceGone, DeviceUnknown, SpeakerError
 from scripts.rig.card import SimulatedCard
@@ -30,6 +30,7 @@ class Ear:
     def __init__(self, card: SimulatedCard, **settings: Any) -> None:
         self.card = card
         self.periods: list[Period] = []
+        self.chunks: list[list[Period]] = []
         self.failures: list[SpeakerError] = []
         self.recoveries = 0
         self._changed = asyncio.Event()
@@ -43,6 +44,7 @@ class Ear:
 
     def _on_periods(self, periods: list[Period]) -> None:
         self.periods += periods
+        self.chunks.append(periods)
         self._changed.set()
 
     def _on_failure(self, error: SpeakerError) -> None:
@@ -129,15 +131,28 @@ async def test_a_long_speech_that_is_read_some_periods_at_a_time_arrives_whole(m
     assert ear.microphone.counters.overruns == ear.card.overruns == 0
 
 
-async def test_in_a_hurry_what_was_held_back_comes_with_the_next_period(make_ear: MakeEar) -> None:
+async def test_a_quiet_room_is_handed_over_in_chunks_of_a_constant_length(make_ear: MakeEar) -> None:
     ear = make_ear()
     ear.microphone.open()
-    await ear.until_captured(time.monotonic() + DESERTED_MS / 1000)
-    await ear.until_captured(time.monotonic())  # the next piece would be whole 400 ms later
-    before, hurried_s = len(ear.periods), time.monotonic()
-    ear.microphone.hurry()
-    await ear.until(lambda: len(ear.periods) > before)
-    assert hurried_s < ear.periods[-1].captured_at_s < hurried_s + DESERTED_PIECE_MS / 2000
+    await ear.until_captured(time.monotonic() + 1.0)
+    frames = [sum(len(period.pcm) for period in chunk) // 2 for chunk in ear.chunks]
+    assert set(frames) == {24 * CHUNK_MS}
+
+
+@pytest.mark.parametrize(("asked_ms", "given_ms"), [(100, 10), (2, 40)])
+async def test_whatever_periods_a_card_gives_its_sound_may_wait_for_a_busy_loop_as_long(
+    make_ear: MakeEar, asked_ms: int, given_ms: int
+) -> None:
+    ear = make_ear({"period_ms": (given_ms, given_ms)}, period_ms=asked_ms)
+    said = noise(100)
+    ear.microphone.open()
+    await ear.until(lambda: ear.periods)
+    begins_s = ear.card.say(said, time.monotonic() + 0.1)
+    time.sleep(1.5)  # noqa: ASYNC251 - the busy loop
+    await ear.until_captured(begins_s + 0.15)
+    place(said, ear.heard())
+    assert {len(period.pcm) for period in ear.periods} == {given_ms * 48}
+    assert ear.microphone.counters.dropped_periods == 0
 
 
 async def test_a_thread_that_holds_the_interpreter_makes_no_period_seem_later_than_it_was(make_ear: MakeEar) -> None:

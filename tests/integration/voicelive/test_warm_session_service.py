@@ -66,7 +66,6 @@ async def greet(client: ClientPort, rules: ConversationPolicy | None = None) -> 
         own_sound=lambda _: OWN_SOUND,
         on_state=lambda _: None,
         on_microphone=lambda _: None,
-        on_hurry=lambda: None,
     )
     conversation = ConversationRunner(
         Dialogue(Opening("welcome", "Hello."), rules or ConversationPolicy()), around, 0.0

@@ -11,17 +11,17 @@ from typing import cast
 
 import pytest
 
-from device_daemon.audio.loop_bridge import Handover
+from device_daemon.audio.loop_bridge import LoopBridge
 
 
 class Receiver:
-    """What a handover of at most five items delivered."""
+    """What a bridge of at most five items delivered."""
 
     def __init__(self) -> None:
         self.batches: list[list[int]] = []
         self.threads: set[int] = set()
         self.came = asyncio.Event()
-        self.handover: Handover[int] = Handover(asyncio.get_running_loop(), self._take, 5)
+        self.bridge: LoopBridge[int] = LoopBridge(asyncio.get_running_loop(), self._take, 5)
 
     def _take(self, items: list[int]) -> None:
         self.batches.append(items)
@@ -33,7 +33,7 @@ class Receiver:
 async def receiver() -> AsyncIterator[Receiver]:
     receiver = Receiver()
     yield receiver
-    receiver.handover.close()
+    receiver.bridge.close()
 
 
 def open_files() -> list[str]:
@@ -45,7 +45,7 @@ def from_a_thread(receiver: Receiver, count: int) -> None:
 
     def put_all() -> None:
         for i in range(count):
-            receiver.handover.put(i)
+            receiver.bridge.put(i)
 
     thread = threading.Thread(target=put_all)
     thread.start()
@@ -77,23 +77,23 @@ class BusyLoop:
 
 def test_a_loop_that_has_not_come_to_it_yet_is_not_woken_again() -> None:
     loop = BusyLoop()
-    handover: Handover[int] = Handover(cast(asyncio.AbstractEventLoop, loop), lambda _: None, 10)
+    bridge: LoopBridge[int] = LoopBridge(cast(asyncio.AbstractEventLoop, loop), lambda _: None, 10)
     for i in range(5):
-        handover.put(i)
+        bridge.put(i)
     assert os.eventfd_read(loop.wake_fd) == 1
-    handover.close()
+    bridge.close()
 
 
 async def test_a_busy_loop_loses_the_oldest_and_it_is_counted(receiver: Receiver) -> None:
     from_a_thread(receiver, 10)
     await asyncio.wait_for(receiver.came.wait(), 5)
     assert receiver.batches == [[5, 6, 7, 8, 9]]
-    assert receiver.handover.dropped == 5
+    assert receiver.bridge.dropped == 5
 
 
 async def test_after_close_nothing_is_delivered_any_more(receiver: Receiver) -> None:
     from_a_thread(receiver, 2)
-    receiver.handover.close()
+    receiver.bridge.close()
     from_a_thread(receiver, 2)
     later = asyncio.Event()
     asyncio.get_running_loop().call_soon(later.set)
@@ -112,17 +112,17 @@ async def test_a_later_item_wakes_the_loop_again(receiver: Receiver) -> None:
 
 def test_a_loop_that_is_closed_is_put_up_with() -> None:
     loop = asyncio.new_event_loop()
-    handover: Handover[int] = Handover(loop, lambda _: None, 10)
+    bridge: LoopBridge[int] = LoopBridge(loop, lambda _: None, 10)
     loop.close()
-    handover.put(1)
-    handover.put(2)
-    handover.close()
+    bridge.put(1)
+    bridge.put(2)
+    bridge.close()
 
 
-async def test_close_gives_back_what_the_handover_took_and_a_second_close_does_nothing() -> None:
+async def test_close_gives_back_what_the_bridge_took_and_a_second_close_does_nothing() -> None:
     before = open_files()
     receiver = Receiver()
     from_a_thread(receiver, 1)
-    receiver.handover.close()
-    receiver.handover.close()
+    receiver.bridge.close()
+    receiver.bridge.close()
     assert open_files() == before

@@ -7,7 +7,7 @@ import re
 import pytest
 from msgspec import convert, to_builtins
 
-from device_daemon.audio.uplink_chunker import PAUSE_MS, UNDERWAY_MS
+from device_daemon.audio.uplink_chunker import CHUNK_MS
 from device_daemon.config.placeholders import BUILT_IN
 from device_daemon.config.reader import load, read
 from device_daemon.config.settings import (
@@ -92,7 +92,7 @@ def test_the_comments_of_the_shipped_file_state_the_defaults_of_sound_too() -> N
     microphone, speaker = MicrophoneSettings(), SpeakerSettings()
     for told in (
         f"period_ms (2 to 100, default {microphone.period_ms}) is how often the microphone is listened to",
-        f"speech under way follows every {UNDERWAY_MS} ms, the pauses in it every {PAUSE_MS}.",
+        f"everything else in chunks of {CHUNK_MS} ms.",
         f"Times periods (2 to 32, default {microphone.periods}) it is how much sound the card keeps",
         f"period_ms: default {speaker.period_ms}; periods: default {speaker.periods}.",
     ):

@@ -17,6 +17,7 @@ from device_daemon.conversation.metrics import Metrics
 from device_daemon.conversation.policy import ConversationPolicy
 from device_daemon.conversation.ports import ConnectionPort
 from device_daemon.conversation.runner import ConversationRunner, RunnerContext
+from device_daemon.conversation.uplink import LIMIT_MS
 from device_daemon.greetings.opening import Opening
 from device_daemon.state import State
 
@@ -77,12 +78,6 @@ class FakeConnection:
 
     async def send_audio(self, pcm: bytes) -> None:
         await self._send(pcm)
-
-    def send_audio_at_once(self, pcm: bytes) -> bool:
-        free = self.may_send.is_set() and self.send_error is None
-        if free:
-            self.sent.append(pcm)
-        return free
 
     async def _send(self, entry: do.Message | bytes) -> None:
         await self.may_send.wait()
@@ -154,7 +149,11 @@ class Room:
     """A conversation and all it touches."""
 
     def __init__(
-        self, opening: Opening | None = HELLO, rules: ConversationPolicy | None = None, dialogue: Dialogue | None = None
+        self,
+        opening: Opening | None = HELLO,
+        rules: ConversationPolicy | None = None,
+        dialogue: Dialogue | None = None,
+        uplink_limit_ms: int = LIMIT_MS,
     ) -> None:
         self.diary: list[str] = []
         """Flushes and the service's events, in the order in which they were dealt with."""
@@ -174,9 +173,9 @@ class Room:
                 own_sound=lambda _: OWN_SOUND,
                 on_state=self.states.append,
                 on_microphone=self.microphone.append,
-                on_hurry=lambda: None,
                 on_said=lambda role, text: self.said.append((role, text)),
                 on_greeting_spoken=lambda opening, pcm: self.spoken.append((opening, pcm)),
+                uplink_limit_ms=uplink_limit_ms,
             ),
             PRESSED_S,
         )

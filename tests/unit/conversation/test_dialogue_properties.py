@@ -81,7 +81,6 @@ class World(RuleBasedStateMachine):
         )
         self.dialogue = Dialogue(opening, self.agreed)
         self.limit_s = self.now + 900.0
-        self.hurried = False
         self.obey(self.dialogue.start(self.now))
         if self.agreed.push_to_talk:
             self.button_goes_down()
@@ -108,13 +107,9 @@ class World(RuleBasedStateMachine):
                 case do.Send(do.Recall(_, text)):
                     assert self.configured
                     self.told.append(text)
-                case do.HurryMicrophone():
-                    assert self.microphone_open
-                    self.hurried = True
                 case do.Send(do.CommitAudio()):
                     assert self.configured
-                    assert self.hurried, "its end may still be held back"
-                    self.hurried = False
+                    assert self.now >= self.released_s + COMMIT_AFTER_S, "its end is still to come"
                 case do.Send(do.RequestReply() | do.ClearAudio()):
                     assert self.agreed.push_to_talk
                     assert self.configured

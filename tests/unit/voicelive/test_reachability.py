@@ -33,9 +33,6 @@ class FakeConnection:
     async def send_audio(self, pcm: bytes) -> None:
         raise AssertionError(pcm)
 
-    def send_audio_at_once(self, pcm: bytes) -> bool:
-        raise AssertionError(pcm)
-
     async def events(self) -> AsyncIterator[ServiceEvent]:
         raise AssertionError("nobody listens")
         yield
