@@ -15,7 +15,7 @@ scripts/bench [--rounds N] [--ours-only] [--json] [--network-ms N] [--synthesis-
     Latencies and costs of the whole daemon on a simulated card and the local service, side by side with Microsoft's
     own Python quickstart, in turn; min, median, 95th percentile, ratio, and whether the targets are met. Twice: with
     no delay at all, and with --network-ms (80, there and back) and --synthesis-ms (300).
-      --rounds N       conversations of each kind (30)
+      --rounds N       conversations of each kind (20)
       --ours-only      without the quickstart: fetches and installs nothing
       --json           one line of JSON instead of the tables
 
@@ -52,9 +52,7 @@ def main(argv: Sequence[str]) -> int:
     named = bool(argv) and not argv[0].startswith("-")
     if named and argv[0] not in COMMANDS:
         known = ", ".join(COMMANDS)
-        print(
-            f"bench: unknown command {argv[0]!r}; there are {known}: scripts/bench --help tells more", file=sys.stderr
-        )
+        print(f"bench: unknown command {argv[0]!r}; there are {known}: see scripts/bench --help", file=sys.stderr)
         return USAGE_EXIT_CODE
     command = COMMANDS[argv[0]] if named else "side_by_side"
     module = importlib.import_module(f"scripts.benchmark.{command}")

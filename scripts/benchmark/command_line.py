@@ -21,26 +21,26 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> Never:
         """Say what is wrong, and leave."""
-        sys.stderr.write(f"bench: {message}; scripts/bench --help tells what there is\n")
+        sys.stderr.write(f"bench: {message}; see scripts/bench --help\n")
         raise SystemExit(USAGE_EXIT_CODE)
 
 
 def count(text: str) -> int:
     """Return a whole number of at least 1; raises ArgumentTypeError."""
     if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 on")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
     return int(text)
 
 
 def count_or_none(text: str) -> int:
     """Return a whole number of at least 0; raises ArgumentTypeError."""
     if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0 on")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 0")
     return int(text)
 
 
 def progress(words: str) -> None:
-    """Tell somebody who waits how far it is: in place on a terminal, on a line of its own in a file."""
+    """Report progress on standard error: in place on a terminal, on a line of its own in a file."""
     place = ("\r", "\x1b[K") if sys.stderr.isatty() else ("", "\n")
     sys.stderr.write(f"{place[0]}bench: {words}{place[1]}")
     sys.stderr.flush()

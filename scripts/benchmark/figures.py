@@ -40,12 +40,26 @@ class Limit:
     statistic: Literal["median", "p95", "most"]
     at_most: float
 
-    def met(self, found: Summary) -> bool:
+    def met(self, ours: Summary, _quickstart: Summary | None) -> bool | None:
         """Return whether it is so."""
-        return bool(getattr(found, self.statistic) <= self.at_most)
+        return bool(getattr(ours, self.statistic) <= self.at_most)
 
     def __str__(self) -> str:
         return f"{self.statistic} <= {self.at_most:g}"
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A target beside the quickstart: our median shall be no greater than that share of the quickstart's."""
+
+    at_most: float
+
+    def met(self, ours: Summary, quickstart: Summary | None) -> bool | None:
+        """Return whether it is so; None where the quickstart was not measured."""
+        return None if quickstart is None else ours.median <= self.at_most * quickstart.median
+
+    def __str__(self) -> str:
+        return f"median <= {self.at_most:g} of the quickstart's"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +70,14 @@ class Row:
     """It ends with the unit, in brackets."""
     ours: Sequence[float]
     quickstart: Sequence[float] = ()
-    limits: tuple[Limit, ...] = ()
+    limits: tuple[Limit | Share, ...] = ()
 
     @property
     def met(self) -> bool | None:
-        """Whether all targets are met; None where there is none."""
-        return all(limit.met(summary(self.ours)) for limit in self.limits) if self.limits else None
+        """Whether all targets are met; None where there is none, or none that this run can judge."""
+        ours, quickstart = summary(self.ours), summary(self.quickstart) if self.quickstart else None
+        judged = [met for limit in self.limits if (met := limit.met(ours, quickstart)) is not None]
+        return all(judged) if judged else None
 
     @property
     def ratio(self) -> float | None:
@@ -99,7 +115,8 @@ def _line(row: Row, *, beside: bool) -> str:
         ratio = "" if row.ratio is None else f"{row.ratio:.1f}x"
         cells += [_numbers(row.quickstart), f"{ratio:>8}"]
     if row.limits:
-        cells.append(f"  {'met   ' if row.met else 'MISSED'} {', '.join(map(str, row.limits))}")
+        verdict = {True: "met   ", False: "MISSED", None: "-     "}[row.met]
+        cells.append(f"  {verdict} {', '.join(map(str, row.limits))}")
     return "".join(cells).rstrip()
 
 

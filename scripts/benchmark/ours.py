@@ -39,7 +39,7 @@ class Ours:
 
     @property
     def pid(self) -> int:
-        """The daemon, which the pins' make-believe shares; it only reads a pipe."""
+        """The daemon's process; the mock pins live in it and only read a pipe."""
         return self.device.process.pid
 
     async def press(self) -> float:
@@ -107,7 +107,7 @@ async def ours(folder: Path, endpoint: str, **sections: Any) -> AsyncIterator[Ou
 
 
 async def start_ms(folder: Path, endpoint: str) -> float:
-    """Start the daemon and stop it again; return how long it took to tell systemd that its button is armed."""
+    """Start the daemon and stop it again; return how many milliseconds it took until systemd was told READY=1."""
     began_s = time.monotonic()
     async with (
         asyncio.timeout(DEADLINE_S),

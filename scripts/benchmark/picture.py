@@ -30,7 +30,7 @@ from scripts.rig.utterance import VOICE_RATE_HZ, utterance
 
 GREETING: Final = "Hi Lisa, welcome back! How can I help?"
 QUESTION: Final = "What can you do for me?"
-ANSWER: Final = "I can set a timer, or tell you what I know."
+ANSWER: Final = "Ask me anything, and talk over me when you know enough."
 NETWORK_MS: Final = 80
 SYNTHESIS_MS: Final = 300
 BLOCK_MS: Final = 20
@@ -39,7 +39,7 @@ _LOOKS_EVERY_S: Final = 0.005
 _DRAWS_WITHIN_S: Final = 120
 _PERSON: Final = "en+f3"
 _DELTA: Final = "response.audio.delta"
-_TOLD: Final = {
+_NAMES: Final = {
     "session.created": "connected",
     "response.created": "response",
     _DELTA: "first sound",
@@ -79,13 +79,13 @@ def spells(changes: Sequence[tuple[float, bool]], end_s: float) -> Iterator[tupl
         yield since_s, end_s
 
 
-def told(session: SessionRecord, end_s: float) -> list[tuple[float, str]]:
-    """Return what the service told, the first sound of each answer only."""
+def service_events(session: SessionRecord, end_s: float) -> list[tuple[float, str]]:
+    """Return what the service sent, by name and time; of each answer's sound only the first piece."""
     found, sounding = [], False
     for entry in session.entries:
         repeated = entry.type == _DELTA and sounding
-        if entry.type in _TOLD and entry.at_s <= end_s and not repeated:
-            found.append((entry.at_s, _TOLD[entry.type]))
+        if entry.type in _NAMES and entry.at_s <= end_s and not repeated:
+            found.append((entry.at_s, _NAMES[entry.type]))
         sounding = entry.type == _DELTA or (sounding and entry.type != "response.done")
     return found
 
@@ -156,7 +156,7 @@ def _drawable(
             (on - zero_s, off - zero_s) for on, off in spells([(pin.at_s, pin.level > 0) for pin in pins], end_s)
         ],
         "states": entered,
-        "service": [(at_s - zero_s, words) for at_s, words in told(session, end_s)],
+        "service": [(at_s - zero_s, words) for at_s, words in service_events(session, end_s)],
         "greeting_s": played.greeting_s - zero_s,
         "asked_s": [at_s - zero_s for at_s in played.asked_s],
         "answer_s": played.answer_s - zero_s,

@@ -34,7 +34,7 @@ _STARTS_WITHIN_S: Final = 30.0
 def fetch() -> Path:
     """Return the sample of the SDK's version that the daemon uses, with everything it imports installed.
 
-    Raises CannotMeasure where it cannot be had.
+    Raises CannotMeasure where it cannot be fetched.
     """
     release = version(_PACKAGE)
     folder = workshop.PYTHON.parents[1] / f"{_PACKAGE}-{release}"
@@ -49,7 +49,7 @@ def fetch() -> Path:
             )
             (folder / SAMPLE).write_bytes(sample_in(next(folder.glob("*.tar.gz"))))
     except CannotMeasure as error:
-        raise CannotMeasure(f"the quickstart cannot be had: {error}; --ours-only measures without it") from error
+        raise CannotMeasure(f"the quickstart cannot be fetched: {error}; --ours-only measures without it") from error
     return folder / SAMPLE
 
 

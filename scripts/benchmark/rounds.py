@@ -90,7 +90,7 @@ async def one_round(assistant: Assistant, service: LocalService, phases: Phases)
     spoken_s = card.say(QUESTION)
     started = await service.wait_for("input_audio_buffer.speech_started", session=session.number)
     silent_s = await asyncio.to_thread(card.wait_for_silence, spoken_s, 150.0, DEADLINE_S)
-    card.hush()
+    card.stop_saying()
     await assistant.hang_up()
     return Round(greeting_ms, clicks_ms, (silent_s - started.at_s) * 1000)
 

@@ -22,7 +22,7 @@ from scripts.benchmark.scene import local_service
 from scripts.benchmark.side_by_side import KNOWN, MOUTH, NEW, SILENCE, TARGETS, XRUNS
 
 _TIMES: Final = 3
-"""No latency may be greater than so many times what 95 % are to be within on a whole core."""
+"""No latency may be greater than so many times what 95 % are to be within on a core of its own."""
 _LATENCIES: Final = (KNOWN, NEW, SILENCE, MOUTH)
 _MOST_PERCENT: Final = 100
 _ALLOWED_EXCESS: Final = 1.05
@@ -31,8 +31,9 @@ _ALLOWED_EXCESS: Final = 1.05
 def limits(name: str) -> tuple[Limit, ...]:
     """Return what is wanted of a row on a slow core."""
     if name == XRUNS:
-        return TARGETS[XRUNS]
-    return tuple(Limit("most", _TIMES * limit.at_most) for limit in TARGETS[name] if limit.statistic == "p95")
+        return (Limit("most", 0),)
+    wanted = (limit for limit in TARGETS[name] if isinstance(limit, Limit))
+    return tuple(Limit("most", _TIMES * limit.at_most) for limit in wanted if limit.statistic == "p95")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,5 +124,5 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args(argv)
     if options.percent > _MOST_PERCENT:
-        parser.error(f"argument --percent: {options.percent} is more than a whole core")
+        parser.error(f"argument --percent: {options.percent} is more than one core")
     return 0 if asyncio.run(_run(options.rounds, options.percent, as_json=options.json)) else 1

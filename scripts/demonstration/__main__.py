@@ -44,7 +44,7 @@ def main() -> int:
                 _live(Path(folder), wav, console)
             else:
                 print(ALL_BUT_THE_ROOM, flush=True)
-                asyncio.run(scene.tell(Path(folder), _simulated_card(Path(folder)), wav))
+                asyncio.run(scene.play(Path(folder), _simulated_card(Path(folder)), wav))
     except StepMissing as missing:
         print(f"demo: {missing}", file=sys.stderr)
         return 1

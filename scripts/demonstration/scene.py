@@ -56,7 +56,7 @@ class Played:
         return at_s
 
 
-async def tell(folder: Path, card: SimulatedCard, wav: Path) -> None:
+async def play(folder: Path, card: SimulatedCard, wav: Path) -> None:
     """Play the scene, print what happened when, and write it down as `wav`. Raises StepMissing."""
     rules = [Rule(say=LONG_ANSWER, after="speech", turn=1), Rule(say=NEXT_ANSWER, after="speech")]
     service = LocalService(replies=Replies(rules))

@@ -112,7 +112,7 @@ class SimulatedCard:
         self._microphone.write(frame, samples.reshape(-1, 1))
         return self.time_of(frame)
 
-    def hush(self) -> None:
+    def stop_saying(self) -> None:
         """Say nothing more from now on, whatever was to be said."""
         self._microphone.erase(self.now_frame(), self._microphone.frames // 2)
 
@@ -200,7 +200,7 @@ class SimulatedCard:
             file.setframerate(self.rate_hz)
             file.writeframes(both.tobytes())
 
-    # What befalls cards
+    # Faults
 
     def unplug(self) -> None:
         """Pull the card out: open PCMs are woken and fail with ENODEV for good, and it cannot be opened."""

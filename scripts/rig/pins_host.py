@@ -1,6 +1,6 @@
 """Runs the daemon's command line in this process, with mock pins that a parent can push and watch.
 
-Only the pins are make-believe; everything else is the daemon as it ships. On standard input: `low 17`, `high 17`, or
+Only the pins are mock pins; everything else is the daemon as it ships. On standard input: `low 17`, `high 17`, or
 `tap 17` for a finger that comes and goes. PINS_LOW names pins that are low from the start, as a closed switch is.
 On the file descriptor named by PINS_FD: one JSON object for each change of an output pin.
 """
@@ -35,7 +35,7 @@ class WatchedPin(MockPWMPin):  # type: ignore[misc]
 
     def _change_state(self, value: float) -> bool:
         changed = bool(super()._change_state(value))
-        self.states.clear()  # gpiozero's own history, which grows for ever
+        self.states.clear()  # gpiozero's own history, which grows without bound
         if changed and self.function == "output" and not self.closing:
             line = {"pin": self.gpio, "level": float(value), "at_s": time.monotonic()}
             _report.write(json.dumps(line) + "\n")

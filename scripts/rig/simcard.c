@@ -97,8 +97,8 @@ static void set_running(struct stream *s, bool running)
 	s->card->running[s->io.stream] = running;
 }
 
-/* What can befall a PCM between two calls: it was pulled out, it ran dry or over, or nothing moves any more. */
-static void befall(struct stream *s)
+/* What can happen to a PCM between two calls: it was pulled out, it ran dry or over, or nothing moves any more. */
+static void check_faults(struct stream *s)
 {
 	if (gone(s)) {
 		set_running(s, false);
@@ -137,7 +137,7 @@ static int simcard_stop(snd_pcm_ioplug_t *io)
 static snd_pcm_sframes_t simcard_pointer(snd_pcm_ioplug_t *io)
 {
 	struct stream *s = io->private_data;
-	befall(s);
+	check_faults(s);
 	if (io->state == SND_PCM_STATE_DISCONNECTED) /* seems ready, so that the program runs into transfer's ENODEV */
 		return (snd_pcm_sframes_t)(io->appl_ptr + (plays(s) ? 0 : io->buffer_size));
 	return io->state == SND_PCM_STATE_XRUN ? -EPIPE : (snd_pcm_sframes_t)position(s);
@@ -178,7 +178,7 @@ static int simcard_poll_revents(snd_pcm_ioplug_t *io, struct pollfd *fds, unsign
 	(void)fds, (void)count;
 	while (read(s->notify_fd, events, sizeof events) > 0)
 		; /* that it was touched is all there is to know */
-	befall(s);
+	check_faults(s);
 	if (io->state == SND_PCM_STATE_DISCONNECTED) {
 		*revents = POLLERR | POLLNVAL;
 	} else if (io->state == SND_PCM_STATE_PREPARED || io->state == SND_PCM_STATE_RUNNING || drains(s)) {

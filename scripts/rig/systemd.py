@@ -1,4 +1,4 @@
-"""systemd's side of a daemon's life: the environment its unit gives it, and what the daemon tells."""
+"""systemd's side of a daemon's life: the environment of its unit, and the receiver of sd_notify messages."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _LONGEST_BYTES = 4096
 
 
 class Notified:
-    """What a daemon told. Made by `notified`; lives in the event loop."""
+    """The sd_notify messages of a daemon. Made by `notified`; lives in the event loop."""
 
     def __init__(self, listener: socket.socket) -> None:
         self._listener = listener
@@ -28,7 +28,7 @@ class Notified:
         return await asyncio.shield(self._ready)
 
     def take(self) -> None:
-        """Something was told."""
+        """Take one message."""
         at_s = time.monotonic()
         lines = self._listener.recv(_LONGEST_BYTES).splitlines()
         if b"READY=1" in lines and not self._ready.done():
@@ -42,15 +42,15 @@ def notified(address: Path) -> Iterator[Notified]:
     loop = asyncio.get_running_loop()
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as listener:
         listener.bind(str(address))
-        told = Notified(listener)
-        loop.add_reader(listener, told.take)
+        receiver = Notified(listener)
+        loop.add_reader(listener, receiver.take)
         try:
-            yield told
+            yield receiver
         finally:
             loop.remove_reader(listener)
 
 
 def environment_of_unit() -> dict[str, str]:
-    """What the unit sets."""
+    """The environment that the unit sets."""
     settings = re.findall(r"^Environment=(\w+)=(.*)$", _UNIT.read_text(encoding="utf-8"), re.MULTILINE)
     return dict(settings)

@@ -32,7 +32,7 @@ SPOKEN: Final = {
     "hey_mycroft": "hey mycroft",
     "hey_jarvis": "hey jarvis",
 }
-"""What espeak-ng has to be told: it speaks "nabu" as "nay-boo", which is another word."""
+"""Spelt so that espeak-ng says it: it speaks "nabu" as "nay-boo", which is another word."""
 
 NEAR_MISSES: Final = (
     "okay nobody",

@@ -117,9 +117,9 @@ def test_a_moment_is_captured_when_it_is_over(card: SimulatedCard, microphone: P
     assert card.captured_until_s > said_s
 
 
-def test_hush_takes_back_what_was_to_be_said(card: SimulatedCard, microphone: Pcm) -> None:
+def test_stop_saying_takes_back_what_was_to_be_said(card: SimulatedCard, microphone: Pcm) -> None:
     card.say(ramp(PERIOD))
-    card.hush()
+    card.stop_saying()
     assert not microphone.record(4 * PERIOD).any()
 
 

@@ -10,12 +10,12 @@ from scripts.benchmark.__main__ import COMMANDS, HELP, main
 from scripts.benchmark.command_line import USAGE_EXIT_CODE
 
 WRONG = [
-    (["--nonsense"], "bench: unrecognized arguments: --nonsense; scripts/bench --help tells what there is"),
-    (["--roun", "3"], "bench: unrecognized arguments: --roun 3; scripts/bench --help tells what there is"),
-    (["--rounds", "0"], "bench: argument --rounds: '0' is no whole number from 1 on; scripts/bench --help tells what"),
-    (["soak", "--foo"], "bench: unrecognized arguments: --foo; scripts/bench --help tells what there is"),
+    (["--nonsense"], "bench: unrecognized arguments: --nonsense; see scripts/bench --help"),
+    (["--roun", "3"], "bench: unrecognized arguments: --roun 3; see scripts/bench --help"),
+    (["--rounds", "0"], "bench: argument --rounds: '0' is not a whole number of at least 1; see scripts/bench"),
+    (["soak", "--foo"], "bench: unrecognized arguments: --foo; see scripts/bench --help"),
     (["soak", "--conversations", "0", "--minutes", "0"], "bench: without --conversations and --minutes there is"),
-    (["slow-core", "--percent", "101"], "bench: argument --percent: 101 is more than a whole core"),
+    (["slow-core", "--percent", "101"], "bench: argument --percent: 101 is more than one core"),
     (["sok"], "bench: unknown command 'sok'; there are soak, slow-core, picture, wake-words"),
 ]
 

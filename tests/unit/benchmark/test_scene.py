@@ -15,7 +15,7 @@ from device_daemon.config.settings import ButtonTrigger
 from device_daemon.localservice.record import RecordEntry, SessionRecord
 from scripts.benchmark.command_line import CannotMeasure
 from scripts.benchmark.ours import NEW_PIN, config
-from scripts.benchmark.picture import peaks, spells, told
+from scripts.benchmark.picture import peaks, service_events, spells
 from scripts.benchmark.quickstart import SAMPLE, sample_in
 from scripts.benchmark.scene import far
 from scripts.rig.device import BUTTON_PIN
@@ -41,13 +41,18 @@ def test_spells_are_when_something_was_on_to_the_end_if_it_still_is() -> None:
     assert list(spells(changes, 3.5)) == [(1.0, 2.0)]
 
 
-def test_of_an_answers_sound_only_the_first_piece_is_told() -> None:
+def test_of_an_answers_sound_only_the_first_piece_is_drawn() -> None:
     kinds = ["session.created", "rate_limits.updated", "response.created", "response.audio.delta"]
     kinds += ["response.audio_transcript.delta", "response.audio.delta", "response.done", "response.audio.delta"]
     session = SessionRecord(1, 0.0)
     session.entries.extend(RecordEntry(float(at), "out", kind, {}) for at, kind in enumerate(kinds))
-    assert told(session, 7.5) == [(0.0, "connected"), (2.0, "response"), (3.0, "first sound"), (7.0, "first sound")]
-    assert told(session, 2.5) == [(0.0, "connected"), (2.0, "response")]
+    assert service_events(session, 7.5) == [
+        (0.0, "connected"),
+        (2.0, "response"),
+        (3.0, "first sound"),
+        (7.0, "first sound"),
+    ]
+    assert service_events(session, 2.5) == [(0.0, "connected"), (2.0, "response")]
 
 
 def test_a_far_service_is_half_of_the_way_there_and_three_ways_to_connect() -> None:
