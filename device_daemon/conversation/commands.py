@@ -1,6 +1,6 @@
 """What a conversation wants done: the outputs of `dialogue.Dialogue`.
 
-Frozen values without behaviour; conversation.py carries them out in order.
+Frozen values without behaviour; runner.py carries them out in order.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class UpdateSession(Struct, frozen=True):
 
 
 class RequestGreeting(Struct, frozen=True):
-    """Ask for the opening by the mechanism that fits its kind; errors about it carry `event_id`."""
+    """Ask the service to speak the opening; errors about it carry `event_id`."""
 
     opening: Opening
     event_id: str
@@ -40,7 +40,7 @@ class Recall(Struct, frozen=True):
 
 
 class Truncate(Struct, frozen=True):
-    """Tell the model how much of an item was heard."""
+    """Cut an item in the model's history to what was heard of it."""
 
     item_id: str
     content_index: int
@@ -54,17 +54,17 @@ class CancelResponse(Struct, frozen=True):
 
 
 class CommitAudio(Struct, frozen=True):
-    """All microphone audio until here is a person's whole turn."""
+    """The microphone sound sent until here is a complete turn."""
 
 
 class RequestReply(Struct, frozen=True):
-    """Answer what was handed in; errors about it carry `event_id`."""
+    """Ask for an answer to the committed turn; errors about it carry `event_id`."""
 
     event_id: str
 
 
 class ClearAudio(Struct, frozen=True):
-    """Forget the microphone audio since the last turn."""
+    """Discard the microphone sound sent since the last turn."""
 
 
 Message = UpdateSession | RequestGreeting | Recall | Truncate | CancelResponse | CommitAudio | RequestReply | ClearAudio
@@ -80,7 +80,7 @@ class Enter(Struct, frozen=True):
 
 
 class Connect(Struct, frozen=True):
-    """Open a connection after waiting `delay_s`; the one before, if any, is given up."""
+    """Open a connection after `delay_s`; the one before, if any, is closed."""
 
     delay_s: float
 
@@ -92,7 +92,7 @@ class Send(Struct, frozen=True):
 
 
 class Play(Struct, frozen=True):
-    """Queue sound of an item behind what is queued already."""
+    """Queue a piece of an item, 24 kHz mono S16LE, behind what is queued already."""
 
     item_id: str
     pcm: bytes
@@ -108,17 +108,17 @@ class CloseMicrophone(Struct, frozen=True):
 
 
 class DropAudio(Struct, frozen=True):
-    """Forget the microphone audio that waits for the session to be ready."""
+    """Discard the microphone sound that waits for the session to be ready."""
 
 
 class Flush(Struct, frozen=True):
-    """Fall silent at once and forget what is queued."""
+    """Silence the speaker at once, and discard what is queued."""
 
     ticket: int
 
 
 class Sound(Struct, frozen=True):
-    """A short sound of the device's own."""
+    """Queue an earcon: a short sound of the device itself."""
 
     name: str
     ticket: int

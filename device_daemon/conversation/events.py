@@ -15,15 +15,14 @@ from device_daemon.conversation.policy import EndReason
 from device_daemon.errors import SpeakerError
 
 __all__ = [
-    "Again",
     "AudioDelta",
-    "Called",
     "Closed",
     "Event",
     "Flushed",
     "MicrophoneFailed",
     "Opened",
     "Pressed",
+    "RepeatRequested",
     "ResponseCreated",
     "ResponseDone",
     "ServiceError",
@@ -42,6 +41,7 @@ __all__ = [
     "TalkBegan",
     "TalkEnded",
     "Transcript",
+    "WakeWordHeard",
 ]
 
 # From the service
@@ -52,7 +52,7 @@ class Opened(Struct, frozen=True):
 
 
 class SessionCreated(Struct, frozen=True):
-    """The service's word for the new session; it may name the time it will end by itself."""
+    """The session exists; the service may say when it will expire."""
 
     session_id: str
     expires_in_s: float | None = None
@@ -74,13 +74,13 @@ class SpeechStopped(Struct, frozen=True):
 
 
 class ResponseCreated(Struct, frozen=True):
-    """The service began a response; it is the active one until its ResponseDone."""
+    """The service began a response, which is the active one until its ResponseDone."""
 
     response_id: str
 
 
 class AudioDelta(Struct, frozen=True):
-    """A piece of a response's sound: 24 kHz mono S16LE."""
+    """A piece of a response's sound, 24 kHz mono S16LE."""
 
     response_id: str
     item_id: str
@@ -89,7 +89,7 @@ class AudioDelta(Struct, frozen=True):
 
 
 class Transcript(Struct, frozen=True):
-    """The whole text of something that was said by the assistant (with its response) or by the user."""
+    """The complete text of something that the assistant (with its response) or the user said."""
 
     role: str
     text: str
@@ -97,7 +97,7 @@ class Transcript(Struct, frozen=True):
 
 
 class ResponseDone(Struct, frozen=True):
-    """The service is through with a response: status completed, cancelled, failed or incomplete."""
+    """The service has ended a response; its status is completed, cancelled, failed or incomplete."""
 
     response_id: str
     status: str
@@ -135,11 +135,11 @@ class Closed(Struct, frozen=True):
 
 
 class Pressed(Struct, frozen=True):
-    """The button, or what stands for it."""
+    """The button, or `voicelive-speaker press`."""
 
 
-class Called(Struct, frozen=True):
-    """A wake word, heard by the device itself: it interrupts, and never ends a conversation."""
+class WakeWordHeard(Struct, frozen=True):
+    """The device heard a wake word: it interrupts, and never ends a conversation."""
 
 
 class TalkBegan(Struct, frozen=True):
@@ -149,13 +149,13 @@ class TalkBegan(Struct, frozen=True):
 
 
 class TalkEnded(Struct, frozen=True):
-    """It was let go."""
+    """It was released."""
 
     at_s: float
 
 
-class Again(Struct, frozen=True):
-    """Somebody wants to hear the last answer again; here is its sound."""
+class RepeatRequested(Struct, frozen=True):
+    """Somebody wants to hear the last answer again; `pcm` is its sound, 24 kHz mono S16LE."""
 
     pcm: bytes
 
@@ -167,7 +167,7 @@ class StopRequested(Struct, frozen=True):
 
 
 class MicrophoneFailed(Struct, frozen=True):
-    """The card that listens is missing, busy or broken: nobody can be heard."""
+    """The microphone is missing, busy or broken."""
 
     error: SpeakerError
 
@@ -186,5 +186,5 @@ ServiceEvent = (
     | ServiceWarning
     | Closed
 )
-PersonEvent = Pressed | Called | TalkBegan | TalkEnded | Again
+PersonEvent = Pressed | WakeWordHeard | TalkBegan | TalkEnded | RepeatRequested
 Event = ServiceEvent | SpeakerEvent | PersonEvent | StopRequested | MicrophoneFailed

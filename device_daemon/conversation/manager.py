@@ -1,4 +1,4 @@
-"""Holds one conversation at a time, with the microphone that belongs to it, and keeps account of them."""
+"""Runs one conversation at a time with the microphone that belongs to it, queues requests, and keeps the figures."""
 
 from __future__ import annotations
 
@@ -31,24 +31,25 @@ from device_daemon.system.saved_state import SavedState
 
 logger = logging.getLogger(__name__)
 
-GOODBYES_DEADLINE_S = 4.0
-MOST_WAITING = 8
-"""Requests of other programs that may wait for the end of a conversation."""
+CLOSE_DEADLINE_S = 4.0
+"""How long the connections of ended conversations may take to close when the program ends."""
+MAX_WAITING = 8
+"""Requests that may wait for the end of a conversation."""
 ANSWER_KEPT_S = 300.0
-"""How long the last answer can be said again after its conversation; the next person should not hear it."""
+"""How long the last answer can be repeated after its conversation; later it could be another person who hears it."""
 
 
 class ManagerCallbacks(Struct):
-    """Where conversations show and tell what happens."""
+    """What a conversation asks of the device and reports to it."""
 
     own_sound: Callable[[str], tuple[bytes, float]]
     on_state: Callable[[State], None]
-    on_said: Callable[[str, str], None]
+    on_transcript: Callable[[str, str], None]
     on_begin: Callable[[], None]
     on_end: Callable[[SpeakerError | None, bool], None]
-    """Called when a conversation is over, with what it failed from, and whether there is somebody to be told."""
-    stays_open: Callable[[SpeakerError | None], bool]
-    """Whether the microphone is wanted after a conversation that ended so: for the wake words."""
+    """Called with the failure that ended a conversation, if one did, and whether a person is there to hear of it."""
+    keeps_microphone_open: Callable[[SpeakerError | None], bool]
+    """Return whether the microphone stays open, for the wake words, after a conversation that ended with this failure."""
 
 
 class ConversationManager:
@@ -60,146 +61,148 @@ class ConversationManager:
         *,
         client: ClientPort,
         speaker: Speaker,
-        ear: MicrophoneRouter,
-        memory: SavedState,
-        openings: GreetingResolver,
-        outlets: ManagerCallbacks,
+        microphone: MicrophoneRouter,
+        saved_state: SavedState,
+        greetings: GreetingResolver,
+        callbacks: ManagerCallbacks,
     ) -> None:
         self.number = 0
         """How many conversations were opened."""
-        self._measures = Metrics()  # of all that are over
-        self._current = Metrics()
+        self._past_metrics = Metrics()
+        """Of all conversations that are over."""
+        self._current_metrics = Metrics()
         self.last: dict[str, Any] | None = None
-        """What there is to say of the last conversation, ready for JSON."""
-        self.over_s: float | None = None
-        """When the last conversation was over (time.monotonic)."""
-        self.dropped_wishes = 0
-        """Requests that came while too many waited, or that waited for too long."""
+        """The last conversation, for `status`; ready for JSON."""
+        self.ended_s: float | None = None
+        """When the last conversation ended (time.monotonic)."""
         self._config = config
         self._client = client
         self._speaker = speaker
-        self._ear = ear
-        self._memory = memory
-        self._openings = openings
-        self._outlets = outlets
+        self._microphone = microphone
+        self._saved_state = saved_state
+        self._greetings = greetings
+        self._callbacks = callbacks
         self._loop = asyncio.get_running_loop()
-        self._conversation: ConversationRunner | None = None
-        self._wish: ConversationRequest | None = None
+        self._runner: ConversationRunner | None = None
+        self._request: ConversationRequest | None = None
         self._opened_s = 0.0
         self._task: asyncio.Task[None] | None = None
         self._waiting: deque[ConversationRequest] = deque()
         self._answer: tuple[bytes, float] = b"", 0.0
-        self._goodbyes: set[asyncio.Future[None]] = set()
+        self._closing: set[asyncio.Future[None]] = set()
 
     @property
     def open(self) -> bool:
-        """A conversation goes on, or is just being closed."""
+        """A conversation is open, or is just being closed."""
         return self._task is not None
 
     @property
     def current(self) -> ConversationRunner | None:
         """The conversation that a press would reach, if there is one."""
-        return self._conversation if self._conversation and not self._conversation.over else None
+        return self._runner if self._runner and not self._runner.ended else None
 
     @property
-    def measures(self) -> Metrics:
-        """Of all conversations, the one that goes on included."""
+    def metrics(self) -> Metrics:
+        """The figures of all conversations, including the one that is open."""
         together = Metrics()
-        together.join(self._measures)
-        together.join(self._current)
+        together.join(self._past_metrics)
+        together.join(self._current_metrics)
         return together
 
     @property
-    def wish(self) -> ConversationRequest | None:
+    def request(self) -> ConversationRequest | None:
         """What the current conversation was opened for."""
-        return self._wish
+        return self._request
 
     @property
     def opened_s(self) -> float:
         """When the newest conversation was opened (time.monotonic)."""
         return self._opened_s
 
-    def begin(self, wish: ConversationRequest) -> int:
-        """Open a conversation, or have it wait for the end of the one there is; return how many wait before it.
+    def begin(self, request: ConversationRequest) -> int:
+        """Open a conversation now, or after the end of the one that is open.
 
-        Raises OverflowError if too many wait.
+        Returns:
+            Its place in the queue: 0 if it was opened at once.
+
+        Raises:
+            OverflowError: `MAX_WAITING` requests wait already.
         """
         if self._task is None:
-            self._start(wish)
+            self._start(request)
             return 0
-        if len(self._waiting) >= MOST_WAITING:
-            self.dropped_wishes += 1
+        if len(self._waiting) >= MAX_WAITING:
             raise OverflowError
-        self._waiting.append(wish)
+        self._waiting.append(request)
         return len(self._waiting)
 
     def stop(self, reason: EndReason) -> bool:
-        """End the conversation there is, and forget what waits; False if there was none."""
+        """End the conversation and drop what waits; return False if there was no conversation."""
         self._waiting.clear()
         if self.current is None:
             return False
         self.current.stop(reason)
         return True
 
-    def let_go(self) -> None:
-        """A push-to-talk button was let go: what still waits for it must not open the microphone for nobody."""
-        self._waiting = deque(wish for wish in self._waiting if wish.held_from_s is None)
+    def talk_button_released(self) -> None:
+        """Drop the requests of a push-to-talk button that is not held any more: nobody would speak."""
+        self._waiting = deque(request for request in self._waiting if request.held_from_s is None)
 
     def last_answer(self) -> bytes:
-        """The sound of the last answer, 24 kHz mono S16LE; empty if there is none, or it is too long ago."""
-        if self._conversation and (pcm := self._conversation.answer()):
+        """Return the sound of the last answer, 24 kHz mono S16LE; empty if there is none or it is too long ago."""
+        if self._runner and (pcm := self._runner.answer()):
             return pcm
         pcm, until_s = self._answer
         return pcm if self._loop.time() < until_s else b""
 
     def forget_answer(self) -> None:
-        """Nobody is to hear the last answer again."""
+        """Discard the last answer, so that nobody hears it again."""
         self._answer = b"", 0.0
-        if self._conversation:
-            self._conversation.forget_answer()
+        if self._runner:
+            self._runner.forget_answer()
 
     async def finish(self, stopped: asyncio.Event) -> None:
-        """Wait for the end of the conversation there is, or until `stopped`."""
+        """Wait for the end of the conversation, or until `stopped`."""
         if self._task:
             stop = self._loop.create_task(stopped.wait())
             await asyncio.wait({self._task, stop}, return_when=asyncio.FIRST_COMPLETED)
             stop.cancel()
 
     async def close(self) -> None:
-        """End what goes on, and say goodbye to the service."""
+        """End the conversation and close its connection."""
         self.stop(EndReason.STOPPED)
         if self._task:
             await asyncio.wait({self._task})
-        if self._goodbyes:
-            _, late = await asyncio.wait(self._goodbyes, timeout=GOODBYES_DEADLINE_S)
+        if self._closing:
+            _, late = await asyncio.wait(self._closing, timeout=CLOSE_DEADLINE_S)
             for task in late:
                 task.cancel()
 
     def speaker_event(self, event: on.SpeakerEvent) -> None:
-        """What the speaker's thread reports."""
-        if self._conversation:
-            self._conversation.speaker_event(event)
+        """Take in what the speaker's thread reports."""
+        if self._runner:
+            self._runner.speaker_event(event)
 
     def microphone_failed(self, error: SpeakerError) -> None:
-        """What the microphone's thread reports."""
-        if self._conversation:
-            self._conversation.microphone_failed(error)
+        """Take in that the microphone failed."""
+        if self._runner:
+            self._runner.microphone_failed(error)
 
     def status(self) -> dict[str, Any] | None:
-        """What there is to say of the conversation that goes on, ready for JSON."""
-        if self._conversation is None or self._wish is None:
+        """Return what `status` shows of the conversation, ready for JSON; None if none is open."""
+        if self._runner is None or self._request is None:
             return None
         return {
-            "trigger": self._wish.trigger,
-            "greeting": str(self._conversation.dialogue.ledger.step),
-            "for_s": round(self._loop.time() - self._wish.pressed_s, 1),
+            "trigger": self._request.trigger,
+            "greeting": str(self._runner.dialogue.greeting.step),
+            "for_s": round(self._loop.time() - self._request.pressed_s, 1),
             "waiting": len(self._waiting),
         }
 
-    def _start(self, wish: ConversationRequest) -> None:
+    def _start(self, request: ConversationRequest) -> None:
         self._opened_s = self._loop.time()
-        self._wish = wish
-        self._task = self._loop.create_task(self._converse(wish), name="conversation")
+        self._request = request
+        self._task = self._loop.create_task(self._converse(request), name="conversation")
         self._task.add_done_callback(self._done)
 
     def _done(self, task: asyncio.Task[None]) -> None:
@@ -207,102 +210,101 @@ class ConversationManager:
         if not task.cancelled() and (error := task.exception()):
             logger.error("a bug in this program; please report it", exc_info=error)
         while self._waiting and self._task is None:
-            wish = self._waiting.popleft()
-            if wish.expires_s is not None and self._loop.time() > wish.expires_s:
-                self.dropped_wishes += 1
-                logger.info("%s: too late now, its conversation is not opened", wish.trigger)
+            request = self._waiting.popleft()
+            if request.expires_s is not None and self._loop.time() > request.expires_s:
+                logger.info("%s: no conversation is opened, its time is over", request.trigger)
             else:
-                self._start(wish)
+                self._start(request)
 
-    async def _converse(self, wish: ConversationRequest) -> None:
-        self._outlets.on_begin()
+    async def _converse(self, request: ConversationRequest) -> None:
+        self._callbacks.on_begin()
         self.number += 1
-        self._current = measures = Metrics(conversations=1)
-        spoken: list[tuple[Opening, bytes]] = []
-        around = RunnerContext(
+        self._current_metrics = metrics = Metrics(conversations=1)
+        recorded: list[tuple[Opening, bytes]] = []
+        context = RunnerContext(
             client=self._client,
             speaker=self._speaker,
-            measures=measures,
-            own_sound=self._outlets.own_sound,
-            on_state=self._outlets.on_state,
-            on_microphone=self._microphone,
-            on_said=self._outlets.on_said,
-            on_greeting_spoken=lambda opening, pcm: spoken.append((opening, pcm)),
+            metrics=metrics,
+            own_sound=self._callbacks.own_sound,
+            on_state=self._callbacks.on_state,
+            on_microphone=self._open_microphone,
+            on_transcript=self._callbacks.on_transcript,
+            on_greeting_recorded=lambda opening, pcm: recorded.append((opening, pcm)),
         )
-        dialogue = Dialogue(self._openings.opening(wish), self._rules(wish))
-        conversation = ConversationRunner(dialogue, around, wish.pressed_s)
-        self._conversation = conversation
-        self._ear.conversation = conversation.microphone_periods
-        if wish.heard_from_s is not None:
-            conversation.microphone_periods(self._ear.since(wish.heard_from_s))
-        held = [] if wish.held_from_s is None else [on.TalkBegan(wish.held_from_s)]
-        end = await conversation.run(*held)
-        self._ear.conversation = None
-        if not self._outlets.stays_open(end.failure):
-            await self._ear.close()  # before the light says that nobody listens
-        if answer := conversation.answer():
+        dialogue = Dialogue(await self._greetings.opening(request), self._policy(request))
+        runner = ConversationRunner(dialogue, context, request.pressed_s)
+        self._runner = runner
+        self._microphone.conversation = runner.microphone_periods
+        if request.heard_from_s is not None:
+            runner.microphone_periods(self._microphone.since(request.heard_from_s))
+        held = [] if request.held_from_s is None else [on.TalkBegan(request.held_from_s)]
+        end = await runner.run(*held)
+        self._microphone.conversation = None
+        if not self._callbacks.keeps_microphone_open(end.failure):
+            await self._microphone.close()  # before the light says that it is closed
+        if answer := runner.answer():
             self._answer = answer, self._loop.time() + ANSWER_KEPT_S
-        self._conversation = self._wish = None
-        self.over_s = self._loop.time()
-        self._account(wish, conversation, end)
-        self._measures.join(measures)
-        self._current = Metrics()
-        measures.unreadable_messages = 0  # from here on: what the goodbye brings
-        self._say_goodbye(self._leave(conversation, measures, spoken))
-        self._outlets.on_end(end.failure, wish.asked or conversation.times.greeting_heard_s is not None)
+        self._runner = self._request = None
+        self.ended_s = self._loop.time()
+        self._record(request, runner, end)
+        self._past_metrics.join(metrics)
+        self._current_metrics = Metrics()
+        metrics.unreadable_messages = 0  # from here on it counts what arrives while the connection closes
+        self._close_in_background(self._close_runner(runner, metrics, recorded))
+        self._callbacks.on_end(end.failure, request.asked or runner.times.greeting_heard_s is not None)
 
-    def _microphone(self, wanted: bool) -> None:
+    def _open_microphone(self, wanted: bool) -> None:
         if wanted:
-            self._ear.listen()
+            self._microphone.listen()
         else:
-            self._say_goodbye(self._ear.close())
+            self._close_in_background(self._microphone.close())
 
-    def _say_goodbye(self, leaving: Awaitable[None]) -> None:
-        goodbye = asyncio.ensure_future(leaving)
-        self._goodbyes.add(goodbye)
-        goodbye.add_done_callback(self._goodbyes.discard)
+    def _close_in_background(self, closing: Awaitable[None]) -> None:
+        task = asyncio.ensure_future(closing)
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
 
-    async def _leave(
-        self, conversation: ConversationRunner, measures: Metrics, spoken: list[tuple[Opening, bytes]]
+    async def _close_runner(
+        self, runner: ConversationRunner, metrics: Metrics, recorded: list[tuple[Opening, bytes]]
     ) -> None:
-        await conversation.close()
-        self._measures.unreadable_messages += measures.unreadable_messages
-        if conversation.greets_itself:
-            await asyncio.to_thread(self._openings.forget)
-        for opening, pcm in spoken:
-            await asyncio.to_thread(self._openings.spoken, opening, pcm)  # a memory card takes its time
+        await runner.close()
+        self._past_metrics.unreadable_messages += metrics.unreadable_messages
+        if runner.greets_itself:
+            await asyncio.to_thread(self._greetings.clear_cache)
+        for opening, pcm in recorded:
+            await asyncio.to_thread(self._greetings.store, opening, pcm)
         give_back()
 
-    def _account(self, wish: ConversationRequest, conversation: ConversationRunner, end: End) -> None:
-        duration_s = self._loop.time() - wish.pressed_s
-        greeting_s = conversation.times.greeting_heard_s
-        opening = conversation.dialogue.opening
+    def _record(self, request: ConversationRequest, runner: ConversationRunner, end: End) -> None:
+        duration_s = self._loop.time() - request.pressed_s
+        greeting_s = runner.times.greeting_heard_s
+        opening = runner.dialogue.opening
         self.last = {
-            "trigger": wish.trigger,
+            "trigger": request.trigger,
             "greeting": opening.name if opening else "none",
-            "remembered": conversation.dialogue.ledger.remembered,
+            "cached": runner.dialogue.greeting.from_cache,
             "ended": str(end.reason),
             "failure": str(end.failure) if end.failure else None,
             "duration_s": round(duration_s, 1),
-            "press_to_greeting_ms": round((greeting_s - wish.pressed_s) * 1000, 1) if greeting_s else None,
-            "reconnects": conversation.dialogue.reconnects,
+            "press_to_greeting_ms": round((greeting_s - request.pressed_s) * 1000, 1) if greeting_s else None,
+            "reconnects": runner.dialogue.reconnects,
         }
-        over = fields(
+        journal = fields(
             CONVERSATION_OVER,
             CONVERSATION=self.number,
-            TRIGGER=wish.trigger,
+            TRIGGER=request.trigger,
             DURATION_S=round(duration_s, 1),
             REASON=end.reason,
-            OVERRUNS=self._ear.microphone.counters.overruns,
+            OVERRUNS=self._microphone.microphone.counters.overruns,
             UNDERRUNS=self._speaker.counters.underruns,
         )
         why = end.failure or end.reason
-        told = ", ".join([wish.trigger, *self._current.in_short()])
-        logger.info("conversation of %.1f s over: %s (%s)", duration_s, why, told, extra=over)
-        self._memory.remembered.last_conversation_at = datetime.now().astimezone()
-        self._memory.save()
+        figures = ", ".join([request.trigger, *self._current_metrics.in_short()])
+        logger.info("conversation of %.1f s over: %s (%s)", duration_s, why, figures, extra=journal)
+        self._saved_state.remembered.last_conversation_at = datetime.now().astimezone()
+        self._saved_state.save()
 
-    def _rules(self, wish: ConversationRequest) -> ConversationPolicy:
+    def _policy(self, request: ConversationRequest) -> ConversationPolicy:
         config = self._config
         return ConversationPolicy(
             idle_timeout_s=config.conversation.idle_timeout_s,
@@ -310,7 +312,7 @@ class ConversationManager:
             interruptible=config.conversation.interruptible,
             half_duplex=config.audio.echo == "half-duplex",
             echo_by_service=config.audio.echo == "service",
-            push_to_talk=wish.held_from_s is not None,
+            push_to_talk=request.held_from_s is not None,
             ready_sound=config.sounds.ready,
             error_sound=config.sounds.error,
         )

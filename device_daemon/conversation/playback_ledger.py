@@ -1,7 +1,7 @@
-"""What a conversation handed to the speaker, and how much of it was heard.
+"""The playback ledger: what a conversation handed to the speaker, and how much of it was heard.
 
-Pure bookkeeping for `dialogue`: the speaker answers later and from another thread, so every order carries a ticket
-and only the answer to the newest one says that nothing is left to hear.
+Pure. The speaker answers later and from another thread, so every order carries a ticket, and only the answer to the
+newest one says that nothing is left to hear.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from device_daemon.audio.pcm import BYTES_PER_MS
 from device_daemon.conversation.commands import Flush, Play, Sound, Truncate
 from device_daemon.conversation.events import Flushed, Silent, Started
 
-MEMORY: Final = "memory"
-"""Stands for the response and the item where the sound is remembered: the service knows of neither."""
+LOCAL: Final = "local"
+"""Stands for the response and the item where the sound is this device's own copy: the service knows of neither."""
 
 
 class Cut(NamedTuple):
-    """What became of an item that a flush took away."""
+    """How much was heard of an item that a flush cut off."""
 
     truncate: Truncate | None
-    """What to tell the service; None of an item that it does not know."""
+    """The message for the service; None for an item that it does not know."""
     response_id: str
     share: float
     """How much of it was heard, 0..1."""
@@ -39,16 +39,16 @@ class PlaybackLedger(Struct):
     """Tickets, the items of the response that may be heard, and whether the speaker still sounds."""
 
     sounding: bool = False
-    reciting: bool = False
-    """What sounds, or is about to, is remembered sound: the service does not know of it."""
+    local: bool = False
+    """What sounds, or is about to, is a cached greeting or a repeated answer: the service does not know of it."""
     quiet_since_s: float = 0.0
     """When the speaker fell silent (time.monotonic); means something only while not `sounding`."""
     expected_end_s: float = 0.0
-    """When what is queued should have been heard, if the card keeps time."""
+    """When everything queued should have been heard, if the card plays in real time."""
     _ticket: int = 0
     _items: dict[str, _Item] = field(default_factory=dict)
     _cut: dict[int, dict[str, _Item]] = field(default_factory=dict)
-    """What each flush that the speaker has not answered yet took away."""
+    """By ticket, the items that were cut off by each flush that the speaker has not answered yet."""
 
     def play(self, response_id: str, item_id: str, content_index: int, pcm: bytes, now: float) -> Play:
         """Queue a piece of an item."""
@@ -57,10 +57,10 @@ class PlaybackLedger(Struct):
         self._expect(now, len(pcm) / (BYTES_PER_MS * 1000))
         return Play(item_id, pcm, self._next())
 
-    def recite(self, pcm: bytes, now: float) -> Play:
-        """Queue remembered sound."""
-        self.reciting = True
-        return self.play(MEMORY, MEMORY, 0, pcm, now)
+    def play_local(self, pcm: bytes, now: float) -> Play:
+        """Queue a cached greeting, or an answer to be repeated."""
+        self.local = True
+        return self.play(LOCAL, LOCAL, 0, pcm, now)
 
     def sound(self, name: str, now: float) -> Sound:
         """Queue one of the device's own short sounds."""
@@ -68,27 +68,27 @@ class PlaybackLedger(Struct):
         return Sound(name, self._next())
 
     def flush(self) -> Flush:
-        """Fall silent. The speaker counts as sounding until it answers."""
+        """Discard everything queued. The speaker counts as sounding until it answers."""
         flush = Flush(self._next())
         self._cut[flush.ticket], self._items = self._items, {}
         return flush
 
     def started(self, event: Started) -> str | None:
-        """The id of the response that became audible, if the source belongs to one."""
+        """Return the id of the response that became audible, if the source belongs to one."""
         for items in (self._items, *self._cut.values()):
             if item := items.get(event.source):
                 item.started = True
                 return item.response_id
         return None
 
-    def forget_items(self) -> None:
-        """The items belong to a session that is gone: there is nobody to tell how much of them was heard."""
+    def session_lost(self) -> None:
+        """Forget the items of a session that is gone: nobody is to learn how much of them was heard."""
         for items in (self._items, *self._cut.values()):
-            for item_id in items.keys() - {MEMORY}:
+            for item_id in items.keys() - {LOCAL}:
                 del items[item_id]
 
     def silent(self, event: Silent) -> bool:
-        """True if this answers the newest order: the room is quiet now."""
+        """Return True if this answers the newest order: nothing sounds any more."""
         if event.ticket != self._ticket:
             return False
         self._quiet(event.at_s)
@@ -97,7 +97,7 @@ class PlaybackLedger(Struct):
         return True
 
     def flushed(self, event: Flushed) -> list[Cut]:
-        """The items of which something was not heard; remembered sound in any case."""
+        """Return the items of which something was not heard; local sound in any case."""
         if event.ticket == self._ticket:
             self._quiet(event.at_s)
         cuts = []
@@ -108,15 +108,15 @@ class PlaybackLedger(Struct):
             else:
                 # Items sound one after the other: what began before the audible one was heard to its end.
                 heard_ms = received_ms if item.started else 0
-            if item_id == MEMORY:
-                cuts.append(Cut(None, MEMORY, heard_ms / received_ms))
+            if item_id == LOCAL:
+                cuts.append(Cut(None, LOCAL, heard_ms / received_ms))
             elif heard_ms < received_ms:
                 truncate = Truncate(item_id, item.content_index, heard_ms)
                 cuts.append(Cut(truncate, item.response_id, heard_ms / received_ms))
         return cuts
 
     def _quiet(self, at_s: float) -> None:
-        self.sounding = self.reciting = False
+        self.sounding = self.local = False
         self.quiet_since_s = at_s
 
     def _expect(self, now: float, seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""How conversations go: their limits, their patience, why they end, and what becomes of the microphone's sound."""
+"""The parameters of a conversation: its policy and deadlines, why it ends, and what is done with microphone sound."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from msgspec import Struct
 
 
 class MicrophoneGate(Enum):
-    """What becomes of microphone audio at this moment."""
+    """What is to be done with microphone sound at this moment."""
 
-    HOLD = "kept in a bounded buffer and sent when the session can take it"
+    HOLD = "kept in a bounded buffer, and sent when the session is ready"
     STREAM = "sent to the service"
-    DISCARD = "dropped: it would hold the speaker's own voice, or nobody is listened to"
+    DISCARD = "dropped: it holds the speaker's own voice, or is not meant for the service"
 
 
 class ConversationPolicy(Struct, frozen=True):
-    """What the config says about how conversations go."""
+    """What the config says about a conversation."""
 
     idle_timeout_s: float = 30.0
     max_duration_s: float = 900.0
     interruptible: bool = True
     half_duplex: bool = False
     echo_by_service: bool = True
-    """The service takes the echo away, and knows only what it sent itself: nothing else may be talked over."""
+    """The service cancels the echo. It knows only what it sent itself: over anything else no barge-in is possible."""
     push_to_talk: bool = False
-    """A person is heard while the button is held, and at no other time."""
+    """The microphone is open while the button is held, and at no other time."""
     ready_sound: bool = True
     error_sound: bool = True
 
@@ -33,6 +33,8 @@ class ConversationPolicy(Struct, frozen=True):
 class Deadlines(Struct, frozen=True):
     """How long each kind of waiting may take, in seconds."""
 
+    retries_s: tuple[float, ...] = (0.25, 1.0, 3.0)
+    """The delays before the first, second... new connection after failures in a row."""
     session_s: float = 10.0
     """From connecting to session.updated."""
     greeting_s: float = 8.0
@@ -44,7 +46,7 @@ class Deadlines(Struct, frozen=True):
     stall_s: float = 5.0
     """In the middle of a response, with nothing left to play."""
     turn_s: float = 120.0
-    """A person's turn that never ends, as with a television, or a button that something lies on."""
+    """A person's turn that never ends: a television speaks, or something lies on the button."""
 
 
 class EndReason(StrEnum):

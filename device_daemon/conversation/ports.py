@@ -1,4 +1,4 @@
-"""What a conversation needs of the speaker and of the service; other things fit too, in tests and in standby."""
+"""The interfaces that a conversation needs of the speaker and of the service."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from typing import Protocol
 from device_daemon.conversation import commands as do
 from device_daemon.conversation import events as on
 
-GOODBYE_DEADLINE_S = 3.0
-"""How long a connection may take to close; then it is left behind."""
+CLOSE_DEADLINE_S = 3.0
+"""How long a connection may take to close; then it is abandoned."""
 
 
 class SpeakerPort(Protocol):
     """The part of audio.speaker.Speaker that a conversation needs."""
 
     def play(self, source: str, pcm: bytes, ticket: int, *, gain: float = 1.0) -> None:
-        """Queue sound."""
+        """Queue sound, 24 kHz mono S16LE."""
 
     def flush(self, ticket: int) -> None:
-        """Fall silent; answered by Flushed."""
+        """Silence the speaker at once; answered by Flushed."""
 
 
 class ConnectionPort(Protocol):
@@ -27,23 +27,23 @@ class ConnectionPort(Protocol):
 
     @property
     def unreadable(self) -> int:
-        """How many messages were no events."""
+        """How many messages could not be decoded."""
 
     async def send(self, message: do.Message) -> None:
-        """Raises ConnectionLost."""
+        """Send. Raises ConnectionLost."""
 
     async def send_audio(self, pcm: bytes) -> None:
-        """Raises ConnectionLost."""
+        """Append microphone sound, 24 kHz mono S16LE. Raises ConnectionLost."""
 
     def events(self) -> AsyncIterator[on.ServiceEvent]:
-        """Events; the last one is Closed."""
+        """Yield what the service reports; the last event is Closed."""
 
     async def close(self) -> None:
-        """Never raises."""
+        """Close the connection. Never raises."""
 
 
 class ClientPort(Protocol):
     """The part of voicelive.client.Client that a conversation needs."""
 
     async def connect(self) -> ConnectionPort:
-        """Raises SpeakerError."""
+        """Open a connection. Raises SpeakerError."""

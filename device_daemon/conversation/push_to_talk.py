@@ -5,13 +5,13 @@ from __future__ import annotations
 from math import inf
 
 TAP_S = 0.3
-"""Who lets go sooner did not want to talk: a tap is a press."""
+"""A button that is released sooner was pressed and not held: nothing was to be said."""
 COMMIT_AFTER_S = 0.1
-"""The microphone hands sound over in chunks of 60 ms: what was captured before the release comes a little after it."""
+"""The microphone hands sound over in chunks of 60 ms: what was captured before the release arrives a little after it."""
 
 
 class PushToTalkTurn:
-    """The newest time that the button was held; times are time.monotonic."""
+    """The newest turn; times are time.monotonic."""
 
     def __init__(self) -> None:
         self._from_s = inf
@@ -19,11 +19,11 @@ class PushToTalkTurn:
         self.complete_at_s = inf
         """When all of the turn has been captured; infinity while it goes on, or there is none."""
         self.complete = False
-        """There is a turn to be handed in."""
+        """A turn is to be handed in."""
 
     @property
     def open(self) -> bool:
-        """The microphone is to be open: the button is held, or what was captured is still coming."""
+        """The microphone is to be open: the button is held, or what was captured before the release is still arriving."""
         return self.held or self.complete_at_s < inf
 
     @property
@@ -36,7 +36,7 @@ class PushToTalkTurn:
         self._from_s, self._to_s, self.complete_at_s, self.complete = at_s, inf, inf, False
 
     def end(self, at_s: float) -> bool:
-        """The button was let go; True if that was a tap, which is no turn."""
+        """The button was released. Return True if that was a tap, which is no turn."""
         tap = at_s - self._from_s < TAP_S
         self._to_s = -inf if tap else at_s
         self.complete_at_s = inf if tap else at_s + COMMIT_AFTER_S
@@ -47,9 +47,9 @@ class PushToTalkTurn:
         self.complete_at_s, self.complete = inf, True
 
     def drop(self) -> None:
-        """It is no turn any more: handed in, or given up."""
+        """Forget the turn: it was handed in, or given up."""
         self._to_s, self.complete_at_s, self.complete = -inf, inf, False
 
     def holds(self, captured_at_s: float) -> bool:
-        """Whether what was captured until then belongs to the turn."""
+        """Return whether sound whose last sample was captured then belongs to the turn."""
         return self._from_s <= captured_at_s <= self._to_s

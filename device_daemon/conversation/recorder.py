@@ -1,4 +1,4 @@
-"""The sound of what the service said in a conversation: the whole greeting, to be remembered, and the last answer."""
+"""Records what the service says in a conversation: the greeting, to be cached, and the last answer, to be repeated."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from device_daemon.audio.pcm import BYTES_PER_MS
 from device_daemon.conversation.events import AudioDelta
 
 LIMIT_MS = 60_000
-"""Of each; what goes beyond is not kept."""
+"""Of each; what is longer is not kept completely."""
 
 
-class _Take:
-    """The sound of one response as it comes."""
+class _Recording:
+    """The sound of one response."""
 
     def __init__(self, response_id: str) -> None:
         self.response_id = response_id
@@ -18,12 +18,12 @@ class _Take:
         self._bytes = 0
 
     @property
-    def whole(self) -> bool:
+    def complete(self) -> bool:
         return self._bytes <= LIMIT_MS * BYTES_PER_MS
 
     def add(self, pcm: bytes) -> None:
         self._bytes += len(pcm)
-        if self.whole:
+        if self.complete:
             self._pieces.append(pcm)
 
     def pcm(self) -> bytes:
@@ -31,29 +31,29 @@ class _Take:
 
 
 class AnswerRecorder:
-    """Keeps the pieces as they came; 24 kHz mono S16LE."""
+    """Keeps the pieces as they come and joins them when asked; 24 kHz mono S16LE."""
 
     def __init__(self) -> None:
-        self._greeting: _Take | None = None
-        self._answer: _Take | None = None
+        self._greeting: _Recording | None = None
+        self._answer: _Recording | None = None
 
     def add(self, delta: AudioDelta, greeting_id: str | None) -> None:
-        """Take in a piece that is played; `greeting_id` is the greeting's response."""
-        greets = delta.response_id == greeting_id
-        take = self._greeting if greets else self._answer
-        if take is None or take.response_id != delta.response_id:
-            take = _Take(delta.response_id)
-            if greets:
-                self._greeting = take
+        """Add a piece that is played; `greeting_id` is the greeting's response."""
+        is_greeting = delta.response_id == greeting_id
+        recording = self._greeting if is_greeting else self._answer
+        if recording is None or recording.response_id != delta.response_id:
+            recording = _Recording(delta.response_id)
+            if is_greeting:
+                self._greeting = recording
             else:
-                self._answer = take
-        take.add(delta.pcm)
+                self._answer = recording
+        recording.add(delta.pcm)
 
     def greeting(self, response_id: str) -> bytes:
-        """The greeting, if this response, which is complete, was it; empty if not, or if it was too long to keep."""
-        take = self._greeting
-        return take.pcm() if take and take.response_id == response_id and take.whole else b""
+        """Return the greeting if this response, which is complete, was it; empty if not, or if it was too long to keep."""
+        recording = self._greeting
+        return recording.pcm() if recording and recording.response_id == response_id and recording.complete else b""
 
     def answer(self) -> bytes:
-        """What the service said last, apart from the greeting; empty if it said nothing."""
+        """Return what the service said last, apart from the greeting; empty if it said nothing."""
         return self._answer.pcm() if self._answer else b""

@@ -1,7 +1,7 @@
-"""One conversation, from the trigger to the goodbye: joins microphone, speaker and service. All the awaits are here.
+"""Runs one conversation: joins microphone, speaker and service. All awaits are here, all rules in `dialogue`.
 
-The rules are `dialogue`'s. Here its commands are carried out, on the event loop and in order, in the same call that
-brought the event: between the service's speech_started and the order to the sound card there is no queue.
+The dialogue's commands are carried out on the event loop and in order, in the same call that brought the event: between
+the service's speech_started and the flush of the speaker there is no queue.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from device_daemon.conversation import events as on
 from device_daemon.conversation.dialogue import Dialogue
 from device_daemon.conversation.metrics import Metrics
 from device_daemon.conversation.policy import EndReason, MicrophoneGate
-from device_daemon.conversation.ports import GOODBYE_DEADLINE_S, ClientPort, ConnectionPort, SpeakerPort
+from device_daemon.conversation.ports import CLOSE_DEADLINE_S, ClientPort, ConnectionPort, SpeakerPort
 from device_daemon.conversation.recorder import AnswerRecorder
 from device_daemon.conversation.uplink import LIMIT_MS, Uplink
 from device_daemon.errors import ConnectionLost, SpeakerError
@@ -41,36 +41,44 @@ class Times(Struct):
 
 
 class RunnerContext(Struct):
-    """What a conversation is given by the daemon."""
+    """What a conversation needs of the daemon."""
 
     client: ClientPort
     speaker: SpeakerPort
-    measures: Metrics
+    metrics: Metrics
     own_sound: Callable[[str], tuple[bytes, float]]
-    """A short sound by name: its pcm and gain."""
+    """Return an earcon by name: its sound, 24 kHz mono S16LE, and gain."""
     on_state: Callable[[State], None]
     on_microphone: Callable[[bool], None]
-    """The microphone is to be open, or closed; it is closed anyway when the conversation is over."""
-    on_said: Callable[[str, str], None] = field(default=lambda _role, _text: None)
-    on_greeting_spoken: Callable[[Opening, bytes], None] = field(default=lambda _opening, _pcm: None)
-    """The service spoke an opening that is to be remembered, to its end."""
+    """Open (True) or close the microphone; it is closed anyway when the conversation is over."""
+    on_transcript: Callable[[str, str], None] = field(default=lambda _role, _text: None)
+    on_greeting_recorded: Callable[[Opening, bytes], None] = field(default=lambda _opening, _pcm: None)
+    """The service spoke a greeting that is to be cached, to its end."""
     uplink_limit_ms: int = LIMIT_MS
     """How much microphone audio may wait to be sent."""
 
 
 class ConversationRunner:
-    """Run it once. Inputs may come at any time from the loop's thread; after the end they do nothing."""
+    """Run it once. All methods are called from the loop's thread; after the end they do nothing."""
 
-    def __init__(self, dialogue: Dialogue, around: RunnerContext, pressed_s: float) -> None:
+    def __init__(
+        self,
+        dialogue: Dialogue,
+        context: RunnerContext,
+        pressed_s: float,
+        *,
+        close_deadline_s: float = CLOSE_DEADLINE_S,
+    ) -> None:
         self.dialogue = dialogue
         self.times = Times(pressed_s)
-        self._around = around
+        self._context = context
+        self._close_deadline_s = close_deadline_s
         self._loop = asyncio.get_running_loop()
-        self._over: asyncio.Future[do.End] = self._loop.create_future()
-        self._uplink = Uplink(self._sent, around.uplink_limit_ms)
-        self._soundtrack = AnswerRecorder()
+        self._ended: asyncio.Future[do.End] = self._loop.create_future()
+        self._uplink = Uplink(self._sent, context.uplink_limit_ms)
+        self._recorder = AnswerRecorder()
         self.greets_itself = False
-        """The service has a greeting of its own."""
+        """The service greets by itself."""
         self._session: asyncio.Task[None] | None = None
         self._sessions: set[asyncio.Task[None]] = set()
         self._generation = 0
@@ -78,87 +86,90 @@ class ConversationRunner:
         self._timer: asyncio.TimerHandle | None = None
         self._flushing = False
 
-    async def run(self, *at_once: on.PersonEvent) -> do.End:
-        """Hold the conversation, which begins with what a person does `at_once`; returns how it ended.
+    async def run(self, *first: on.PersonEvent) -> do.End:
+        """Hold the conversation and return how it ended. `close` must follow.
 
-        `close` must follow.
+        Args:
+            first: What a person does at its very beginning.
         """
-        self._obey(lambda: self.dialogue.start(self._loop.time()))
-        for event in at_once:
-            self._feed(event)
-        end = await self._over
-        measures = self._around.measures
-        measures.reconnects += self.dialogue.reconnects
-        measures.stale_deltas += self.dialogue.stale_deltas
-        measures.microphone_dropped_ms += self._uplink.dropped_ms
+        self._apply(lambda: self.dialogue.start(self._loop.time()))
+        for event in first:
+            self._receive(event)
+        end = await self._ended
+        metrics = self._context.metrics
+        metrics.reconnects += self.dialogue.reconnects
+        metrics.stale_deltas += self.dialogue.stale_deltas
+        metrics.microphone_dropped_ms += self._uplink.dropped_ms
         return end
 
     @property
-    def over(self) -> bool:
-        """It has ended; inputs do nothing any more."""
-        return self._over.done()
+    def ended(self) -> bool:
+        """It has ended."""
+        return self._ended.done()
 
     async def close(self) -> None:
-        """Say goodbye to the service, within a deadline."""
+        """Close the connections, within a deadline."""
         self._generation += 1
         if self._timer:
             self._timer.cancel()
         for task in self._sessions:
             task.cancel()
         if self._sessions:
-            _, stuck = await asyncio.wait(self._sessions, timeout=GOODBYE_DEADLINE_S)
+            _, stuck = await asyncio.wait(self._sessions, timeout=self._close_deadline_s)
             if stuck:
-                logger.warning("%d connections did not close in time; they are left behind", len(stuck))
+                logger.warning(
+                    "%d connections did not close within %g s and are abandoned", len(stuck), self._close_deadline_s
+                )
 
     # Inputs
 
-    def person(self, event: on.PersonEvent) -> None:
-        """A press, a wake word, a push-to-talk button, or a wish to hear the last answer again."""
-        self._feed(event)
+    def person_event(self, event: on.PersonEvent) -> None:
+        """Take in a press, a wake word, a push-to-talk button, or a request to repeat the last answer."""
+        self._receive(event)
 
     def answer(self) -> bytes:
-        """The sound of the last answer, 24 kHz mono S16LE; empty if there was none."""
-        return self._soundtrack.answer()
+        """Return the sound of the last answer, 24 kHz mono S16LE; empty if there was none."""
+        return self._recorder.answer()
 
     def forget_answer(self) -> None:
-        """Nobody is to hear the last answer again."""
-        self._soundtrack = AnswerRecorder()
+        """Discard the last answer, so that nobody hears it again."""
+        self._recorder = AnswerRecorder()
 
     def stop(self, reason: EndReason) -> None:
         """End it now."""
-        self._feed(on.StopRequested(reason))
+        self._receive(on.StopRequested(reason))
 
     def microphone_failed(self, error: SpeakerError) -> None:
-        """Nobody can be heard any more."""
-        self._feed(on.MicrophoneFailed(error))
+        """Take in that the microphone failed."""
+        self._receive(on.MicrophoneFailed(error))
 
     def speaker_event(self, event: on.SpeakerEvent) -> None:
-        """What the speaker's thread reports."""
-        times, measures = self.times, self._around.measures
-        pending = self.dialogue.ledger.pending
-        self._feed(event)
+        """Take in what the speaker's thread reports."""
+        times, metrics = self.times, self._context.metrics
+        pending = self.dialogue.greeting.pending
+        self._receive(event)
         match event:
-            case on.Started(_, at_s) if pending and not self.dialogue.ledger.pending:
+            case on.Started(_, at_s) if pending and not self.dialogue.greeting.pending:
                 times.greeting_heard_s = at_s
-                measures.greetings_heard += 1
-                ms = measures.press_to_greeting.add(at_s - times.pressed_s)
-                told = fields(GREETING_HEARD, LATENCY_MS=round(ms))
-                logger.info("greeting heard %.0f ms after the press", ms, extra=told)
+                metrics.greetings_heard += 1
+                ms = metrics.press_to_greeting.add(at_s - times.pressed_s)
+                journal = fields(GREETING_HEARD, LATENCY_MS=round(ms))
+                logger.info("greeting heard %.0f ms after the press", ms, extra=journal)
             case on.Started(source, at_s) if times.speech_stopped_s is not None and not source.startswith("sound:"):
-                measures.turn_to_answer.add(at_s - times.speech_stopped_s)
+                metrics.turn_to_answer.add(at_s - times.speech_stopped_s)
                 times.speech_stopped_s = None
             case on.Flushed(_, source, heard_ms, at_s) if times.speech_started_s is not None:
-                measures.interruptions += 1
-                ms = measures.speech_to_silence.add(at_s - times.speech_started_s)
+                metrics.interruptions += 1
+                ms = metrics.speech_to_silence.add(at_s - times.speech_started_s)
                 logger.info("interrupted %.1f ms after speech began; %d ms of %s were heard", ms, heard_ms, source)
                 times.speech_started_s = None
 
     def microphone_periods(self, periods: list[Period]) -> None:
-        """What the microphone's thread captured, in order."""
+        """Take in what the microphone captured, in order."""
         streamed: list[Period] = []
         for period in periods:
-            # By when it was captured: what a busy loop gets late is still from the time when nobody was listened to.
-            match self.dialogue.hearing(period.captured_at_s):
+            # The time of capture decides, not the time of arrival: a busy loop gets sound late.
+            match self.dialogue.microphone_gate(period.captured_at_s):
                 case MicrophoneGate.HOLD:
                     self._uplink.hold_audio(period)
                 case MicrophoneGate.STREAM:
@@ -167,106 +178,106 @@ class ConversationRunner:
             self._uplink.put_audio(streamed)
 
     def _sent(self, begins_at_s: float) -> None:
-        self._around.measures.mouth_to_wire.add(self._loop.time() - begins_at_s)
+        self._context.metrics.mouth_to_wire.add(self._loop.time() - begins_at_s)
 
     # From events to commands
 
-    def _feed(self, event: on.Event) -> None:
-        if self._over.done():
+    def _receive(self, event: on.Event) -> None:
+        if self._ended.done():
             return
         now = self._loop.time()
         match event:
             case on.SpeechStopped():
                 self.times.speech_stopped_s = now
             case on.Transcript(role, text):
-                self._around.on_said(role, text)
+                self._context.on_transcript(role, text)
             case on.ServiceError(code, message) | on.ServiceWarning(message, code):
                 self._service_log.warning("the service says: %s (%s)", message, code)
             case on.ResponseDone(_, "failed", detail):
                 logger.warning("the service could not answer: %s", detail or "it gave no reason")
             case on.ResponseDone(response_id, "completed") if response_id == self.dialogue.accepted:
-                self._remember(response_id)  # nothing of it was interrupted until now, so all of it is there
-        self._obey(lambda: self.dialogue.receive(event, now))
+                self._record_greeting(response_id)  # it was not interrupted until now: nothing of it is missing
+        self._apply(lambda: self.dialogue.receive(event, now))
         match event:
             case on.SpeechStarted():
                 self.times.speech_started_s = now if self._flushing else None
             case on.AudioDelta(response_id) if response_id == self.dialogue.accepted:
-                self._soundtrack.add(event, self.dialogue.ledger.response_id)
+                self._recorder.add(event, self.dialogue.greeting.response_id)
             case on.SessionUpdated(greets_itself=True):
                 self.greets_itself = True
 
-    def _remember(self, response_id: str) -> None:
+    def _record_greeting(self, response_id: str) -> None:
         opening = self.dialogue.opening
-        if opening and opening.remember and (pcm := self._soundtrack.greeting(response_id)):
-            self._around.on_greeting_spoken(opening, pcm)
+        if opening and opening.cacheable and (pcm := self._recorder.greeting(response_id)):
+            self._context.on_greeting_recorded(opening, pcm)
 
-    def _obey(self, decide: Callable[[], list[do.Command]]) -> None:
-        """Carry out what the rules decide. A bug in them ends this conversation and nothing else."""
+    def _apply(self, decide: Callable[[], list[do.Command]]) -> None:
+        """Carry out what the dialogue decides. A bug in it ends this conversation and nothing else."""
         self._flushing = False
         try:
-            before = self.dialogue.trouble
+            before = self.dialogue.last_failure
             commands = decide()
-            if self.dialogue.trouble is not before:
-                logger.warning("%s", self.dialogue.trouble)
+            if self.dialogue.last_failure is not before:
+                logger.warning("%s", self.dialogue.last_failure)
             self._carry_out(commands)
         except Exception as error:
             logger.exception("a bug in this program; please report it")
-            if not self._over.done():
-                self._over.set_result(do.End(EndReason.FAILED, SpeakerError(f"a bug in this program: {error!r}")))
+            if not self._ended.done():
+                self._ended.set_result(do.End(EndReason.FAILED, SpeakerError(f"a bug in this program: {error!r}")))
 
-    def _feed_from(self, generation: int, event: on.Event) -> None:
+    def _receive_from(self, generation: int, event: on.Event) -> None:
         """Take an event from a connection, unless it is no longer the current one."""
         if generation == self._generation:
-            self._feed(event)
+            self._receive(event)
 
     def _tick(self) -> None:
         self._timer = None
-        if not self._over.done():
-            self._obey(lambda: self.dialogue.tick(self._loop.time()))
+        if not self._ended.done():
+            self._apply(lambda: self.dialogue.tick(self._loop.time()))
 
     def _carry_out(self, commands: list[do.Command]) -> None:  # noqa: C901 - one table of commands
         for command in commands:
             match command:
                 case do.Play(item_id, pcm, ticket):
-                    self._around.speaker.play(item_id, pcm, ticket)
+                    self._context.speaker.play(item_id, pcm, ticket)
                 case do.Flush(ticket):
                     self._flushing = True
-                    self._around.speaker.flush(ticket)
+                    self._context.speaker.flush(ticket)
                 case do.Send(message):
                     if isinstance(message, do.CommitAudio):
                         self._uplink.release()
                     self._uplink.put(message)
                 case do.OpenMicrophone() | do.CloseMicrophone():
-                    self._around.on_microphone(isinstance(command, do.OpenMicrophone))
+                    self._context.on_microphone(isinstance(command, do.OpenMicrophone))
                 case do.DropAudio():
                     self._uplink.discard_held()
                 case do.Enter(state):
-                    self._around.on_state(state)
+                    self._context.on_state(state)
                 case do.Sound(name, ticket):
-                    pcm, gain = self._around.own_sound(name)
-                    self._around.speaker.play(f"sound:{name}", pcm, ticket, gain=gain)
+                    pcm, gain = self._context.own_sound(name)
+                    self._context.speaker.play(f"sound:{name}", pcm, ticket, gain=gain)
                 case do.Connect(delay_s):
                     self._reconnect(delay_s)
                 case do.End():
-                    self._over.set_result(command)
+                    self._ended.set_result(command)
         self._set_timer()
 
     def _set_timer(self) -> None:
         if self._timer:
             self._timer.cancel()
             self._timer = None
-        if not self._over.done():
+        if not self._ended.done():
             self._timer = self._loop.call_at(self.dialogue.deadline_s, self._tick)
 
     # One connection
 
     def _reconnect(self, delay_s: float) -> None:
-        """Give up the connection there is, and try another; the old one says goodbye in the background."""
+        """Open another connection; the old one is closed in the background."""
         self._generation += 1
         self._uplink.detach()
         if self._session is not None and self._session is not asyncio.current_task():
             self._session.cancel()
-        self._session = self._loop.create_task(self._hold_session(delay_s, self._generation), name="session")
+        self._session = self._loop.create_task(self._run_session(delay_s, self._generation), name="session")
         self._sessions.add(self._session)
         self._session.add_done_callback(partial(self._session_over, self._generation))
 
@@ -275,31 +286,31 @@ class ConversationRunner:
         if not task.cancelled() and (error := task.exception()):
             logger.error("a bug in this program; please report it", exc_info=error)
             failure = ConnectionLost(f"the connection failed in an unexpected way: {error!r}")
-            self._feed_from(generation, on.Closed(failure))
+            self._receive_from(generation, on.Closed(failure))
 
-    async def _hold_session(self, delay_s: float, generation: int) -> None:
+    async def _run_session(self, delay_s: float, generation: int) -> None:
         await asyncio.sleep(delay_s)
         try:
-            connection = await self._around.client.connect()
+            connection = await self._context.client.connect()
         except SpeakerError as failure:
-            self._feed_from(generation, on.Closed(failure))
+            self._receive_from(generation, on.Closed(failure))
             return
         sender = self._loop.create_task(self._send(connection, generation), name="sender")
         sender.add_done_callback(partial(self._session_over, generation))
         try:
-            self._feed_from(generation, on.Opened())
+            self._receive_from(generation, on.Opened())
             async for event in connection.events():
-                self._feed_from(generation, event)
+                self._receive_from(generation, event)
                 if generation != self._generation:
                     return  # that event gave this connection up, though it may still stand
         finally:
             sender.cancel()
             await asyncio.wait({sender})
-            self._around.measures.unreadable_messages += connection.unreadable
+            self._context.metrics.unreadable_messages += connection.unreadable
             await connection.close()
 
     async def _send(self, connection: ConnectionPort, generation: int) -> None:
         try:
             await self._uplink.run(connection)
         except ConnectionLost as failure:
-            self._feed_from(generation, on.Closed(failure))
+            self._receive_from(generation, on.Closed(failure))

@@ -1,4 +1,4 @@
-"""What was said in a conversation, for a session that has to be told again after a reconnect."""
+"""The transcript of a conversation, as far as it was heard: a new session after a reconnect is given it."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ class ConversationHistory:
         self._turns.append(_Turn(role, text, response_id))
 
     def cut(self, response_id: str, share: float) -> None:
-        """Only this share (0..1) of a response was heard."""
+        """Keep only the share (0..1) of a response that was heard."""
         for turn in self._turns:
             if turn.response_id == response_id:
                 turn.text = turn.text[: int(len(turn.text) * share)]
 
     def recall(self) -> list[Recall]:
-        """What to put into a new session."""
+        """Return the messages that give it to a new session."""
         return [Recall(turn.role, turn.text) for turn in self._turns if turn.text]

@@ -94,16 +94,16 @@ class Controller:
             config,
             client=self._warm_session,
             speaker=self.speaker,
-            ear=self._router,
-            memory=saved_state,
-            openings=resolver,
-            outlets=ManagerCallbacks(
+            microphone=self._router,
+            saved_state=saved_state,
+            greetings=resolver,
+            callbacks=ManagerCallbacks(
                 own_sound=self.notices.own_sound,
                 on_state=self._set_state,
-                on_said=self._said,
+                on_transcript=self._said,
                 on_begin=self._conversation_begins,
                 on_end=self._conversation_ends,
-                stays_open=self._microphone_wanted,
+                keeps_microphone_open=self._microphone_wanted,
             ),
         )
         self._switch_off = False
@@ -330,7 +330,7 @@ class Controller:
                 "speaker": round(self.speaker.level_dbfs(), 1),
             },
             "remembered_greetings": asdict(self._greeting_cache.counters),
-            "measures": self.conversations.measures.as_dict(),
+            "measures": self.conversations.metrics.as_dict(),
         }
 
 

@@ -58,14 +58,14 @@ class Requests:
     def end_talking(self, at_s: float) -> None:
         """A push-to-talk button was released."""
         if conversation := self._conversations.current:
-            conversation.person(on.TalkEnded(at_s))
+            conversation.person_event(on.TalkEnded(at_s))
         else:
-            self._conversations.let_go()
+            self._conversations.talk_button_released()
 
     def wake_word(self, trigger: str, greeting: str, ends_at_s: float) -> None:
         """A wake word was heard; what was said after `ends_at_s` is for the service."""
         request = ConversationRequest(trigger, greeting, ends_at_s, heard_from_s=ends_at_s)
-        self._carry_out(Kind.WORD, request, on.Called())
+        self._carry_out(Kind.WORD, request, on.WakeWordHeard())
 
     def again(self) -> str:
         """Repeat the last answer: in the conversation there is, or by itself."""
@@ -73,8 +73,8 @@ class Requests:
         if not pcm:
             raise Refused("there is no answer to repeat")
         conversation = self._conversations.current
-        if conversation and conversation.dialogue.may_repeat:
-            conversation.person(on.Again(pcm))
+        if conversation and conversation.dialogue.can_repeat_answer:
+            conversation.person_event(on.RepeatRequested(pcm))
         else:
             if conversation:
                 conversation.stop(EndReason.PRESSED)
@@ -108,7 +108,7 @@ class Requests:
     @property
     def last_conversation_over_s(self) -> float | None:
         """When the last conversation was over (time.monotonic): now if one is open, None if there was none."""
-        return self._loop.time() if self._conversations.open else self._conversations.over_s
+        return self._loop.time() if self._conversations.open else self._conversations.ended_s
 
     # From programs
 
@@ -167,7 +167,7 @@ class Requests:
     # Common to all
 
     def _decide(self, kind: Kind, trigger: str) -> Outcome:
-        conversation, open_for = self._conversations.current, self._conversations.wish
+        conversation, open_for = self._conversations.current, self._conversations.request
         if conversation is None:
             # Where the conversation before is just being closed, the next one waits for that.
             return decide(kind, situation(self._controller.readiness, announcing=False))
@@ -188,7 +188,7 @@ class Requests:
                 logger.info("%s: ignored while %s", request.trigger, self._controller.state)
                 return f"ok: {self._controller.state}"
         if (conversation := self._conversations.current) and event:
-            conversation.person(event)
+            conversation.person_event(event)
         return f"ok: {self._controller.state}"
 
     def _unasked(self, kind: Kind, request: ConversationRequest) -> bool:

@@ -1,7 +1,7 @@
-"""Greetings as the service spoke them, kept on disk and in memory: played at once the next time.
+"""Cache of greetings as the service spoke them, on disk and in memory: the next time they are played at once.
 
-A file holds a magic word, the digest of the sound, and the sound. Whatever is not exactly that is dropped, and the
-service speaks the greeting anew.
+A file holds a magic number, the SHA-256 digest of the sound, and the sound. Any other content is deleted, and the
+service speaks the greeting anew. The memory's lock is never held during file access: a press does not wait for a disk.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ MIB = 1024 * 1024
 DISK_LIMIT_BYTES = 8 * MIB
 MEMORY_LIMIT_BYTES = 2 * MIB
 TOUCH_AFTER_S = 86_400.0
-"""How often a file in use is marked as such: once a day spares the memory card."""
+"""How often the time of last use is written to a file: once a day spares the memory card."""
 _MAGIC = b"VLGREET1"
 _DIGEST_BYTES = hashlib.sha256().digest_size
 _HEAD_BYTES = len(_MAGIC) + _DIGEST_BYTES
@@ -34,7 +34,7 @@ _DRAFT = ".new"
 
 
 class Rendition(Struct, frozen=True):
-    """What makes two recordings the same."""
+    """The cache key: what makes two recordings the same."""
 
     text: str
     voice: str
@@ -52,11 +52,11 @@ class Rendition(Struct, frozen=True):
 
 
 def rendition_for(service: Service, text: str, voice: str | None) -> Rendition:
-    """A text as this service speaks it, in its own voice or another one."""
+    """Return the rendition of a text by this service, in its own voice or another one."""
     return Rendition(text, voice or service.voice, "local" if service.local else service.endpoint or "")
 
 
-class StoreCounters(Struct):
+class CacheCounters(Struct):
     """What happened since the program started."""
 
     kept: int = 0
@@ -67,66 +67,78 @@ class StoreCounters(Struct):
 
 
 class GreetingCache:
-    """Sound by rendition, 24 kHz mono S16LE. Safe to use from several threads; never raises because of the disk."""
+    """Sound by rendition, 24 kHz mono S16LE. Thread-safe; never raises because of the disk."""
 
     def __init__(
         self, folder: Path, *, disk_bytes: int = DISK_LIMIT_BYTES, memory_bytes: int = MEMORY_LIMIT_BYTES
     ) -> None:
-        self.counters = StoreCounters()
+        self.counters = CacheCounters()
         self._folder = folder
         self._disk_bytes = disk_bytes
         self._memory_bytes = memory_bytes
-        self._lock = threading.Lock()
-        self._at_hand: OrderedDict[str, bytes] = OrderedDict()
-        """What was used last is at the end."""
-        self._told = False
+        self._memory_lock = threading.Lock()
+        self._memory: OrderedDict[str, bytes] = OrderedDict()
+        """Least recently used first."""
+        self._disk_lock = threading.Lock()
+        """Held while files are written or deleted."""
+        self._warned = False
 
-    def recall(self, rendition: Rendition) -> bytes | None:
-        """The sound, None if it is not known. Once it was recalled or kept this costs microseconds."""
-        with self._lock:
-            pcm = self._recall(rendition.key)
-            self.counters.found += pcm is not None
-            self.counters.missed += pcm is None
-            return pcm
+    def get(self, rendition: Rendition) -> bytes | None:
+        """Return the sound if it is in memory, else None. Takes microseconds: no file access."""
+        pcm = self._from_memory(rendition.key)
+        self.counters.found += pcm is not None
+        return pcm
 
-    def knows(self, rendition: Rendition) -> bool:
-        """Whether it would be found; brings it from the disk to hand."""
-        with self._lock:
-            return self._recall(rendition.key) is not None
+    def load(self, rendition: Rendition) -> bytes | None:
+        """Return the sound from memory or from disk, None if it is not known. Takes as long as the disk takes."""
+        pcm = self._load(rendition.key)
+        self.counters.found += pcm is not None
+        self.counters.missed += pcm is None
+        return pcm
 
-    def keep(self, rendition: Rendition, pcm: bytes) -> None:
-        """Remember the sound: all of it, whatever happens, or nothing. Takes as long as the disk takes."""
+    def contains(self, rendition: Rendition) -> bool:
+        """Return whether `load` would find it, and have it in memory. Takes as long as the disk takes."""
+        return self._load(rendition.key) is not None
+
+    def put(self, rendition: Rendition, pcm: bytes) -> None:
+        """Store the sound completely or, where it is empty, odd or too long, not at all. Waits for the disk."""
         if not pcm or len(pcm) % BYTES_PER_FRAME or len(pcm) + _HEAD_BYTES > self._disk_bytes:
             return
-        with self._lock:
-            self._hold(rendition.key, pcm)
+        self._to_memory(rendition.key, pcm)
+        with self._disk_lock:
             try:
                 self._write(rendition.key, pcm)
                 self._evict()
             except OSError as error:
-                self._tell(error)
+                self._warn_once(error)
             self.counters.kept += 1
 
-    def forget(self) -> None:
-        """Forget everything."""
-        with self._lock:
-            self._at_hand.clear()
+    def clear(self) -> None:
+        """Delete everything."""
+        with self._memory_lock:
+            self._memory.clear()
+        with self._disk_lock:
             for path in self._files():
                 _unlink(path)
 
-    def _recall(self, key: str) -> bytes | None:
-        pcm = self._at_hand.get(key)
-        if pcm is None:
-            pcm = self._read(key)
-        if pcm is not None:
-            self._hold(key, pcm)
+    def _load(self, key: str) -> bytes | None:
+        pcm = self._from_memory(key)
+        if pcm is None and (pcm := self._read(key)) is not None:
+            self._to_memory(key, pcm)
         return pcm
 
-    def _hold(self, key: str, pcm: bytes) -> None:
-        self._at_hand[key] = pcm
-        self._at_hand.move_to_end(key)
-        while sum(map(len, self._at_hand.values())) > self._memory_bytes and len(self._at_hand) > 1:
-            self._at_hand.popitem(last=False)
+    def _from_memory(self, key: str) -> bytes | None:
+        with self._memory_lock:
+            if (pcm := self._memory.get(key)) is not None:
+                self._memory.move_to_end(key)
+            return pcm
+
+    def _to_memory(self, key: str, pcm: bytes) -> None:
+        with self._memory_lock:
+            self._memory[key] = pcm
+            self._memory.move_to_end(key)
+            while sum(map(len, self._memory.values())) > self._memory_bytes and len(self._memory) > 1:
+                self._memory.popitem(last=False)
 
     def _read(self, key: str) -> bytes | None:
         path = self._folder / key
@@ -137,7 +149,7 @@ class GreetingCache:
             return None
         except (OSError, ValueError) as error:
             self.counters.damaged += 1
-            logger.info("%s: a remembered greeting is damaged (%s); the service speaks it anew", path, error)
+            logger.info("%s: a cached greeting is damaged (%s); the service speaks it anew", path, error)
             _unlink(path)
             return None
         with contextlib.suppress(OSError):
@@ -160,7 +172,7 @@ class GreetingCache:
             raise
 
     def _evict(self) -> None:
-        """Keep within the bound; what was used longest ago goes first, and drafts of a power cut with it."""
+        """Keep within the bound: the least recently used goes first, and drafts that a power cut left."""
         found = []
         for path in self._files():
             if path.suffix == _DRAFT:
@@ -182,22 +194,22 @@ class GreetingCache:
         except OSError:
             return []
 
-    def _tell(self, error: OSError) -> None:
-        if not self._told:
-            self._told = True
+    def _warn_once(self, error: OSError) -> None:
+        if not self._warned:
+            self._warned = True
             logger.warning(
-                "%s: greetings cannot be kept (%s); they are remembered until this stops. Free some space, or set"
-                " `cache: false` for them",
+                "%s: greetings cannot be cached on disk (%s); they are kept in memory until this program ends. Free"
+                " some space, or set `cache: false` for them",
                 self._folder,
                 error.strerror or error,
             )
 
 
 def _unpacked(content: bytes) -> bytes:
-    """The sound in a file; raises ValueError unless it is whole."""
+    """Return the sound in a file; raises ValueError unless it is complete."""
     digest, pcm = content[len(_MAGIC) : _HEAD_BYTES], content[_HEAD_BYTES:]
     if not content.startswith(_MAGIC) or not pcm or len(pcm) % BYTES_PER_FRAME:
-        raise ValueError("not a whole file")
+        raise ValueError("not a complete file")
     if hashlib.sha256(pcm).digest() != digest:
         raise ValueError("not what was written")
     return pcm

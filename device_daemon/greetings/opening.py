@@ -1,14 +1,12 @@
-"""What to say first, and the ledger that it was said once.
+"""The opening of a conversation: a greeting with its placeholders filled in, or an announcement.
 
-Pure: the time, the host name, the choice and the memory of the last choice are passed in.
+Pure: the time, the host name, the random choice and the choice of the last time are passed in.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from enum import StrEnum
-from typing import Final
 
 from msgspec import Struct
 
@@ -28,27 +26,27 @@ class Opening(Struct, frozen=True):
     interruptible: bool = True
     voice: str | None = None
     announcement: bool = False
-    """Only these words: nobody is listened to, and the conversation ends when they were heard."""
+    """Only these words: the microphone stays closed, and the conversation ends when they were heard."""
     pcm: bytes = b""
-    """The words as the service spoke them before, 24 kHz mono S16LE; empty if that is not remembered."""
-    remember: bool = False
-    """What the service speaks is to be remembered."""
+    """Its sound from the cache, 24 kHz mono S16LE; empty if the service is to speak it."""
+    cacheable: bool = False
+    """The sound that the service makes of it is to be cached."""
 
 
 def fill(template: str, values: Mapping[str, str]) -> str:
-    """The template with its placeholders replaced; {{ and }} stand for braces."""
+    """Return the template with its placeholders replaced; {{ and }} stand for braces."""
     return template.format_map(values)
 
 
 def daypart(hour: int) -> str:
-    """What people call this hour (0..23) in "Good …"."""
+    """Return what people call this hour (0..23) in "Good …"."""
     if 5 <= hour < 12:
         return "morning"
     return "afternoon" if 12 <= hour < 18 else "evening"
 
 
 def spoken_span(seconds: float | None) -> str:
-    """A span of time as people say it, for "It has been {since_last}"."""
+    """Return a span of time as people say it, for "It has been {since_last}"."""
     if seconds is None or seconds < 0:
         return "a while"
     if seconds < 2 * _MINUTE_S:
@@ -65,7 +63,7 @@ def spoken_span(seconds: float | None) -> str:
 
 
 def values(now: datetime, hostname: str, last: datetime | None, names: Mapping[str, str]) -> dict[str, str]:
-    """What each placeholder stands for at this moment; `last` is the end of the conversation before."""
+    """Return the value of each placeholder at this moment; `last` is the end of the conversation before."""
     return {
         "daypart": daypart(now.hour),
         "time": f"{now:%H:%M}",
@@ -83,9 +81,17 @@ def compose(
     last_template: str | None,
     choose: Callable[[Sequence[str]], str],
 ) -> tuple[Opening, str]:
-    """The opening of a conversation, and the template it was made from, to be remembered.
+    """Fill in a greeting of the config.
 
-    Of a list, `choose` never sees the template of the last time unless there is no other.
+    Args:
+        name: As the config calls the greeting.
+        greeting: What the config says about it.
+        values: The value of each placeholder.
+        last_template: The template that was used the last time; `choose` gets it only where there is no other.
+        choose: Picks one template of `say_one_of`.
+
+    Returns:
+        The opening, and the template it was made from: the next `last_template`.
     """
     if greeting.say_one_of is not None:
         others = [text for text in greeting.say_one_of if text != last_template]
@@ -100,81 +106,3 @@ def compose(
         voice=greeting.voice,
     )
     return opening, template
-
-
-class Step(StrEnum):
-    """How far the greeting of a conversation has come."""
-
-    NONE = "none"
-    WANTED = "wanted"
-    REQUESTED = "requested"
-    CREATED = "created"
-    AUDIBLE = "audible"
-    DONE = "done"
-    SKIPPED = "skipped"
-
-
-_PENDING: Final = frozenset({Step.WANTED, Step.REQUESTED, Step.CREATED})
-
-
-class GreetingLedger(Struct):
-    """Keeps a conversation from greeting twice, and from forgetting to.
-
-    Asked for only in `wanted`; a request or a response that is lost before anything was heard makes it wanted
-    again; from the first audible sample on nothing does. It belongs to the conversation, not to a connection, and
-    one that is played from memory cannot be lost with a connection.
-    """
-
-    step: Step
-    response_id: str | None = None
-    remembered: bool = False
-
-    @classmethod
-    def opened(cls, opening: Opening | None) -> GreetingLedger:
-        """A new conversation's ledger; without an opening there is nothing to say."""
-        return cls(Step.NONE if opening is None else Step.WANTED)
-
-    @property
-    def pending(self) -> bool:
-        """The greeting is still to be heard."""
-        return self.step in _PENDING
-
-    def requested(self) -> None:
-        """The request is on its way (recorded when it is handed to the connection, not before)."""
-        if self.step is not Step.WANTED:
-            raise ValueError(f"greeting requested while {self.step}")
-        self.step = Step.REQUESTED
-
-    def recited(self) -> None:
-        """Its remembered sound was handed to the speaker."""
-        if self.step is not Step.WANTED:
-            raise ValueError(f"greeting recited while {self.step}")
-        self.step, self.remembered = Step.CREATED, True
-
-    def created(self, response_id: str) -> None:
-        """The service has begun to make it."""
-        if self.step is Step.REQUESTED:
-            self.step, self.response_id = Step.CREATED, response_id
-
-    def audible(self) -> None:
-        """Its first sample was heard: it is never asked for again."""
-        if self.step is Step.CREATED:
-            self.step = Step.AUDIBLE
-
-    def done(self) -> None:
-        """It was heard to its end, or to where somebody interrupted it."""
-        if self.step is Step.AUDIBLE:
-            self.step = Step.DONE
-
-    def lost(self) -> None:
-        """The connection or the response went away: ask again if nothing was heard yet."""
-        if self.remembered:
-            return
-        if self.step in {Step.REQUESTED, Step.CREATED}:
-            self.step, self.response_id = Step.WANTED, None
-        self.done()
-
-    def skipped(self) -> None:
-        """It will not be said: the service greets by itself, or the person spoke first."""
-        if self.pending:
-            self.step = Step.SKIPPED

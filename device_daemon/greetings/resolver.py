@@ -1,7 +1,8 @@
-"""What a conversation begins with: the greeting of its trigger, composed anew, with its sound if that is remembered."""
+"""Resolves the opening of a conversation: the greeting of its trigger, with its sound if that is cached."""
 
 from __future__ import annotations
 
+import asyncio
 import random
 import socket
 from datetime import datetime
@@ -13,78 +14,101 @@ from device_daemon.config.settings import Config
 from device_daemon.greetings import opening as greetings
 from device_daemon.greetings.cache import GreetingCache, Rendition, rendition_for
 from device_daemon.greetings.opening import Opening
-from device_daemon.greetings.variants import foreseen, knowable
+from device_daemon.greetings.variants import is_cacheable, variants
 from device_daemon.system.saved_state import SavedState
+
+DISK_DEADLINE_S = 0.1
+"""A press does not wait longer for a cached greeting that has to be read from disk: the service speaks it."""
 
 
 class ConversationRequest(Struct, frozen=True):
-    """A conversation somebody asked for."""
+    """A request to open a conversation. All times are time.monotonic."""
 
     trigger: str
     """As the journal and `status` name it."""
     greeting: str
     """Its name in the config, or "none"."""
     pressed_s: float
+    """When it was made; latencies count from here."""
     text: str = ""
     """To be said word for word instead of a greeting."""
     listens: bool = True
-    """False: an announcement, which listens to nobody."""
+    """False for an announcement: the microphone stays closed."""
     held_from_s: float | None = None
     """A push-to-talk button is held, since then."""
     heard_from_s: float | None = None
-    """A person spoke on in the same breath: from then on (time.monotonic) it is for the service."""
+    """Microphone sound from then on is for the service: what a person says right after a wake word."""
     expires_s: float | None = None
-    """Not to be begun later than that."""
+    """The conversation is not to begin later than that."""
     asked: bool = True
-    """Somebody wants it and waits; else nobody is told what went wrong before a word was heard."""
+    """A person waits for it; otherwise no notice is spoken about what failed before the first word."""
 
 
 class GreetingResolver:
-    """Knows the config's greetings, which were said last, and the sound of those the service spoke before."""
+    """Knows the config's greetings, which texts were used last, and the cache."""
 
-    def __init__(self, config: Config, memory: SavedState, store: GreetingCache) -> None:
+    def __init__(
+        self,
+        config: Config,
+        saved_state: SavedState,
+        cache: GreetingCache,
+        *,
+        disk_deadline_s: float = DISK_DEADLINE_S,
+    ) -> None:
         self._config = config
-        self._memory = memory
-        self._store = store
+        self._saved_state = saved_state
+        self._cache = cache
+        self._disk_deadline_s = disk_deadline_s
 
-    def opening(self, wish: ConversationRequest) -> Opening | None:
-        """The first words of a conversation, None if it has none."""
-        if wish.text:
-            return Opening("say", wish.text, interruptible=wish.listens, announcement=not wish.listens)
-        greeting = self._config.greetings.get(wish.greeting)
+    async def opening(self, request: ConversationRequest) -> Opening | None:
+        """Return the first words of a conversation, None if it has none."""
+        if request.text:
+            return Opening("say", request.text, interruptible=request.listens, announcement=not request.listens)
+        greeting = self._config.greetings.get(request.greeting)
         if greeting is None:
             return None
-        remembered = self._memory.remembered
+        state = self._saved_state.remembered
         values = greetings.values(
-            datetime.now().astimezone(), socket.gethostname(), remembered.last_conversation_at, self._config.names
+            datetime.now().astimezone(), socket.gethostname(), state.last_conversation_at, self._config.names
         )
-        last = remembered.last_templates.get(wish.greeting)
-        opening, template = greetings.compose(wish.greeting, greeting, values, last, random.choice)
+        last = state.last_templates.get(request.greeting)
+        opening, template = greetings.compose(request.greeting, greeting, values, last, random.choice)
         if greeting.say_one_of is not None:
-            remembered.last_templates[wish.greeting] = template
-        if opening.ask_model or not greeting.cache or not knowable(template):
+            state.last_templates[request.greeting] = template
+        if opening.ask_model or not greeting.cache or not is_cacheable(template):
             return opening
-        # A remembered greeting is played while the person speaks on: where the service takes the echo away that costs
-        # what they say, since it does not know this sound.
-        speaks_on = wish.heard_from_s is not None and self._config.audio.echo == "service"
-        pcm = b"" if speaks_on else self._store.recall(self._rendition(opening)) or b""
-        return replace(opening, pcm=pcm, remember=not pcm)
+        # The service's echo cancellation does not know the cached sound: playing it would cost what the person goes on
+        # to say after the wake word.
+        speaks_on = request.heard_from_s is not None and self._config.audio.echo == "service"
+        pcm = b"" if speaks_on else await self._cached(self._rendition(opening))
+        return replace(opening, pcm=pcm, cacheable=not pcm)
 
-    def spoken(self, opening: Opening, pcm: bytes) -> None:
-        """The service spoke an opening that is to be remembered, to its end."""
-        self._store.keep(self._rendition(opening), pcm)
+    def store(self, opening: Opening, pcm: bytes) -> None:
+        """Cache the sound of an opening, 24 kHz mono S16LE, as the service spoke it."""
+        self._cache.put(self._rendition(opening), pcm)
 
-    def forget(self) -> None:
-        """The service began to greet by itself: what it spoke for us must not be said as well."""
-        self._store.forget()
+    def clear_cache(self) -> None:
+        """Empty the cache: the service greets by itself now, so nothing of ours may be said as well."""
+        self._cache.clear()
 
     def wanted(self) -> list[Rendition]:
-        """All that the config's greetings can say, as far as that can be known ahead."""
+        """Return everything that the config's greetings can say and that can be synthesised in advance."""
         service = self._config.service
         return [
-            rendition_for(service, known.text, known.voice)
-            for known in foreseen(self._config.greetings, self._config.names, socket.gethostname())
+            rendition_for(service, variant.text, variant.voice)
+            for variant in variants(self._config.greetings, self._config.names, socket.gethostname())
         ]
+
+    async def _cached(self, rendition: Rendition) -> bytes:
+        """Return the sound, empty if it is not cached or the disk is slow."""
+        pcm = self._cache.get(rendition)
+        if pcm is None:
+            try:
+                async with asyncio.timeout(self._disk_deadline_s):
+                    pcm = await asyncio.to_thread(self._cache.load, rendition)
+            except TimeoutError:
+                pcm = None  # the thread still brings it into memory, for the next press
+        return pcm or b""
 
     def _rendition(self, opening: Opening) -> Rendition:
         return rendition_for(self._config.service, opening.text, opening.voice)

@@ -1,4 +1,4 @@
-"""Which texts the greetings of a config can say, as far as that is known ahead. Pure."""
+"""Expands the greetings of a config into every text they can say, so that these are synthesised in advance. Pure."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from device_daemon.config.placeholders import placeholders
 from device_daemon.config.settings import Greeting
 from device_daemon.greetings.opening import fill
 
-MOST = 32
+MAX_VARIANTS = 32
 """Texts in all; a template with many variants must not crowd out the rest."""
 DAYPARTS = ("morning", "afternoon", "evening")
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-_VARIANTS = {"daypart": DAYPARTS, "weekday": WEEKDAYS}
-_FLEETING = frozenset({"time", "date", "since_last"})
-"""What hardly ever comes twice."""
+_ENUMERABLE = {"daypart": DAYPARTS, "weekday": WEEKDAYS}
+_UNPREDICTABLE = frozenset({"time", "date", "since_last"})
+"""Placeholders whose value hardly ever comes twice."""
 
 
-class Foreseen(Struct, frozen=True):
+class Variant(Struct, frozen=True):
     """One text that a greeting can say."""
 
     greeting: str
@@ -29,26 +29,35 @@ class Foreseen(Struct, frozen=True):
     """The greeting's own voice, None for that of the service."""
 
 
-def knowable(template: str) -> bool:
-    """Whether what it says can come again word for word."""
-    return _FLEETING.isdisjoint(placeholders(template))
+def is_cacheable(template: str) -> bool:
+    """Return whether what the template says can come again word for word."""
+    return _UNPREDICTABLE.isdisjoint(placeholders(template))
 
 
-def foreseen(greetings: Mapping[str, Greeting], names: Mapping[str, str], hostname: str) -> list[Foreseen]:
-    """Everything that can be spoken ahead, those with the fewest variants first; at most 32."""
+def variants(greetings: Mapping[str, Greeting], names: Mapping[str, str], hostname: str) -> list[Variant]:
+    """Return every text that can be synthesised in advance, at most `MAX_VARIANTS`.
+
+    Args:
+        greetings: The config's greetings by name.
+        names: The config's own placeholders and their values.
+        hostname: The value of {hostname}.
+
+    Returns:
+        Each text once; those of the templates with the fewest variants come first.
+    """
     constants = {"hostname": hostname, **names}
-    sets = [
-        [Foreseen(name, text, greeting.voice) for text in _variants(template, constants)]
+    per_template = [
+        [Variant(name, text, greeting.voice) for text in _texts(template, constants)]
         for name, greeting in greetings.items()
         if greeting.cache
         for template in greeting.say_one_of or ([greeting.say] if greeting.say else [])
-        if knowable(template)
+        if is_cacheable(template)
     ]
-    plainest_first = [known for variants in sorted(sets, key=len) for known in variants]
-    return list(dict.fromkeys(plainest_first))[:MOST]
+    fewest_first = [variant for variants in sorted(per_template, key=len) for variant in variants]
+    return list(dict.fromkeys(fewest_first))[:MAX_VARIANTS]
 
 
-def _variants(template: str, constants: Mapping[str, str]) -> Iterator[str]:
-    varying = [name for name in _VARIANTS if name in placeholders(template) and name not in constants]
-    for values in product(*(_VARIANTS[name] for name in varying)):
+def _texts(template: str, constants: Mapping[str, str]) -> Iterator[str]:
+    varying = [name for name in _ENUMERABLE if name in placeholders(template) and name not in constants]
+    for values in product(*(_ENUMERABLE[name] for name in varying)):
         yield fill(template, {**constants, **dict(zip(varying, values, strict=True))})

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from device_daemon.audio.pcm import BYTES_PER_MS
 from device_daemon.conversation import commands as do
 from device_daemon.conversation import events as on
-from device_daemon.conversation.ports import GOODBYE_DEADLINE_S, ClientPort, ConnectionPort
+from device_daemon.conversation.ports import CLOSE_DEADLINE_S, ClientPort, ConnectionPort
 from device_daemon.errors import SpeakerError
 from device_daemon.greetings.cache import GreetingCache, Rendition
 from device_daemon.greetings.opening import Opening
@@ -56,7 +56,7 @@ class GreetingPrefetch:
 
     async def close(self) -> None:
         """Leave off and wait until the connection is gone."""
-        await self._rehearsing.close(GOODBYE_DEADLINE_S)
+        await self._rehearsing.close(CLOSE_DEADLINE_S)
 
     async def _rehearse(self) -> None:
         missing = [wanted for wanted in await asyncio.to_thread(self._missing) if wanted not in self._refused]
@@ -76,7 +76,7 @@ class GreetingPrefetch:
         give_back()
 
     def _missing(self) -> list[Rendition]:
-        return [wanted for wanted in self._wanted() if not self._store.knows(wanted)]
+        return [wanted for wanted in self._wanted() if not self._store.contains(wanted)]
 
     async def _speak(self, connection: ConnectionPort, missing: Sequence[Rendition]) -> None:
         events = connection.events()
@@ -86,14 +86,14 @@ class GreetingPrefetch:
                 return
         if event.greets_itself:
             self._unwelcome = True
-            await asyncio.to_thread(self._store.forget)
+            await asyncio.to_thread(self._store.clear)
             return
         kept = 0
         for number, rendition in enumerate(missing):
             opening = Opening("rehearsal", rendition.text, voice=rendition.voice)
             await connection.send(do.RequestGreeting(opening, f"rehearsal-{number}"))
             if pcm := await _spoken(events):
-                await asyncio.to_thread(self._store.keep, rendition, pcm)
+                await asyncio.to_thread(self._store.put, rendition, pcm)
                 kept += 1
             else:
                 self._refused.add(rendition)

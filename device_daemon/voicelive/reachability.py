@@ -7,7 +7,7 @@ import logging
 import random
 from collections.abc import Callable
 
-from device_daemon.conversation.ports import GOODBYE_DEADLINE_S, ClientPort
+from device_daemon.conversation.ports import CLOSE_DEADLINE_S, ClientPort
 from device_daemon.errors import ServiceBusy, SpeakerError
 from device_daemon.system.background_task import Background
 
@@ -37,7 +37,7 @@ class Reachability:
 
     async def close(self) -> None:
         """Leave off and wait until the last connection is gone."""
-        await self._searching.close(GOODBYE_DEADLINE_S)
+        await self._searching.close(CLOSE_DEADLINE_S)
 
     async def _search(self, *, at_once: bool) -> None:
         tries = 0 if at_once else 1

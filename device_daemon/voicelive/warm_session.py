@@ -16,7 +16,7 @@ from typing import Literal
 
 from device_daemon.conversation import commands as do
 from device_daemon.conversation import events as on
-from device_daemon.conversation.ports import GOODBYE_DEADLINE_S, ClientPort, ConnectionPort
+from device_daemon.conversation.ports import CLOSE_DEADLINE_S, ClientPort, ConnectionPort
 from device_daemon.errors import ConnectionLost, ServiceBusy, ServiceSilent, SessionEnded, SessionRejected, SpeakerError
 from device_daemon.system.background_task import Background
 from device_daemon.voicelive.reachability import DELAYS_S, JITTER
@@ -81,7 +81,7 @@ class WarmSession:
 
     async def close(self) -> None:
         """Let go of everything; every task is awaited."""
-        await self._keeping.close(GOODBYE_DEADLINE_S)
+        await self._keeping.close(CLOSE_DEADLINE_S)
 
     def _hold(self, for_s: float | None) -> None:
         if self._unwelcome or (for_s is None and self.ready):
@@ -212,7 +212,7 @@ class HeldConnection:
         try:
             if self._next is not None:
                 self._next.cancel()
-                await asyncio.wait({self._next}, timeout=GOODBYE_DEADLINE_S)
+                await asyncio.wait({self._next}, timeout=CLOSE_DEADLINE_S)
         finally:
             await self._connection.close()  # also where the goodbye is cut short
 

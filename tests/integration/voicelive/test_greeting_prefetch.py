@@ -83,13 +83,13 @@ async def test_each_greeting_is_asked_for_as_a_conversation_would_and_kept_when_
     assert (await stage.greeting()).opening.text == "Goodbye!"
     stage.speaks("r2", b"ef")
     await stage.over()
-    assert (stage.store.recall(HELLO), stage.store.recall(BYE)) == (b"abcd", b"ef")
+    assert (stage.store.load(HELLO), stage.store.load(BYE)) == (b"abcd", b"ef")
     assert stage.connection.audio == b"", "nothing of the microphone"
     assert stage.connection.closed == 1
 
 
 async def test_what_is_known_is_not_asked_for_and_where_all_is_known_nobody_is_called(stage: Stage) -> None:
-    stage.store.keep(HELLO, b"ab")
+    stage.store.put(HELLO, b"ab")
     await stage.begin()
     stage.connection.arrive(on.SessionUpdated())
     assert (await stage.greeting()).opening.text == "Goodbye!"
@@ -108,7 +108,7 @@ async def test_a_conversation_stops_it_and_what_is_half_spoken_is_not_kept(stage
     await settle()
     stage.rehearsal.stop()
     await stage.over()
-    assert stage.store.recall(HELLO) is None
+    assert stage.store.load(HELLO) is None
     assert stage.connection.closed == 1
     await stage.begin()
     assert len(stage.client.connections) == 2, "it begins anew"
@@ -134,15 +134,15 @@ async def test_what_a_stranger_says_is_not_taken_for_the_greeting(stage: Stage) 
     stage.connection.arrive(on.AudioDelta("r0", "i", 0, b"xx"), on.ResponseDone("r0", "completed"))
     stage.speaks("r1", b"ab")
     await stage.greeting()
-    assert stage.store.recall(HELLO) == b"ab"
+    assert stage.store.load(HELLO) == b"ab"
 
 
 async def test_where_the_service_greets_by_itself_all_is_forgotten(stage: Stage) -> None:
-    stage.store.keep(HELLO, b"ab")
+    stage.store.put(HELLO, b"ab")
     await stage.begin()
     stage.connection.arrive(on.SessionUpdated(greets_itself=True))
     await stage.over()
-    assert stage.store.recall(HELLO) is None
+    assert stage.store.load(HELLO) is None
     stage.rehearsal.begin()
     await stage.over()
     assert len(stage.client.connections) == 1
@@ -178,6 +178,6 @@ async def test_the_local_service_speaks_ahead_over_a_real_connection(tmp_path: P
     await client.close()
     await service.stop()
     for rendition in (HELLO, BYE):
-        assert (stage.store.recall(rendition) or b"").startswith(rendition.text.encode())
+        assert (stage.store.load(rendition) or b"").startswith(rendition.text.encode())
     (session,) = service.record.sessions
     assert "input_audio_buffer.append" not in session.types()

@@ -10,12 +10,11 @@ import pytest
 
 from device_daemon.audio.microphone import Period
 from device_daemon.conversation import commands as do
-from device_daemon.conversation import dialogue as dialogue_module
 from device_daemon.conversation import events as on
 from device_daemon.conversation.dialogue import Dialogue
 from device_daemon.conversation.metrics import Metrics
-from device_daemon.conversation.policy import ConversationPolicy
-from device_daemon.conversation.ports import ConnectionPort
+from device_daemon.conversation.policy import ConversationPolicy, Deadlines
+from device_daemon.conversation.ports import CLOSE_DEADLINE_S, ConnectionPort
 from device_daemon.conversation.runner import ConversationRunner, RunnerContext
 from device_daemon.conversation.uplink import LIMIT_MS
 from device_daemon.greetings.opening import Opening
@@ -25,6 +24,8 @@ HELLO = Opening("welcome", "Hello!")
 SECOND = bytes(48_000)
 PRESSED_S = 100.0
 OWN_SOUND = (b"\1\1", 0.6)
+AT_ONCE = Deadlines(retries_s=(0.0, 0.0, 0.0))
+"""A new connection is tried without a delay."""
 
 
 async def settle() -> None:
@@ -151,13 +152,14 @@ class Room:
     def __init__(
         self,
         opening: Opening | None = HELLO,
-        rules: ConversationPolicy | None = None,
+        policy: ConversationPolicy | None = None,
         dialogue: Dialogue | None = None,
         uplink_limit_ms: int = LIMIT_MS,
+        close_deadline_s: float = CLOSE_DEADLINE_S,
     ) -> None:
         self.diary: list[str] = []
         """Flushes and the service's events, in the order in which they were dealt with."""
-        self.client, self.speaker, self.measures = FakeClient(self.diary), FakeSpeaker(self.diary), Metrics()
+        self.client, self.speaker, self.metrics = FakeClient(self.diary), FakeSpeaker(self.diary), Metrics()
         self.states: list[State] = []
         self.microphone: list[bool] = []
         """Each time that it was to be opened (True) or closed."""
@@ -165,19 +167,20 @@ class Room:
         """Greetings to be remembered."""
         self.said: list[tuple[str, str]] = []
         self.conversation = ConversationRunner(
-            dialogue or Dialogue(opening, rules or ConversationPolicy()),
+            dialogue or Dialogue(opening, policy or ConversationPolicy(), AT_ONCE),
             RunnerContext(
                 client=self.client,
                 speaker=self.speaker,
-                measures=self.measures,
+                metrics=self.metrics,
                 own_sound=lambda _: OWN_SOUND,
                 on_state=self.states.append,
                 on_microphone=self.microphone.append,
-                on_said=lambda role, text: self.said.append((role, text)),
-                on_greeting_spoken=lambda opening, pcm: self.spoken.append((opening, pcm)),
+                on_transcript=lambda role, text: self.said.append((role, text)),
+                on_greeting_recorded=lambda opening, pcm: self.spoken.append((opening, pcm)),
                 uplink_limit_ms=uplink_limit_ms,
             ),
             PRESSED_S,
+            close_deadline_s=close_deadline_s,
         )
         self.running = asyncio.ensure_future(self.conversation.run())
 
@@ -230,9 +233,8 @@ class Room:
 
 
 @pytest.fixture
-async def nothing_left(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
-    """Reconnects do not wait, and after each test no task is left."""
-    monkeypatch.setattr(dialogue_module, "RETRY_DELAYS_S", (0.0, 0.0, 0.0))
+async def nothing_left() -> AsyncIterator[None]:
+    """After each test no task is left."""
     before = asyncio.all_tasks()
     yield
     await settle()

@@ -1,11 +1,12 @@
-"""What a conversation does, told as short stories."""
+"""What a conversation does, as short stories."""
 
 from device_daemon.conversation import commands as do
 from device_daemon.conversation import events as on
 from device_daemon.conversation.dialogue import Dialogue
 from device_daemon.conversation.policy import ConversationPolicy, Deadlines, EndReason, MicrophoneGate
 from device_daemon.errors import AuthRefused, ConnectionLost, DeviceGone, ServiceBusy, SessionEnded, SessionRejected
-from device_daemon.greetings.opening import Opening, Step
+from device_daemon.greetings.ledger import Step
+from device_daemon.greetings.opening import Opening
 from device_daemon.state import State
 
 HELLO = Opening("welcome", "Hello!")
@@ -15,9 +16,9 @@ SECOND = bytes(48_000)
 class Story:
     """Drives a dialogue by what happens; `now` moves only when told."""
 
-    def __init__(self, opening: Opening | None = HELLO, rules: ConversationPolicy | None = None) -> None:
+    def __init__(self, opening: Opening | None = HELLO, policy: ConversationPolicy | None = None) -> None:
         self.now = 1000.0
-        self.dialogue = Dialogue(opening, rules or ConversationPolicy())
+        self.dialogue = Dialogue(opening, policy or ConversationPolicy())
         self.commands = self.dialogue.start(self.now)
 
     def then(self, *events: on.Event) -> list[do.Command]:
@@ -83,7 +84,7 @@ def test_a_second_session_updated_does_not_greet_again() -> None:
 def test_after_the_greeting_was_heard_the_speaker_listens() -> None:
     story = Story().greeted()
     assert story.states() == [State.LISTENING]
-    assert story.dialogue.ledger.step is Step.DONE
+    assert story.dialogue.greeting.step is Step.DONE
 
 
 def test_without_a_greeting_a_short_sound_says_that_it_listens() -> None:
@@ -95,36 +96,38 @@ def test_a_session_that_greets_by_itself_is_not_greeted_over() -> None:
     story = Story()
     story.then(on.Opened(), on.SessionUpdated(greets_itself=True))
     assert story.sent() == [do.UpdateSession()]
-    assert story.dialogue.ledger.step is Step.SKIPPED
+    assert story.dialogue.greeting.step is Step.SKIPPED
     story.then(on.ResponseCreated("r1"), story.delta())
     assert story.states() == [State.THINKING, State.SPEAKING]
 
 
 def test_nothing_is_heard_by_the_service_before_the_greeting_is_heard_by_the_person() -> None:
     story = Story()
-    assert story.dialogue.hearing(story.now) is MicrophoneGate.HOLD
+    assert story.dialogue.microphone_gate(story.now) is MicrophoneGate.HOLD
     story.ready()
-    assert story.dialogue.hearing(story.now) is MicrophoneGate.HOLD
+    assert story.dialogue.microphone_gate(story.now) is MicrophoneGate.HOLD
     story.then(on.ResponseCreated("r1"), story.delta())
-    assert story.dialogue.hearing(story.now) is MicrophoneGate.HOLD
+    assert story.dialogue.microphone_gate(story.now) is MicrophoneGate.HOLD
     story.then(on.Started("item-r1", story.now))
-    assert story.dialogue.hearing(story.now) is MicrophoneGate.STREAM
+    assert story.dialogue.microphone_gate(story.now) is MicrophoneGate.STREAM
 
 
 def test_a_greeting_that_may_not_be_interrupted_is_not_listened_over() -> None:
     story = Story(Opening("firm", "Listen.", interruptible=False)).ready()
     story.then(on.ResponseCreated("r1"), story.delta(), on.Started("item-r1", story.now))
-    assert story.dialogue.hearing(story.now) is MicrophoneGate.DISCARD
+    assert story.dialogue.microphone_gate(story.now) is MicrophoneGate.DISCARD
     assert story.then(on.SpeechStarted()) == []
     story.then(on.ResponseDone("r1", "completed"), on.Silent(1, story.now))
-    assert story.dialogue.hearing(story.now - 0.001) is MicrophoneGate.DISCARD, "captured before, delivered late"
-    assert story.dialogue.hearing(story.now) is MicrophoneGate.STREAM
+    assert story.dialogue.microphone_gate(story.now - 0.001) is MicrophoneGate.DISCARD, (
+        "captured before, delivered late"
+    )
+    assert story.dialogue.microphone_gate(story.now) is MicrophoneGate.STREAM
 
 
 def test_half_duplex_listens_only_when_the_room_is_quiet_again() -> None:
-    story = Story(rules=ConversationPolicy(half_duplex=True)).greeted()
-    assert story.dialogue.hearing(story.now + 0.1) is MicrophoneGate.DISCARD
-    assert story.dialogue.hearing(story.now + 0.3) is MicrophoneGate.STREAM
+    story = Story(policy=ConversationPolicy(half_duplex=True)).greeted()
+    assert story.dialogue.microphone_gate(story.now + 0.1) is MicrophoneGate.DISCARD
+    assert story.dialogue.microphone_gate(story.now + 0.3) is MicrophoneGate.STREAM
 
 
 def test_speech_flushes_at_once_truncates_to_what_was_heard_and_ignores_late_deltas() -> None:
@@ -202,7 +205,7 @@ def test_the_idle_time_counts_from_when_the_speaker_fell_silent() -> None:
 
 
 def test_a_long_conversation_ends_at_its_limit_and_falls_silent() -> None:
-    story = Story(rules=ConversationPolicy(max_duration_s=60)).ready()
+    story = Story(policy=ConversationPolicy(max_duration_s=60)).ready()
     story.then(on.ResponseCreated("r1"), story.delta(pcm=bytes(48_000 * 100)), on.Started("item-r1", story.now))
     assert story.wait(60.0) == [do.Flush(2), do.End(EndReason.LIMIT)]
 
@@ -292,7 +295,7 @@ def test_a_greeting_the_service_fails_to_make_is_asked_for_three_times_and_then_
         story.then(on.ResponseCreated(f"r{attempt}"), on.ResponseDone(f"r{attempt}", "failed"))
     assert story.sent() == []
     assert story.states() == [State.LISTENING]
-    assert story.dialogue.ledger.step is Step.SKIPPED
+    assert story.dialogue.greeting.step is Step.SKIPPED
 
 
 def test_a_lost_connection_is_tried_three_times_in_a_row_and_the_count_starts_anew_with_an_answer() -> None:
@@ -319,7 +322,7 @@ def test_the_close_of_the_service_in_good_order_ends_the_conversation() -> None:
 
 def test_an_announcement_is_said_and_nobody_is_listened_to() -> None:
     story = Story(Opening("announcement", "Dinner!", interruptible=False, announcement=True)).ready()
-    assert story.dialogue.hearing(story.now) is MicrophoneGate.DISCARD
+    assert story.dialogue.microphone_gate(story.now) is MicrophoneGate.DISCARD
     story.then(
         on.ResponseCreated("r1"), story.delta(), on.Started("item-r1", story.now), on.ResponseDone("r1", "completed")
     )

@@ -6,9 +6,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from device_daemon.conversation import commands as do
 from device_daemon.conversation import events as on
-from device_daemon.conversation.dialogue import Dialogue
-from device_daemon.conversation.floor import ECHO_TAIL_S
-from device_daemon.conversation.playback_ledger import MEMORY
+from device_daemon.conversation.dialogue import ECHO_TAIL_S, Dialogue
+from device_daemon.conversation.playback_ledger import LOCAL
 from device_daemon.conversation.policy import ConversationPolicy, EndReason, MicrophoneGate
 from device_daemon.conversation.push_to_talk import COMMIT_AFTER_S
 from device_daemon.errors import AuthRefused, ConnectionLost, ServiceUnreachable, SessionEnded
@@ -16,19 +15,19 @@ from device_daemon.greetings.opening import Opening
 from device_daemon.state import IN_CONVERSATION, MICROPHONE_OPEN, State, check_transition
 
 FAILURES = (ConnectionLost("lost"), ServiceUnreachable("gone"), SessionEnded("over"), AuthRefused("no"))
-OPENINGS = (
-    None,
-    Opening("welcome", "Hello!"),
-    Opening("firm", "Listen.", interruptible=False),
-    Opening("tailored", "Greet them.", ask_model=True),
-    Opening("remembered", "Hello again!", pcm=bytes(48 * 500)),
-    Opening("remembered and firm", "Listen again.", interruptible=False, pcm=bytes(48 * 500)),
-    Opening("announcement", "The dryer is done.", interruptible=False, announcement=True),
-)
+OPENINGS = {
+    "none": None,
+    "spoken": Opening("spoken", "Hello!"),
+    "protected": Opening("protected", "Listen.", interruptible=False),
+    "of the model": Opening("of the model", "Greet them.", ask_model=True),
+    "cached": Opening("cached", "Hello again!", pcm=bytes(48 * 500)),
+    "cached and protected": Opening("cached and protected", "Listen again.", interruptible=False, pcm=bytes(48 * 500)),
+    "announcement": Opening("announcement", "The dryer is done.", interruptible=False, announcement=True),
+}
 
 
 class World(RuleBasedStateMachine):
-    """A service, a sound card and a person that do what they like; the dialogue must stay within its promises."""
+    """A service, a sound card and a person in any order; the dialogue keeps its promises."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -49,16 +48,14 @@ class World(RuleBasedStateMachine):
         self.configured = False
         self.state = State.IDLE
         self.microphone_open = False
-        self.recited = 0
-        self.told: list[str] = []
-        self.reciting_until: int | None = None  # the ticket that ends what is recited
+        self.recalled: list[str] = []
         self.quiet_since_s = 0.0
         self.held_since_s: float | None = None
         self.released_s = 0.0
         self.end: do.End | None = None
 
     @initialize(
-        opening=st.sampled_from(OPENINGS),
+        opening_name=st.sampled_from(list(OPENINGS)),
         interruptible=st.booleans(),
         half_duplex=st.booleans(),
         echo_by_service=st.booleans(),
@@ -66,33 +63,33 @@ class World(RuleBasedStateMachine):
     )
     def begin(
         self,
-        opening: Opening | None,
+        opening_name: str,
         interruptible: bool,
         half_duplex: bool,
         echo_by_service: bool,
         push_to_talk: bool,
     ) -> None:
-        self.opening = opening
-        self.agreed = ConversationPolicy(
+        self.opening = opening = OPENINGS[opening_name]
+        self.policy = ConversationPolicy(
             interruptible=interruptible,
             half_duplex=half_duplex,
             echo_by_service=echo_by_service,
             push_to_talk=push_to_talk and not (opening and opening.announcement),
         )
-        self.dialogue = Dialogue(opening, self.agreed)
+        self.dialogue = Dialogue(opening, self.policy)
         self.limit_s = self.now + 900.0
-        self.obey(self.dialogue.start(self.now))
-        if self.agreed.push_to_talk:
+        self.carry_out(self.dialogue.start(self.now))
+        if self.policy.push_to_talk:
             self.button_goes_down()
 
-    def obey(self, commands: list[do.Command]) -> None:  # noqa: C901, PLR0912, PLR0915 - one table of commands
+    def carry_out(self, commands: list[do.Command]) -> None:  # noqa: C901, PLR0912, PLR0915 - one table of commands
         for command in commands:
             assert self.end is None, "nothing may follow the end"
             match command:
                 case do.Connect():
                     self.connected, self.made, self.greeting_asked = False, [], False
                     self.configured = False
-                    self.told = []
+                    self.recalled = []
                 case do.Enter(state):
                     check_transition(self.state, state)
                     self.state = state
@@ -103,29 +100,28 @@ class World(RuleBasedStateMachine):
                     assert self.microphone_open
                     self.microphone_open = False
                 case do.Send(do.UpdateSession(push_to_talk)):
-                    assert push_to_talk is self.agreed.push_to_talk
+                    assert push_to_talk is self.policy.push_to_talk
                 case do.Send(do.Recall(_, text)):
                     assert self.configured
-                    self.told.append(text)
+                    self.recalled.append(text)
                 case do.Send(do.CommitAudio()):
                     assert self.configured
                     assert self.now >= self.released_s + COMMIT_AFTER_S, "its end is still to come"
                 case do.Send(do.RequestReply() | do.ClearAudio()):
-                    assert self.agreed.push_to_talk
+                    assert self.policy.push_to_talk
                     assert self.configured
                 case do.Send(do.RequestGreeting(opening)):
                     assert self.configured
                     assert opening == self.opening
-                    assert not opening.pcm, "what is remembered is not asked for"
+                    assert not opening.pcm, "what is cached is not asked for"
                     assert self.greetings_heard == 0, "asked for again after it was heard"
                     assert not self.greeting_asked, "asked for twice at once"
                     self.greeting_asked = True
                 case do.Send(do.Truncate(item_id, _, audio_end_ms)):
                     assert 0 <= audio_end_ms < self.received_ms[item_id]
-                case do.Play(do_item, pcm, ticket) if do_item == MEMORY:
+                case do.Play(do_item, pcm, ticket) if do_item == LOCAL:
                     self.ordered(ticket)
-                    self.recited += 1
-                    self.received_ms[MEMORY] = self.received_ms.get(MEMORY, 0) + len(pcm) // 48
+                    self.received_ms[LOCAL] = self.received_ms.get(LOCAL, 0) + len(pcm) // 48
                     self.queue.append(command)
                 case do.Play(item_id, pcm, ticket):
                     response_id = item_id.removeprefix("item-")
@@ -149,7 +145,7 @@ class World(RuleBasedStateMachine):
         self.last_ticket = ticket
 
     def feed(self, event: on.Event) -> None:
-        self.obey(self.dialogue.receive(event, self.now))
+        self.carry_out(self.dialogue.receive(event, self.now))
 
     # The service
 
@@ -229,7 +225,7 @@ class World(RuleBasedStateMachine):
     def start_of(self, entry: do.Play | do.Sound) -> None:
         if isinstance(entry, do.Play) and entry.item_id not in self.started:
             self.started.add(entry.item_id)
-            if entry.item_id.removeprefix("item-") in self.greetings or (entry.item_id == MEMORY and self.greets):
+            if entry.item_id.removeprefix("item-") in self.greetings or (entry.item_id == LOCAL and self.greets):
                 self.greetings_heard += 1
             self.feed(on.Started(entry.item_id, self.now))
 
@@ -266,13 +262,13 @@ class World(RuleBasedStateMachine):
     @rule()
     def wake_word(self) -> None:
         before = self.end
-        self.feed(on.Called())
+        self.feed(on.WakeWordHeard())
         if before is None and not (self.opening and self.opening.announcement):
             assert self.end is None, "a word never ends a conversation"
 
     @rule()
     def say_that_again(self) -> None:
-        self.feed(on.Again(bytes(48 * 300)))
+        self.feed(on.RepeatRequested(bytes(48 * 300)))
 
     @precondition(lambda self: self.held_since_s is None)
     @rule()
@@ -293,7 +289,7 @@ class World(RuleBasedStateMachine):
             if self.end or self.dialogue.deadline_s > target_s:
                 break
             self.now = max(self.now, self.dialogue.deadline_s)
-            self.obey(self.dialogue.tick(self.now))
+            self.carry_out(self.dialogue.tick(self.now))
         else:
             raise AssertionError("the deadlines do not move on")
         self.now = max(self.now, target_s)
@@ -306,8 +302,8 @@ class World(RuleBasedStateMachine):
 
     @property
     def greets(self) -> bool:
-        """The remembered sound that is heard first is the greeting, unless the last answer was asked for before."""
-        return bool(self.opening and self.opening.pcm) and self.dialogue.ledger.remembered
+        """The local sound that is heard first is the greeting, unless the last answer was asked for before."""
+        return bool(self.opening and self.opening.pcm) and self.dialogue.greeting.from_cache
 
     @invariant()
     def the_microphone_is_open_only_in_states_whose_light_says_so(self) -> None:
@@ -317,22 +313,22 @@ class World(RuleBasedStateMachine):
 
     @invariant()
     def while_a_button_is_to_be_held_the_microphone_is_open_only_while_it_is_held(self) -> None:
-        if self.end is None and hasattr(self, "agreed") and self.agreed.push_to_talk and self.microphone_open:
+        if self.end is None and hasattr(self, "policy") and self.policy.push_to_talk and self.microphone_open:
             assert self.held_since_s is not None or self.now < self.released_s + COMMIT_AFTER_S
 
     @invariant()
-    def a_remembered_greeting_is_told_once(self) -> None:
+    def a_cached_greeting_is_reported_once(self) -> None:
         if hasattr(self, "opening") and self.opening and self.opening.pcm:
-            assert sum(self.opening.text.startswith(text) for text in self.told) <= 1
+            assert sum(self.opening.text.startswith(text) for text in self.recalled) <= 1
 
     @invariant()
     def the_service_never_hears_an_echo_that_it_cannot_know(self) -> None:
-        if not hasattr(self, "agreed") or not self.agreed.echo_by_service or self.agreed.push_to_talk:
+        if not hasattr(self, "policy") or not self.policy.echo_by_service or self.policy.push_to_talk:
             return
-        recital = [entry for entry in self.queue if isinstance(entry, do.Play) and entry.item_id == MEMORY]
-        if self.end is None and recital:
-            assert self.dialogue.hearing(self.now) is MicrophoneGate.DISCARD
-            assert self.dialogue.hearing(self.now - ECHO_TAIL_S) is MicrophoneGate.DISCARD
+        local = [entry for entry in self.queue if isinstance(entry, do.Play) and entry.item_id == LOCAL]
+        if self.end is None and local:
+            assert self.dialogue.microphone_gate(self.now) is MicrophoneGate.DISCARD
+            assert self.dialogue.microphone_gate(self.now - ECHO_TAIL_S) is MicrophoneGate.DISCARD
 
     @invariant()
     def no_state_lasts_for_ever(self) -> None:
@@ -342,13 +338,13 @@ class World(RuleBasedStateMachine):
 
     @invariant()
     def streams_only_where_the_light_says_so(self) -> None:
-        if self.dialogue.hearing(self.now) is MicrophoneGate.STREAM:
+        if self.dialogue.microphone_gate(self.now) is MicrophoneGate.STREAM:
             assert self.end is None
             assert self.connected
             assert self.microphone_open
             assert self.dialogue.state in MICROPHONE_OPEN - {State.CONNECTING}
             assert (
-                not self.agreed.push_to_talk or self.held_since_s is not None or self.dialogue.state is State.LISTENING
+                not self.policy.push_to_talk or self.held_since_s is not None or self.dialogue.state is State.LISTENING
             )
             assert not (self.opening and self.opening.announcement)
 
@@ -360,7 +356,7 @@ class World(RuleBasedStateMachine):
             if self.end:
                 break
             self.now = max(self.now, self.dialogue.deadline_s)
-            self.obey(self.dialogue.tick(self.now))
+            self.carry_out(self.dialogue.tick(self.now))
         assert self.end is not None
         assert self.now <= self.limit_s
         assert self.end.reason in EndReason

@@ -24,7 +24,7 @@ def nothing(*_: object) -> Any:
     """Nobody wants to know."""
 
 
-class SlowEar(MicrophoneRouter):
+class SlowMicrophone(MicrophoneRouter):
     """A microphone that takes its time to close, and is never really opened."""
 
     def __init__(self) -> None:
@@ -47,46 +47,46 @@ class QuietSpeaker(FakeSpeaker):
 
 
 @pytest.fixture
-async def ear() -> SlowEar:
-    return SlowEar()
+async def microphone() -> SlowMicrophone:
+    return SlowMicrophone()
 
 
 @pytest.fixture
-async def talks(ear: SlowEar, tmp_path: Path) -> ConversationManager:
+async def manager(microphone: SlowMicrophone, tmp_path: Path) -> ConversationManager:
     config = Config(service=Service(local=True))
-    memory = SavedState(tmp_path)
+    saved_state = SavedState(tmp_path)
     return ConversationManager(
         config,
         client=FakeClient([]),
         speaker=cast("Speaker", QuietSpeaker([])),
-        ear=ear,
-        memory=memory,
-        openings=GreetingResolver(config, memory, GreetingCache(tmp_path / "greetings")),
-        outlets=ManagerCallbacks(
+        microphone=microphone,
+        saved_state=saved_state,
+        greetings=GreetingResolver(config, saved_state, GreetingCache(tmp_path / "greetings")),
+        callbacks=ManagerCallbacks(
             own_sound=lambda _: (b"", 0.0),
             on_state=nothing,
-            on_said=nothing,
+            on_transcript=nothing,
             on_begin=nothing,
             on_end=nothing,
-            stays_open=lambda _: False,
+            keeps_microphone_open=lambda _: False,
         ),
     )
 
 
 async def test_a_button_to_hold_that_was_let_go_before_its_conversation_could_begin_opens_none(
-    ear: SlowEar, talks: ConversationManager
+    microphone: SlowMicrophone, manager: ConversationManager
 ) -> None:
-    talks.begin(ConversationRequest("button on pin 17", "none", 1.0))
+    manager.begin(ConversationRequest("button on pin 17", "none", 1.0))
     await settle()
-    talks.stop(EndReason.PRESSED)
+    manager.stop(EndReason.PRESSED)
     await settle()
-    assert talks.current is None
-    talks.begin(ConversationRequest("button on pin 27", "none", 2.0, held_from_s=2.0))
-    talks.begin(ConversationRequest("control socket", "none", 3.0))
-    talks.let_go()
-    ear.may_close.set()
+    assert manager.current is None
+    manager.begin(ConversationRequest("button on pin 27", "none", 2.0, held_from_s=2.0))
+    manager.begin(ConversationRequest("control socket", "none", 3.0))
+    manager.talk_button_released()
+    microphone.may_close.set()
     await settle()
-    assert talks.wish is not None
-    assert talks.wish.trigger == "control socket"
-    await talks.close()
-    assert talks.number == 2
+    assert manager.request is not None
+    assert manager.request.trigger == "control socket"
+    await manager.close()
+    assert manager.number == 2

@@ -18,112 +18,112 @@ SECOND = bytes(48_000)
 
 
 def playing(*items: str) -> PlaybackLedger:
-    """A playout with a second of each item, the first of which is audible."""
-    playout = PlaybackLedger()
+    """A ledger with a second of each item, the first of which is audible."""
+    ledger = PlaybackLedger()
     for item in items:
-        playout.play("r1", item, 0, SECOND, NOW)
-    playout.started(Started(items[0], NOW))
-    return playout
+        ledger.play("r1", item, 0, SECOND, NOW)
+    ledger.started(Started(items[0], NOW))
+    return ledger
 
 
 def test_only_the_answer_to_the_newest_order_says_that_the_room_is_quiet() -> None:
-    playout = PlaybackLedger()
-    first = playout.play("r1", "i1", 0, SECOND, NOW)
-    second = playout.play("r1", "i1", 0, SECOND, NOW)
-    assert not playout.silent(Silent(first.ticket, NOW + 1))
-    assert playout.sounding
-    assert playout.silent(Silent(second.ticket, NOW + 2))
-    assert not playout.sounding
-    assert playout.quiet_since_s == NOW + 2
+    ledger = PlaybackLedger()
+    first = ledger.play("r1", "i1", 0, SECOND, NOW)
+    second = ledger.play("r1", "i1", 0, SECOND, NOW)
+    assert not ledger.silent(Silent(first.ticket, NOW + 1))
+    assert ledger.sounding
+    assert ledger.silent(Silent(second.ticket, NOW + 2))
+    assert not ledger.sounding
+    assert ledger.quiet_since_s == NOW + 2
 
 
 def test_after_a_flush_the_speaker_counts_as_sounding_until_it_answers() -> None:
-    playout = playing("i1")
-    flush = playout.flush()
-    assert playout.sounding
-    playout.flushed(Flushed(flush.ticket, "i1", 500, NOW + 0.5))
-    assert not playout.sounding
-    assert playout.quiet_since_s == NOW + 0.5
+    ledger = playing("i1")
+    flush = ledger.flush()
+    assert ledger.sounding
+    ledger.flushed(Flushed(flush.ticket, "i1", 500, NOW + 0.5))
+    assert not ledger.sounding
+    assert ledger.quiet_since_s == NOW + 0.5
 
 
 def test_the_end_is_expected_when_all_that_is_queued_was_heard() -> None:
-    playout = playing("i1", "i2")
-    assert playout.expected_end_s == NOW + 2.0
-    playout.silent(Silent(2, NOW + 2.0))
-    playout.play("r1", "i3", 0, SECOND, NOW + 10.0)
-    assert playout.expected_end_s == NOW + 11.0, "it does not count from the time of silence"
+    ledger = playing("i1", "i2")
+    assert ledger.expected_end_s == NOW + 2.0
+    ledger.silent(Silent(2, NOW + 2.0))
+    ledger.play("r1", "i3", 0, SECOND, NOW + 10.0)
+    assert ledger.expected_end_s == NOW + 11.0, "it does not count from the time of silence"
 
 
 def test_the_end_is_not_expected_in_the_past_where_the_card_is_late() -> None:
-    playout = playing("i1")
-    playout.play("r1", "i1", 0, SECOND, NOW + 5.0)
-    assert playout.expected_end_s == NOW + 6.0
+    ledger = playing("i1")
+    ledger.play("r1", "i1", 0, SECOND, NOW + 5.0)
+    assert ledger.expected_end_s == NOW + 6.0
 
 
 def test_the_audible_item_is_truncated_to_what_was_heard_of_it() -> None:
-    playout = playing("i1")
-    flush = playout.flush()
-    assert playout.flushed(Flushed(flush.ticket, "i1", 400, NOW)) == [(Truncate("i1", 0, 400), "r1", 0.4)]
+    ledger = playing("i1")
+    flush = ledger.flush()
+    assert ledger.flushed(Flushed(flush.ticket, "i1", 400, NOW)) == [(Truncate("i1", 0, 400), "r1", 0.4)]
 
 
 def test_an_item_that_was_heard_to_its_end_is_left_whole() -> None:
-    playout = playing("i1")
-    flush = playout.flush()
-    assert playout.flushed(Flushed(flush.ticket, "i1", 1000, NOW)) == []
-    playout = playing("i1")
-    assert playout.flushed(Flushed(playout.flush().ticket, "i1", 1003, NOW)) == [], "the card's clock may run ahead"
+    ledger = playing("i1")
+    flush = ledger.flush()
+    assert ledger.flushed(Flushed(flush.ticket, "i1", 1000, NOW)) == []
+    ledger = playing("i1")
+    assert ledger.flushed(Flushed(ledger.flush().ticket, "i1", 1003, NOW)) == [], "the card's clock may run ahead"
 
 
 def test_items_before_the_audible_one_are_left_whole_and_items_behind_it_count_as_unheard() -> None:
-    playout = playing("i1", "i2", "i3")
-    playout.started(Started("i2", NOW + 1))
-    flush = playout.flush()
-    assert playout.flushed(Flushed(flush.ticket, "i2", 250, NOW)) == [
+    ledger = playing("i1", "i2", "i3")
+    ledger.started(Started("i2", NOW + 1))
+    flush = ledger.flush()
+    assert ledger.flushed(Flushed(flush.ticket, "i2", 250, NOW)) == [
         (Truncate("i2", 0, 250), "r1", 0.25),
         (Truncate("i3", 0, 0), "r1", 0.0),
     ]
 
 
 def test_a_sound_of_our_own_is_audible_and_nothing_of_the_service_was_heard() -> None:
-    playout = PlaybackLedger()
-    sound = playout.sound("ready", NOW)
+    ledger = PlaybackLedger()
+    sound = ledger.sound("ready", NOW)
     assert sound == Sound("ready", 1)
-    playout.play("r1", "i1", 0, SECOND, NOW)
-    assert playout.started(Started("sound:ready", NOW)) is None
-    flush = playout.flush()
-    assert playout.flushed(Flushed(flush.ticket, "sound:ready", 20, NOW)) == [(Truncate("i1", 0, 0), "r1", 0.0)]
+    ledger.play("r1", "i1", 0, SECOND, NOW)
+    assert ledger.started(Started("sound:ready", NOW)) is None
+    flush = ledger.flush()
+    assert ledger.flushed(Flushed(flush.ticket, "sound:ready", 20, NOW)) == [(Truncate("i1", 0, 0), "r1", 0.0)]
 
 
 def test_an_item_that_begins_after_its_flush_was_ordered_still_tells_which_response_was_audible() -> None:
-    playout = PlaybackLedger()
-    playout.play("r1", "i1", 0, SECOND, NOW)
-    playout.flush()
-    assert playout.started(Started("i1", NOW)) == "r1"
+    ledger = PlaybackLedger()
+    ledger.play("r1", "i1", 0, SECOND, NOW)
+    ledger.flush()
+    assert ledger.started(Started("i1", NOW)) == "r1"
 
 
 def test_items_of_a_session_that_is_gone_are_not_truncated_but_are_still_waited_for() -> None:
-    playout = playing("i1")
-    playout.forget_items()
-    assert playout.sounding
-    flush = playout.flush()
-    assert playout.flushed(Flushed(flush.ticket, "i1", 400, NOW)) == []
-    assert not playout.sounding
+    ledger = playing("i1")
+    ledger.session_lost()
+    assert ledger.sounding
+    flush = ledger.flush()
+    assert ledger.flushed(Flushed(flush.ticket, "i1", 400, NOW)) == []
+    assert not ledger.sounding
 
 
 def test_an_item_that_goes_on_after_a_pause_of_the_network_is_one_item() -> None:
-    playout = playing("i0", "i1")
-    playout.started(Started("i1", NOW + 1))
-    playout.silent(Silent(2, NOW + 2))
-    playout.play("r1", "i1", 0, SECOND, NOW + 3)
-    flush = playout.flush()
-    assert playout.flushed(Flushed(flush.ticket, "i1", 1500, NOW + 3.5)) == [(Truncate("i1", 0, 1500), "r1", 0.75)]
+    ledger = playing("i0", "i1")
+    ledger.started(Started("i1", NOW + 1))
+    ledger.silent(Silent(2, NOW + 2))
+    ledger.play("r1", "i1", 0, SECOND, NOW + 3)
+    flush = ledger.flush()
+    assert ledger.flushed(Flushed(flush.ticket, "i1", 1500, NOW + 3.5)) == [(Truncate("i1", 0, 1500), "r1", 0.75)]
 
 
 def test_the_content_index_of_an_item_is_kept_for_its_truncation() -> None:
-    playout = PlaybackLedger()
-    playout.play("r1", "i1", 3, SECOND, NOW)
-    flush = playout.flush()
-    assert playout.flushed(Flushed(flush.ticket, "", 0, NOW)) == [(Truncate("i1", 3, 0), "r1", 0.0)]
+    ledger = PlaybackLedger()
+    ledger.play("r1", "i1", 3, SECOND, NOW)
+    flush = ledger.flush()
+    assert ledger.flushed(Flushed(flush.ticket, "", 0, NOW)) == [(Truncate("i1", 3, 0), "r1", 0.0)]
 
 
 @dataclass
@@ -141,7 +141,7 @@ class LateSpeaker(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.playout = PlaybackLedger()
+        self.ledger = PlaybackLedger()
         self.queue: deque[Queued] = deque()
         self.received_ms: dict[str, int] = {}
         self.heard_ms: dict[str, int] = {}
@@ -161,7 +161,7 @@ class LateSpeaker(RuleBasedStateMachine):
             self.items += 1
         item = f"i{self.items}"
         self.since_flush.add(item)
-        self.ordered(self.playout.play("r1", item, 0, bytes(48 * ms), NOW))
+        self.ordered(self.ledger.play("r1", item, 0, bytes(48 * ms), NOW))
         self.received_ms[item] = self.received_ms.get(item, 0) + ms
         if self.queue and self.queue[-1].source == item:
             self.queue[-1].ms += ms
@@ -198,7 +198,7 @@ class LateSpeaker(RuleBasedStateMachine):
 
     @rule()
     def flush(self) -> None:
-        flush = self.playout.flush()
+        flush = self.ledger.flush()
         self.ordered(flush)
         audible = self.queue[0].source if self.queue and self.queue[0].started else ""
         self.cut[flush.ticket], self.since_flush = self.since_flush, set()
@@ -210,11 +210,11 @@ class LateSpeaker(RuleBasedStateMachine):
     def answer_arrives(self) -> None:
         match answer := self.answers.popleft():
             case Started():
-                assert self.playout.started(answer) in {"r1", None}
+                assert self.ledger.started(answer) in {"r1", None}
             case Silent(ticket):
-                assert self.playout.silent(answer) is (ticket == self.ticket)
+                assert self.ledger.silent(answer) is (ticket == self.ticket)
             case Flushed(ticket):
-                cuts = [cut.truncate for cut in self.playout.flushed(answer)]
+                cuts = [cut.truncate for cut in self.ledger.flushed(answer)]
                 told = {truncate.item_id: truncate.audio_end_ms for truncate in cuts if truncate}
                 for item in self.cut.pop(ticket):
                     heard_ms = self.heard_ms.get(item, 0)
@@ -224,7 +224,7 @@ class LateSpeaker(RuleBasedStateMachine):
     @invariant()
     def quiet_only_when_nothing_is_queued(self) -> None:
         if self.queue:
-            assert self.playout.sounding
+            assert self.ledger.sounding
 
 
 LateSpeaker.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)

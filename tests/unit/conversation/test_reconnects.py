@@ -35,9 +35,9 @@ async def test_a_new_connection_replaces_the_old_one_whose_events_and_messages_a
     assert room.states[-1:] == [State.CONNECTING]
     await room.ready()
     assert room.states[-1:] == [State.LISTENING]
-    room.conversation.person(on.Pressed())
+    room.conversation.person_event(on.Pressed())
     await room.end()
-    assert room.measures.reconnects == 1
+    assert room.metrics.reconnects == 1
 
 
 async def test_a_session_that_expires_is_replaced_though_its_connection_stays_open() -> None:
@@ -49,7 +49,7 @@ async def test_a_session_that_expires_is_replaced_though_its_connection_stays_op
     assert old.closed, "it would stay open for the rest of the conversation"
     assert room.connection.sent == [do.UpdateSession()], "and not to the old one"
     assert old.messages == [do.UpdateSession(), do.RequestGreeting(HELLO, "greeting-1")]
-    room.conversation.person(on.Pressed())
+    room.conversation.person_event(on.Pressed())
     await room.end()
 
 
@@ -61,7 +61,7 @@ async def test_a_line_that_breaks_while_sending_is_replaced() -> None:
     await settle()
     assert room.connection is not old
     assert old.closed
-    room.conversation.person(on.Pressed())
+    room.conversation.person_event(on.Pressed())
     await room.end()
 
 
@@ -83,10 +83,10 @@ async def test_a_bug_in_a_connection_costs_the_connection_and_not_the_conversati
     assert "a bug in this program" in caplog.text
     assert len(room.client.connections) == (1 if where == "connecting" else 2)
     assert room.connection.messages[0] == do.UpdateSession()
-    assert not room.conversation.over
+    assert not room.conversation.ended
     room.conversation.stop(EndReason.STOPPED)
     await room.end()
-    assert room.measures.reconnects == 1
+    assert room.metrics.reconnects == 1
 
 
 async def test_a_bug_in_a_connection_that_was_given_up_does_not_disturb_its_successor(
@@ -104,5 +104,5 @@ async def test_a_bug_in_a_connection_that_was_given_up_does_not_disturb_its_succ
     await settle()
     assert room.connection is new
     assert "a bug in this program" in caplog.text
-    room.conversation.person(on.Pressed())
+    room.conversation.person_event(on.Pressed())
     await room.end()

@@ -1,4 +1,4 @@
-"""Remembered greetings: what was kept is found again, whole, or not at all."""
+"""The greeting cache: what was stored is found again, completely or not at all."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
 from device_daemon.config.settings import Service
 from device_daemon.greetings.cache import GreetingCache, Rendition, rendition_for
@@ -22,12 +22,12 @@ def only_file(folder: Path) -> Path:
     return path
 
 
-def test_what_was_kept_is_found_again_also_after_a_restart(tmp_path: Path) -> None:
-    store = GreetingCache(tmp_path / "greetings")
-    assert store.recall(HELLO) is None
-    store.keep(HELLO, PCM)
-    assert store.recall(HELLO) == PCM
-    assert GreetingCache(tmp_path / "greetings").recall(HELLO) == PCM
+def test_what_was_stored_is_found_again_also_after_a_restart(tmp_path: Path) -> None:
+    cache = GreetingCache(tmp_path / "greetings")
+    assert cache.load(HELLO) is None
+    cache.put(HELLO, PCM)
+    assert cache.load(HELLO) == PCM
+    assert GreetingCache(tmp_path / "greetings").load(HELLO) == PCM
     assert (tmp_path / "greetings").stat().st_mode & 0o777 == 0o700
 
 
@@ -42,9 +42,9 @@ def test_what_was_kept_is_found_again_also_after_a_restart(tmp_path: Path) -> No
     ],
 )
 def test_another_text_voice_service_or_rate_is_another_greeting(tmp_path: Path, other: Rendition) -> None:
-    store = GreetingCache(tmp_path)
-    store.keep(HELLO, PCM)
-    assert store.recall(other) is None
+    cache = GreetingCache(tmp_path)
+    cache.put(HELLO, PCM)
+    assert cache.load(other) is None
 
 
 def test_the_voice_is_that_of_the_greeting_or_else_of_the_service() -> None:
@@ -55,89 +55,89 @@ def test_the_voice_is_that_of_the_greeting_or_else_of_the_service() -> None:
 
 
 @given(cut=st.integers(0, 439), flip=st.integers(0, 439))
-def test_a_damaged_file_is_dropped_and_counts_as_not_known(
+def test_a_damaged_file_is_deleted_and_counts_as_missing(
     tmp_path_factory: pytest.TempPathFactory, cut: int, flip: int
 ) -> None:
     folder = tmp_path_factory.mktemp("greetings")
-    GreetingCache(folder).keep(HELLO, PCM)
+    GreetingCache(folder).put(HELLO, PCM)
     path = only_file(folder)
     whole = path.read_bytes()
     assert len(whole) == 440
     for content in (whole[:cut], whole[:flip] + bytes([whole[flip] ^ 1]) + whole[flip + 1 :], whole + b"xx", b""):
         path.write_bytes(content)
-        store = GreetingCache(folder)
-        assert store.recall(HELLO) is None
-        assert store.counters.damaged == 1
+        cache = GreetingCache(folder)
+        assert cache.load(HELLO) is None
+        assert cache.counters.damaged == 1
         assert not path.exists()
 
 
-def test_what_is_no_sound_is_not_kept(tmp_path: Path) -> None:
-    store = GreetingCache(tmp_path, disk_bytes=1000)
+def test_what_is_no_sound_is_not_stored(tmp_path: Path) -> None:
+    cache = GreetingCache(tmp_path, disk_bytes=1000)
     for pcm in (b"", b"odd", bytes(1000)):
-        store.keep(HELLO, pcm)
-        assert store.recall(HELLO) is None
+        cache.put(HELLO, pcm)
+        assert cache.load(HELLO) is None
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_one_that_was_used_longest_ago_makes_room(tmp_path: Path) -> None:
-    store = GreetingCache(tmp_path, disk_bytes=1000)
+def test_the_least_recently_used_is_evicted(tmp_path: Path) -> None:
+    cache = GreetingCache(tmp_path, disk_bytes=1000)
     others = [Rendition(text, "v", "s") for text in "ab"]
     for age, rendition in enumerate((HELLO, *others)):
-        store.keep(rendition, PCM)
+        cache.put(rendition, PCM)
         path = tmp_path / rendition.key
         if path.exists():
             os.utime(path, (1000.0 + age, 1000.0 + age))
     again = GreetingCache(tmp_path)
-    assert [again.recall(rendition) is not None for rendition in (HELLO, *others)] == [False, True, True]
-    assert store.counters.evicted == 1
+    assert [again.load(rendition) is not None for rendition in (HELLO, *others)] == [False, True, True]
+    assert cache.counters.evicted == 1
 
 
-def test_a_draft_that_a_power_cut_left_is_cleared_away(tmp_path: Path) -> None:
+def test_a_draft_that_a_power_cut_left_is_deleted(tmp_path: Path) -> None:
     (tmp_path / "abc.new").write_bytes(b"half")
-    GreetingCache(tmp_path).keep(HELLO, PCM)
+    GreetingCache(tmp_path).put(HELLO, PCM)
     assert only_file(tmp_path).name == HELLO.key
 
 
-def test_a_disk_that_cannot_be_written_is_told_once_and_the_greeting_is_remembered_until_the_end(
+def test_a_disk_that_cannot_be_written_is_logged_once_and_the_greeting_is_kept_in_memory(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "greetings").write_text("a file in the place of the folder")
-    store = GreetingCache(tmp_path / "greetings")
-    store.keep(HELLO, PCM)
-    store.keep(HELLO, PCM)
-    assert store.recall(HELLO) == PCM
+    cache = GreetingCache(tmp_path / "greetings")
+    cache.put(HELLO, PCM)
+    cache.put(HELLO, PCM)
+    assert cache.load(HELLO) == PCM
     (record,) = [record for record in caplog.records if record.levelname == "WARNING"]
     assert "greetings" in record.getMessage()
     assert "cache: false" in record.getMessage()
 
 
-def test_in_memory_too_there_is_a_bound_and_the_disk_has_the_rest(tmp_path: Path) -> None:
-    store = GreetingCache(tmp_path, memory_bytes=500)
+def test_the_memory_is_bounded_and_the_disk_has_the_rest(tmp_path: Path) -> None:
+    cache = GreetingCache(tmp_path, memory_bytes=500)
     other = Rendition("Bye", "v", "s")
-    store.keep(HELLO, PCM)
-    store.keep(other, PCM[::-1])
+    cache.put(HELLO, PCM)
+    cache.put(other, PCM[::-1])
     (tmp_path / HELLO.key).unlink()
     (tmp_path / other.key).unlink()
-    assert store.recall(other) == PCM[::-1], "the last one is at hand"
-    assert store.recall(HELLO) is None
+    assert cache.load(other) == PCM[::-1], "the last one is in memory"
+    assert cache.load(HELLO) is None
 
 
-def test_everything_can_be_forgotten(tmp_path: Path) -> None:
-    store = GreetingCache(tmp_path)
-    store.keep(HELLO, PCM)
-    store.forget()
-    assert store.recall(HELLO) is None
+def test_everything_can_be_deleted(tmp_path: Path) -> None:
+    cache = GreetingCache(tmp_path)
+    cache.put(HELLO, PCM)
+    cache.clear()
+    assert cache.load(HELLO) is None
     assert list(tmp_path.iterdir()) == []
 
 
 class InAnyOrder(RuleBasedStateMachine):
-    """Keeping, damage and restarts in any order: what is found is what was kept last, or nothing."""
+    """Storing, damage and restarts in any order: what is found is what was stored last, or nothing."""
 
     renditions = st.sampled_from([Rendition(text, "v", "s") for text in "abc"])
 
-    @initialize()
-    def begin(self) -> None:
-        self.folder = Path(os.environ["GREETINGS_FOLDER"])
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self.folder = folder
         for path in self.folder.iterdir():
             path.unlink()
         self.kept: dict[Rendition, bytes] = {}
@@ -145,11 +145,11 @@ class InAnyOrder(RuleBasedStateMachine):
 
     @rule()
     def start_again(self) -> None:
-        self.store = GreetingCache(self.folder, disk_bytes=2_000, memory_bytes=600)
+        self.cache = GreetingCache(self.folder, disk_bytes=2_000, memory_bytes=600)
 
     @rule(rendition=renditions, pcm=st.binary(min_size=2, max_size=400).filter(lambda pcm: len(pcm) % 2 == 0))
     def keep(self, rendition: Rendition, pcm: bytes) -> None:
-        self.store.keep(rendition, pcm)
+        self.cache.put(rendition, pcm)
         self.kept[rendition] = pcm
 
     @rule(rendition=renditions, byte=st.integers(0, 100))
@@ -162,11 +162,12 @@ class InAnyOrder(RuleBasedStateMachine):
 
     @rule(rendition=renditions)
     def recall(self, rendition: Rendition) -> None:
-        assert self.store.recall(rendition) in {None, self.kept.get(rendition)}
+        assert self.cache.load(rendition) in {None, self.kept.get(rendition)}
 
 
-def test_what_is_found_is_what_was_kept_last_in_any_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GREETINGS_FOLDER", str(tmp_path))
-    from hypothesis.stateful import run_state_machine_as_test
+def test_what_is_found_is_what_was_stored_last_in_any_order(tmp_path: Path) -> None:
+    class InThisFolder(InAnyOrder):
+        def __init__(self) -> None:
+            super().__init__(tmp_path)
 
-    run_state_machine_as_test(InAnyOrder)
+    run_state_machine_as_test(InThisFolder)

@@ -13,7 +13,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from device_daemon.config.placeholders import BUILT_IN, MalformedText, placeholders
 from device_daemon.config.settings import Greeting
-from device_daemon.greetings.opening import GreetingLedger, Opening, Step, compose, daypart, fill, spoken_span, values
+from device_daemon.greetings.ledger import GreetingLedger, Step
+from device_daemon.greetings.opening import Opening, compose, daypart, fill, spoken_span, values
 
 NOW = datetime(2026, 11, 3, 7, 5, tzinfo=timezone(timedelta(hours=1)))
 VALUES = {"daypart": "morning", "who": "{daypart}", "empty": ""}

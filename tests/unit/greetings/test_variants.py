@@ -1,16 +1,16 @@
-"""What greetings can say, as far as it is known ahead."""
+"""Which texts greetings can say, as far as these can be synthesised in advance."""
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from device_daemon.config.settings import Greeting
-from device_daemon.greetings.variants import MOST, Foreseen, foreseen, knowable
+from device_daemon.greetings.variants import MAX_VARIANTS, Variant, is_cacheable, variants
 
 NAMES = {"name": "Lisa"}
 
 
 def texts(**greetings: Greeting) -> list[str]:
-    return [known.text for known in foreseen(greetings, NAMES, "kitchen")]
+    return [variant.text for variant in variants(greetings, NAMES, "kitchen")]
 
 
 def test_a_fixed_text_and_each_of_a_list_are_known() -> None:
@@ -30,22 +30,22 @@ def test_what_the_time_the_date_or_the_model_decides_is_not_known_nor_what_is_no
     fleeting = [Greeting(say=f"It is {{{name}}}") for name in ("time", "date", "since_last")]
     others = [Greeting(ask_model="Greet them."), Greeting(say="Hello!", cache=False)]
     assert texts(**{str(number): greeting for number, greeting in enumerate(fleeting + others)}) == []
-    assert knowable("Good {daypart}, {name}")
-    assert not knowable("It is {time}")
+    assert is_cacheable("Good {daypart}, {name}")
+    assert not is_cacheable("It is {time}")
 
 
 def test_the_plainest_come_first_and_there_is_a_bound() -> None:
     many = Greeting(say_one_of=[f"{{weekday}} {{daypart}} {number}" for number in range(5)])
     found = texts(many=many, plain=Greeting(say="Hello!"))
     assert found[0] == "Hello!"
-    assert len(found) == MOST
+    assert len(found) == MAX_VARIANTS
 
 
 def test_a_greeting_keeps_its_own_voice() -> None:
-    assert foreseen({"g": Greeting(say="Tag!", voice="de")}, {}, "h") == [Foreseen("g", "Tag!", "de")]
+    assert variants({"g": Greeting(say="Tag!", voice="de")}, {}, "h") == [Variant("g", "Tag!", "de")]
 
 
 @given(st.dictionaries(st.text(min_size=1), st.sampled_from(["Hi", "{daypart}", "{weekday}{daypart}", "{time}"])))
-def test_nothing_is_foreseen_twice(says: dict[str, str]) -> None:
-    found = foreseen({name: Greeting(say=say) for name, say in says.items()}, {}, "h")
-    assert len(found) == len(set(found)) <= MOST
+def test_no_text_comes_twice(says: dict[str, str]) -> None:
+    found = variants({name: Greeting(say=say) for name, say in says.items()}, {}, "h")
+    assert len(found) == len(set(found)) <= MAX_VARIANTS

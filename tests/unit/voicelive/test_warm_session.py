@@ -278,7 +278,7 @@ async def test_a_goodbye_that_is_cut_short_by_a_press_still_closes_the_connectio
 async def test_a_goodbye_that_does_not_end_is_left_behind(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(standby_module, "GOODBYE_DEADLINE_S", 0.01)
+    monkeypatch.setattr(standby_module, "CLOSE_DEADLINE_S", 0.01)
     held = await stage.ready()
     held.may_close.clear()
     await stage.standby.close()
