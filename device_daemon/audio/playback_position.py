@@ -6,13 +6,9 @@ with its next stop.
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
-from typing import Final
+from collections import deque
 
 from msgspec import Struct
-
-_REMEMBERED: Final = 32
-"""Sources whose totals are kept; the oldest is forgotten first."""
 
 
 class _Playing(Struct):
@@ -38,7 +34,6 @@ class PlaybackPosition:
 
     def __init__(self) -> None:
         self._segments: deque[_Segment] = deque()  # in order; what was heard whole has left
-        self._latest: OrderedDict[str, _Playing] = OrderedDict()
         self._last: _Playing | None = None
         self._written = 0
         self._position = 0
@@ -66,10 +61,7 @@ class PlaybackPosition:
         if not frames:
             return
         if self._last is None or self._last.source != source:
-            self._last = self._latest[source] = _Playing(source)
-            self._latest.move_to_end(source)
-            if len(self._latest) > _REMEMBERED:
-                self._latest.popitem(last=False)
+            self._last = _Playing(source)
         self._segments.append(_Segment(self._last, self._written, self._written + frames))
         self._written += frames
         self._sound_end = self._written
@@ -98,18 +90,6 @@ class PlaybackPosition:
             self._segments.popleft()
         self._position = position
         return started
-
-    def heard_frames(self, source: str, position: int | None = None) -> int:
-        """Return how much of a source was heard: up to the last `hear`, or up to a later position."""
-        playing = self._latest.get(source)
-        if playing is None:
-            return 0
-        heard = playing.heard
-        if position is not None:
-            for segment in self._segments:
-                if segment.playing is playing:
-                    heard += max(0, min(position, segment.end) - max(self._position, segment.start))
-        return heard
 
     def flush(self) -> tuple[str, int]:
         """Forget what was not heard, and begin a new timeline; return who was audible and how much of it was heard.

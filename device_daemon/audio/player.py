@@ -94,11 +94,6 @@ class Player:
             return b"", 0.0
         return piece.pcm, piece.gain * self._gain
 
-    def heard_frames(self, source: str) -> int:
-        """Return how much of a source was heard until now, without asking the card."""
-        position = self._to_own(self._card.position_at(self._now())) if self._card.running else None
-        return self._ledger.heard_frames(source, position)
-
     def work(self) -> bool:
         """Do all that can be done now; return whether anything was written. Raise `DeviceGone` if the card fails."""
         written = self._card.written

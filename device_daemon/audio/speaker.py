@@ -106,10 +106,6 @@ class Speaker:
         """Return the level of the sound that was written last; -96 while nothing is heard."""
         return self._thread.level_dbfs()
 
-    def heard_ms(self, source: str) -> int:
-        """Return how much of a source was heard until now; 0 for one that is not known (any more)."""
-        return self._thread.heard_frames(source) * 1000 // SAMPLE_RATE_HZ
-
     @property
     def counters(self) -> SpeakerCounters:
         """What happened since the program started."""
@@ -166,12 +162,6 @@ class _PlaybackThread(PcmThread):
             # Wait for it. Otherwise the loop would go on with its work and keep the interpreter from this object's
             # thread for 5 ms and more, while the person who interrupts is being talked over.
             self._cut.wait(_CUT_S)
-
-    def heard_frames(self, source: str) -> int:
-        with self._lock:
-            if self._player is None:
-                return self._ledger.heard_frames(source)
-            return self._player.heard_frames(source)
 
     def level_dbfs(self) -> float:
         with self._lock:

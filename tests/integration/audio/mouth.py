@@ -55,11 +55,17 @@ class Mouth:
         await self.until(lambda: any(event.ticket == ticket for event in self.of(Flushed)))
         return self.of(Flushed)[-1]
 
-    async def until_heard(self, source: str, ms: int) -> None:
-        """Wait until so much of a source was heard."""
+    async def until_heard(self, source: str, ms: float) -> None:
+        """Wait until so much was heard since a source was first heard."""
+        await self.until(lambda: any(event.source == source for event in self.of(Started)))
         async with asyncio.timeout(DEADLINE_S):
-            while self.speaker.heard_ms(source) < ms:  # noqa: ASYNC110 - there is no event for that
+            while self.heard_ms(source) < ms:  # noqa: ASYNC110 - there is no event for that
                 await asyncio.sleep(0.001)
+
+    def heard_ms(self, source: str) -> float:
+        """Return how much was heard since a source was first heard, silence left out."""
+        started_s = next(event.at_s for event in self.of(Started) if event.source == source)
+        return np.count_nonzero(self.card.heard(started_s, time.monotonic())) * 1000 / self.card.rate_hz
 
     def heard(self, channel: int = 0) -> Samples:
         """Everything that was heard so far, silence at both ends cut off."""

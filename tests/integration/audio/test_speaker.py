@@ -44,7 +44,6 @@ async def test_what_is_played_is_heard_to_the_sample_and_told(
     assert started.source == "item"
     assert started.at_s == pytest.approx(first_s, abs=0.003)
     assert silent.at_s - started.at_s == pytest.approx(0.3, abs=0.003)
-    assert mouth.speaker.heard_ms("item") == 300
     assert mouth.card.underruns == 0
 
 
@@ -174,7 +173,6 @@ async def test_a_card_with_another_rate_or_more_channels_gets_what_it_wants(
     mouth = make_mouth({"rate_hz": rate_hz, "channels": channels})
     mouth.speaker.play("item", tone(400).tobytes(), 1)
     await mouth.until_heard("item", 200)
-    assert mouth.speaker.heard_ms("item") == pytest.approx(200, abs=20)
     silent = await mouth.silent(1)
     heard = mouth.heard()
     if channels == 2:
@@ -186,7 +184,6 @@ async def test_a_card_with_another_rate_or_more_channels_gets_what_it_wants(
     fit, residue, *_ = np.linalg.lstsq(basis, middle, rcond=None)
     assert np.hypot(*fit) == pytest.approx(10_000, rel=0.01)
     assert math.sqrt(residue[0] / len(middle)) < 2
-    assert mouth.speaker.heard_ms("item") == 400
     assert silent.at_s - mouth.of(Started)[0].at_s == pytest.approx(0.4, abs=0.003)
 
 
@@ -198,7 +195,6 @@ async def test_a_flush_of_converted_sound_says_how_much_was_heard_too(make_mouth
     flushed = await mouth.flushed(2)
     whole_ms = np.count_nonzero(mouth.heard() >= 8990) / 48
     assert flushed.heard_ms == pytest.approx(whole_ms, abs=2)
-    assert mouth.speaker.heard_ms("item") == flushed.heard_ms
 
 
 async def test_an_underrun_is_counted_and_nothing_is_lost(make_mouth: MakeMouth) -> None:
@@ -211,7 +207,6 @@ async def test_an_underrun_is_counted_and_nothing_is_lost(make_mouth: MakeMouth)
     heard = mouth.heard()
     np.testing.assert_array_equal(heard[heard != 0], played)
     assert mouth.speaker.counters.underruns == mouth.card.underruns >= 1
-    assert mouth.speaker.heard_ms("item") == 400
 
 
 async def test_late_sound_is_counted_as_a_gap(make_mouth: MakeMouth) -> None:
@@ -223,7 +218,6 @@ async def test_late_sound_is_counted_as_a_gap(make_mouth: MakeMouth) -> None:
     heard = mouth.heard()
     np.testing.assert_array_equal(heard[heard != 0], np.concatenate([noise(30), noise(30, seed=2)]))
     assert mouth.speaker.counters.starved == 1
-    assert mouth.speaker.heard_ms("item") == 60
 
 
 async def test_sound_cannot_be_made_louder_than_it_is(make_mouth: MakeMouth) -> None:
