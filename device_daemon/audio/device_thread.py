@@ -16,6 +16,7 @@ from typing import Final
 
 from device_daemon.audio.alsa import ROLES, Direction, Negotiated, Stream, open_stream
 from device_daemon.errors import DeviceBusy, DeviceGone, DeviceUnknown, SpeakerError
+from device_daemon.system.loop_bridge import post_to_loop
 
 logger = logging.getLogger(__name__)
 
@@ -92,8 +93,7 @@ class PcmThread(ABC):
 
     def post(self, callback: Callable[[], None]) -> None:
         """Have something done in the loop's thread."""
-        with contextlib.suppress(RuntimeError):  # the loop has been closed: nobody is left to hear of it
-            self._loop.call_soon_threadsafe(callback)
+        post_to_loop(self._loop, callback)
 
     def sleep(self, timeout_s: float | None) -> list[tuple[int, int]]:
         """Sleep until `wake` or the time-out (None: for ever), whatever the card does; return nothing."""

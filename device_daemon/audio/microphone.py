@@ -16,11 +16,11 @@ from device_daemon.audio.alsa import XRUN, Negotiated, Stream
 from device_daemon.audio.card_clock import POLL_GRACE_S, STALL_S, CardClock
 from device_daemon.audio.converters import from_card
 from device_daemon.audio.device_thread import PcmThread
-from device_daemon.audio.loop_bridge import LoopBridge
 from device_daemon.audio.pcm import BYTES_PER_FRAME, BYTES_PER_MS, SAMPLE_RATE_HZ, SILENCE_DBFS, level_dbfs
 from device_daemon.audio.uplink_chunker import UplinkChunker
 from device_daemon.config.settings import MicrophoneSettings
 from device_daemon.errors import SpeakerError
+from device_daemon.system.loop_bridge import LoopBridge
 
 BUFFER_S: Final = 2.0
 """How much sound may wait for a busy event loop; then the oldest is dropped."""

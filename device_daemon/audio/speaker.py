@@ -13,7 +13,6 @@ from msgspec import Struct
 
 from device_daemon.audio.alsa import Negotiated, Stream
 from device_daemon.audio.device_thread import PcmThread
-from device_daemon.audio.loop_bridge import LoopBridge
 from device_daemon.audio.pcm import BYTES_PER_FRAME, SAMPLE_RATE_HZ, SILENCE_DBFS, level_dbfs
 from device_daemon.audio.playback_position import PlaybackPosition
 from device_daemon.audio.playback_queue import PlaybackQueue
@@ -21,6 +20,7 @@ from device_daemon.audio.player import Player
 from device_daemon.audio.speaker_events import Failed, Flushed, Recovered, Silent, SpeakerEvent, Started
 from device_daemon.config.settings import SpeakerSettings
 from device_daemon.errors import SpeakerError
+from device_daemon.system.loop_bridge import LoopBridge
 
 __all__ = ["Failed", "Flushed", "Recovered", "Silent", "Speaker", "SpeakerCounters", "SpeakerEvent", "Started"]
 

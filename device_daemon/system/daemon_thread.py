@@ -7,11 +7,12 @@ a minute would delay SIGTERM by as much.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import threading
 from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeVar
+
+from device_daemon.system.loop_bridge import post_to_loop
 
 T = TypeVar("T")
 
@@ -30,8 +31,7 @@ async def in_daemon_thread(work: Callable[[], T], name: str) -> T:
             outcome = partial(settle, done.set_result, work())
         except Exception as error:  # noqa: BLE001 - raised again where it is awaited
             outcome = partial(settle, done.set_exception, error)
-        with contextlib.suppress(RuntimeError):  # the loop has been closed: nobody is left to hear of it
-            loop.call_soon_threadsafe(outcome)
+        post_to_loop(loop, outcome)
 
     threading.Thread(target=run, name=name, daemon=True).start()
     return await done

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import threading
 from collections import deque
@@ -18,6 +17,7 @@ from device_daemon.audio.microphone import Period
 from device_daemon.audio.pcm import BYTES_PER_FRAME, BYTES_PER_MS
 from device_daemon.config.settings import WakeWordTrigger
 from device_daemon.errors import SpeakerError, WakeWordsUnusable
+from device_daemon.system.loop_bridge import post_to_loop
 from device_daemon.triggers.wakeword_engine import Engine, MicroWakeWords, check_words
 from device_daemon.triggers.wakeword_listener import Listener
 
@@ -132,7 +132,7 @@ class WakeWords:
             logger.exception("the wake words' thread ends")
             self._fail(WakeWordsUnusable(f"the wake words stopped by a fault of this program ({error!r}): restart it"))
         finally:
-            self._post(self._ended.set)
+            post_to_loop(self._loop, self._ended.set)
 
     def _listen(self) -> None:
         listener = Listener(self._make_engine(self._triggers), self._triggers)
@@ -145,7 +145,7 @@ class WakeWords:
                     era = block_era
                     listener.reset()
                 for trigger, ends_at_s in listener.hear(block):
-                    self._post(partial(self._report, trigger, ends_at_s, era))
+                    post_to_loop(self._loop, partial(self._report, trigger, ends_at_s, era))
                 with self._ready:
                     self._count(frames=sum(len(period.pcm) for period in block) // BYTES_PER_FRAME)
         finally:
@@ -177,7 +177,7 @@ class WakeWords:
             self._stopping = True
             self._waiting.clear()
             self._waiting_bytes = 0
-        self._post(partial(self._report_failure, error))
+        post_to_loop(self._loop, partial(self._report_failure, error))
 
     def _report_failure(self, error: SpeakerError) -> None:
         if not self._closed:
@@ -191,7 +191,3 @@ class WakeWords:
             dropped_periods=was.dropped_periods + dropped,
             frames=was.frames + frames,
         )
-
-    def _post(self, callback: Callable[[], None]) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop has been closed: nobody is left to hear of it
-            self._loop.call_soon_threadsafe(callback)

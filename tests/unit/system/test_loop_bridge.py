@@ -11,7 +11,7 @@ from typing import cast
 
 import pytest
 
-from device_daemon.audio.loop_bridge import LoopBridge
+from device_daemon.system.loop_bridge import LoopBridge
 
 
 class Receiver:
