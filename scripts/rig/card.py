@@ -37,6 +37,14 @@ _LOOK_AGAIN_S: Final = 0.005
 _FLOCK: Final = "hhqqi4x"  # struct flock, which Python's fcntl takes as bytes
 
 
+_BOTH: Final = (PLAYBACK, CAPTURE)
+
+
+def _bits(directions: Sequence[int]) -> int:
+    """One bit for each direction; both, if none is named."""
+    return sum(1 << direction for direction in directions or _BOTH)
+
+
 class SimulatedCard:
     """A sound card in a folder, which exists as long as this object does.
 
@@ -200,12 +208,15 @@ class SimulatedCard:
             file.setframerate(self.rate_hz)
             file.writeframes(both.tobytes())
 
-    # Faults
+    # Faults: of the whole card, or of one direction (tracks.PLAYBACK, tracks.CAPTURE) as if each were a device of its own
 
-    def unplug(self) -> None:
+    def unplug(self, *only: int) -> None:
         """Pull the card out: open PCMs are woken and fail with ENODEV for good, and it cannot be opened."""
-        self._header.unplug_count += 1
-        self._header.unplugged = 1
+        for direction in only or _BOTH:
+            count = (self._header.unplug_count >> 16 * direction) + 1 & 0xFFFF
+            others = self._header.unplug_count & ~(0xFFFF << 16 * direction)
+            self._header.unplug_count = others | count << 16 * direction
+        self._header.unplugged |= _bits(only)
         self._wake_programs()
 
     def plug(self) -> None:
@@ -219,7 +230,11 @@ class SimulatedCard:
 
     @busy.setter
     def busy(self, busy: bool) -> None:
-        self._header.busy = busy
+        self._header.busy = _bits(()) if busy else 0
+
+    def occupy(self, *only: int) -> None:
+        """Let opening fail with EBUSY; `busy = False` ends it."""
+        self._header.busy |= _bits(only)
 
     @property
     def stuck(self) -> bool:
@@ -228,7 +243,12 @@ class SimulatedCard:
 
     @stuck.setter
     def stuck(self, stuck: bool) -> None:
-        self._header.stuck = stuck
+        self._header.stuck = _bits(()) if stuck else 0
+        self._wake_programs()
+
+    def stall(self, *only: int) -> None:
+        """Let nothing move; `stuck = False` ends it."""
+        self._header.stuck |= _bits(only)
         self._wake_programs()
 
     def be_slow(self, *, open_ms: int = 0, params_ms: int = 0) -> None:

@@ -22,7 +22,7 @@ struct stream {
 	struct card *card;
 	size_t card_bytes;
 	int card_fd, timer_fd, notify_fd, poll_fd;
-	uint32_t unplug_count; /* the card's, when it was opened */
+	uint32_t unplug_count; /* of its direction, when it was opened */
 	snd_pcm_uframes_t avail_min, stop_threshold;
 	bool running;
 	uint64_t start_frame, position; /* position: frames since the start, as last reported */
@@ -39,14 +39,19 @@ static bool drains(const struct stream *s)
 	return plays(s) && s->io.state == SND_PCM_STATE_DRAINING;
 }
 
+static bool stuck(const struct stream *s)
+{
+	return has(s->card->stuck, s->io.stream);
+}
+
 static bool gone(const struct stream *s)
 {
-	return s->card->unplugged || s->card->unplug_count != s->unplug_count;
+	return has(s->card->unplugged, s->io.stream) || unplugs(s->card, s->io.stream) != s->unplug_count;
 }
 
 static uint64_t position(struct stream *s)
 {
-	if (!s->running || s->card->stuck || gone(s))
+	if (!s->running || stuck(s) || gone(s))
 		return s->position;
 	uint64_t elapsed = frame_now(s->card) - s->start_frame;
 	if (s->card->coarse_pointer)
@@ -79,7 +84,7 @@ static void set_timer(struct stream *s, uint64_t appl)
 		due += (int64_t)s->avail_min - (plays(s) ? (int64_t)s->io.buffer_size : 0);
 	if (gone(s)) {
 		/* at once */
-	} else if (waits_for_start || (s->running && s->card->stuck)) {
+	} else if (waits_for_start || (s->running && stuck(s))) {
 		when.it_value.tv_nsec = 0; /* never */
 	} else if (s->running && due > (int64_t)position(s)) {
 		/* Rounded up: a card interrupts once in a period. */
@@ -107,7 +112,7 @@ static void check_faults(struct stream *s)
 		set_running(s, false);
 		s->card->xruns[s->io.stream]++;
 		snd_pcm_ioplug_set_state(&s->io, SND_PCM_STATE_XRUN);
-	} else if (s->running && s->card->stuck && plays(s)) {
+	} else if (s->running && stuck(s) && plays(s)) {
 		unplay(s->card, s->start_frame + s->io.appl_ptr);
 	}
 }
@@ -268,7 +273,8 @@ static int take_card(struct stream *s, const char *path)
 	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = s->io.stream, .l_len = 1};
 	if (card->magic == MAGIC)
 		usleep(card->open_delay_ms * 1000);
-	int error = card->magic != MAGIC ? -EINVAL : card->unplugged ? -ENODEV : card->busy ? -EBUSY : 0;
+	bool unplugged = has(card->unplugged, s->io.stream), busy = has(card->busy, s->io.stream);
+	int error = card->magic != MAGIC ? -EINVAL : unplugged ? -ENODEV : busy ? -EBUSY : 0;
 	if (!error && fcntl(s->card_fd, F_OFD_SETLK, &lock) < 0)
 		error = -EBUSY;
 	if (error) {
@@ -277,7 +283,7 @@ static int take_card(struct stream *s, const char *path)
 	}
 	s->card = card;
 	s->card_bytes = bytes;
-	s->unplug_count = card->unplug_count;
+	s->unplug_count = unplugs(card, s->io.stream);
 	card->pid[s->io.stream] = (uint32_t)getpid();
 	return 0;
 }

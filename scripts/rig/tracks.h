@@ -25,7 +25,9 @@
 struct card {
 	uint32_t magic, rate_hz, channels, blocks; /* blocks: how many there are in each track's ring */
 	uint64_t zero_ns;                          /* CLOCK_MONOTONIC at frame 0 */
-	uint32_t unplugged, unplug_count;          /* the count tells an open PCM that it was unplugged and is back */
+	/* One bit for each direction, 1 << SND_PCM_STREAM_*: unplugged, busy, stuck. The count, 16 bits for each, tells an
+	 * open PCM that it was unplugged and is back. */
+	uint32_t unplugged, unplug_count;
 	uint32_t busy, stuck, coarse_pointer, taps;
 	uint32_t open_delay_ms, params_delay_ms;   /* a driver that takes its time to open, or to agree on parameters */
 	uint32_t least_period_ms, most_period_ms;  /* 0: 1 ms, and 1 s */
@@ -35,6 +37,16 @@ struct card {
 	struct { uint32_t delay_frames; float gain; } tap[MAX_TAPS]; /* the room: speaker to microphone */
 };
 _Static_assert(sizeof(struct card) == 104 + 8 * MAX_TAPS, "card.py counts on this layout");
+
+static inline bool has(uint32_t bits, int direction)
+{
+	return bits >> direction & 1;
+}
+
+static inline uint32_t unplugs(const struct card *card, int direction)
+{
+	return card->unplug_count >> 16 * direction & 0xffff;
+}
 
 struct track {
 	uint64_t *tag;
@@ -133,7 +145,7 @@ static inline void hear(struct card *card, uint64_t frame, int16_t *samples, uin
 static inline void play(struct card *card, uint64_t now, uint64_t frame, const int16_t *samples, uint64_t frames)
 {
 	struct track speaker = speaker_of(card);
-	if (card->stuck)
+	if (has(card->stuck, 0))
 		return;
 	uint64_t late = frame >= now ? 0 : now - frame < frames ? now - frame : frames;
 	card->late_frames += late;

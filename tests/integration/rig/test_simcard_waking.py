@@ -8,6 +8,7 @@ import alsaaudio
 import pytest
 
 from scripts.rig.card import SimulatedCard
+from scripts.rig.tracks import CAPTURE
 from tests.integration.rig.pcm import BUFFER, PERIOD, MakeCard, Open, Pcm, all_heard, at_frame, ramp
 
 # Waking
@@ -150,3 +151,23 @@ def test_a_stuck_card_lets_a_reader_time_out_and_a_player_fall_silent(
     assert microphone.woken(0.05) == []
     card.stuck = False
     assert microphone.wait()
+
+
+def test_a_fault_of_one_direction_leaves_the_other_alone(card: SimulatedCard, speaker: Pcm, open_pcm: Open) -> None:
+    microphone = open_pcm(alsaaudio.PCM_CAPTURE)
+    microphone.record(PERIOD)
+    card.stall(CAPTURE)
+    speaker.play(ramp(4 * PERIOD))
+    while microphone.revents(0.05):
+        microphone.read()
+    card.stuck = False
+    card.occupy(CAPTURE)
+    card.unplug(CAPTURE)
+    assert microphone.revents() & select.POLLERR
+    assert speaker.revents() == select.POLLOUT
+    microphone.close()
+    card.plug()
+    with pytest.raises(alsaaudio.ALSAAudioError, match="busy"):
+        open_pcm(alsaaudio.PCM_CAPTURE)
+    card.busy = False
+    open_pcm(alsaaudio.PCM_CAPTURE)
