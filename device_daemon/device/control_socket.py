@@ -19,7 +19,8 @@ JSON. The requests:
 
 `greet` and `say` wait for the end of the current conversation: `ok: queued, 0 before it`. Eight may wait.
 
-A request may have 8 KiB and take five seconds to arrive, a TEXT 1000 characters; sixteen may be asking at once.
+A request may have 8 KiB and take five seconds to arrive, a TEXT 1000 characters. Sixteen clients may be connected; one
+more, and the oldest of them is disconnected: clients that say nothing keep nobody from asking.
 
 Root, the daemon's own user and the members of the socket's group may ask. Two checks decide that: the socket's mode
 (0660), and the peer's credentials from the kernel (SO_PEERCRED).
@@ -37,6 +38,7 @@ import os
 import pwd
 import socket
 import struct
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -45,8 +47,10 @@ logger = logging.getLogger(__name__)
 
 LINE_LIMIT_BYTES = 8 * 1024
 REQUEST_DEADLINE_S = 5.0
-_UNMAPPED_UID = 65_534
 CONNECTIONS_AT_ONCE = 16
+OVERFLOW_UID = 65_534
+"""How the kernel shows a user whom this process's user namespace does not know (user_namespaces(7))."""
+UID_MAP = Path("/proc/self/uid_map")
 ANSWER_DEADLINE_S = 10.0
 
 
@@ -151,15 +155,59 @@ def _volume(change: str, now: int) -> int:
     return min(100, max(0, target))
 
 
-class ControlSocket:
-    """The server's side: `listen`, then `serve`; close it before the daemon ends."""
+def peer_uid(connection: socket.socket) -> int:
+    """Return the user id at the other end, from the kernel."""
+    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    _, uid, _ = struct.unpack("3i", credentials)
+    return int(uid)
 
-    def __init__(self, path: Path) -> None:
+
+def allowed(uid: int, path: Path, uid_map: Path = UID_MAP) -> bool:
+    """Whether a user may control the speaker: root, the daemon's own user, and members of the socket's group."""
+    if uid in {0, os.getuid()}:
+        return True
+    if uid == OVERFLOW_UID and not _is_mapped(uid, uid_map):
+        return True  # PrivateUsers= in the unit hides who it is; the socket's mode has let them in
+    try:
+        user = pwd.getpwuid(uid)
+        return path.stat().st_gid in os.getgrouplist(user.pw_name, user.pw_gid)
+    except (KeyError, OSError):
+        return False
+
+
+def _is_mapped(uid: int, uid_map: Path) -> bool:
+    """Whether a user id means a user: outside of user namespaces all do, `nobody` too."""
+    try:
+        ranges = [tuple(map(int, line.split())) for line in uid_map.read_text(encoding="ascii").splitlines()]
+    except (OSError, ValueError):
+        return True
+    return any(first <= uid < first + count for first, _, count in ranges)
+
+
+class ControlSocket:
+    """The server's side: `listen`, then `serve`; close it before the daemon ends.
+
+    Args:
+        path: Where the socket is bound.
+        request_deadline_s: How long a client may take for its request and for reading the answer.
+        uid_of: Returns the user id at the other end of a connection.
+
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        request_deadline_s: float = REQUEST_DEADLINE_S,
+        uid_of: Callable[[socket.socket], int] = peer_uid,
+    ) -> None:
         self._path = path
+        self._request_deadline_s = request_deadline_s
+        self._uid_of = uid_of
         self._listener: socket.socket | None = None
         self._server: asyncio.Server | None = None
-        self._open = 0
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._clients: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
+        """In the order in which they came."""
 
     async def listen(self) -> None:
         """Bind the socket: clients may connect, and wait for `serve`.
@@ -187,35 +235,38 @@ class ControlSocket:
         if self._server is not None:
             self._server.close()
         self._listener.close()
-        for task in self._tasks:
+        for task in self._clients:
             task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=1.0)
+        if self._clients:
+            await asyncio.wait(self._clients, timeout=1.0)
         self._path.unlink(missing_ok=True)
         self._listener = None
 
     async def _serve(self, controls: Controls, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - asyncio runs a connection's callback in a task
-        self._tasks.add(task)
-        self._open += 1
+        if len(self._clients) >= CONNECTIONS_AT_ONCE:
+            self._disconnect_oldest()
+        self._clients[task] = writer
         try:
-            async with asyncio.timeout(REQUEST_DEADLINE_S):
+            async with asyncio.timeout(self._request_deadline_s):
                 writer.write(f"{await self._answer(controls, reader, writer)}\n".encode())
                 await writer.drain()
         except (TimeoutError, OSError):
             logger.debug("a client of the control socket left before it was answered")
         finally:
-            self._open -= 1
-            self._tasks.discard(task)
+            self._clients.pop(task, None)
             writer.close()
 
+    def _disconnect_oldest(self) -> None:
+        task = next(iter(self._clients))
+        self._clients.pop(task).write(b"error: too many clients at once; try again\n")
+        task.cancel()
+
     async def _answer(self, controls: Controls, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> str:
-        who = _peer(writer.get_extra_info("socket"))
-        if self._open > CONNECTIONS_AT_ONCE:
-            return "error: too many requests at once; try again"
-        if not _allowed(who, self._path):
-            logger.warning("user %d may not control this speaker; refused", who)
+        uid = self._uid_of(writer.get_extra_info("socket"))
+        if not allowed(uid, self._path):
+            logger.warning("user %d may not control this speaker; refused", uid)
             return f"error: you may not control this speaker; ask for membership of group {_group_name(self._path)}"
         try:
             line = (await reader.readline()).decode("utf-8", errors="replace")
@@ -238,31 +289,11 @@ def _listener(path: Path) -> socket.socket:
     try:
         listener.bind(str(path))
         path.chmod(0o660)
-        listener.listen(CONNECTIONS_AT_ONCE)
+        listener.listen()
     except OSError:
         listener.close()
         raise
     return listener
-
-
-def _peer(connection: socket.socket) -> int:
-    """The user id at the other end."""
-    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
-    _, uid, _ = struct.unpack("3i", credentials)
-    return int(uid)
-
-
-def _allowed(uid: int, path: Path) -> bool:
-    """Root, the daemon's own user, and members of the socket's group."""
-    if uid in {0, os.getuid()}:
-        return True
-    if uid == _UNMAPPED_UID:
-        return True  # PrivateUsers= in the unit hides who it is; the socket's mode has let them in
-    try:
-        user = pwd.getpwuid(uid)
-        return path.stat().st_gid in os.getgrouplist(user.pw_name, user.pw_gid)
-    except (KeyError, OSError):
-        return False
 
 
 def _group_name(path: Path) -> str:

@@ -31,7 +31,7 @@ def frame(colour: Colour, count: int, brightness: int) -> bytes:
 
 
 class Strip:
-    """The strip. Raises PinUnusable if its SPI device cannot be had."""
+    """The strip. Raises PinUnusable if its SPI device cannot be opened."""
 
     def __init__(self, settings: Apa102) -> None:
         self._settings = settings
@@ -44,13 +44,13 @@ class Strip:
             self._spi.writebytes2(frame(colour, self._settings.count, self._settings.brightness))
 
     def close(self) -> None:
-        """Give the device back. Raises PinUnusable if it fails."""
+        """Release the device. Raises PinUnusable if it fails."""
         with self._in_use():
             self._spi.close()
 
     def _opened(self) -> Any:
         try:
-            import spidev  # noqa: PLC0415 - few speakers have a strip, and a laptop has no spidev
+            import spidev  # noqa: PLC0415 - not a dependency: only a config with a strip needs it
         except ImportError as error:
             raise self._unusable("the library spidev is missing: `sudo apt install python3-spidev`") from error
         path = f"/dev/spidev{self._settings.bus}.{self._settings.device}"
@@ -60,8 +60,8 @@ class Strip:
             spi.max_speed_hz = CLOCK_HZ
             spi.mode = 0
         except FileNotFoundError as error:
-            mend = "put dtparam=spi=on into /boot/firmware/config.txt and restart the Pi"
-            raise self._unusable(f"{path} does not exist: {mend}") from error
+            remedy = "put dtparam=spi=on into /boot/firmware/config.txt and restart the Pi"
+            raise self._unusable(f"{path} does not exist: {remedy}") from error
         except PermissionError as error:
             raise self._unusable(f"this user may not use {path}: add it to the group spi") from error
         except OSError as error:

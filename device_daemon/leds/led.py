@@ -8,7 +8,7 @@ from device_daemon.system.gpio import in_use, take
 
 
 class PlainLed:
-    """An LED that cannot be dimmed. Raises PinUnusable if its pin cannot be had."""
+    """An LED that cannot be dimmed. Raises PinUnusable if its pin cannot be opened."""
 
     def __init__(self, settings: Led) -> None:
         self._pins = (settings.pin,)
@@ -17,11 +17,11 @@ class PlainLed:
         )
 
     def write(self, colour: Colour) -> None:
-        """Light it if the colour is nearer to bright than to dark. Raises PinUnusable if the pin fails."""
+        """Light it if the colour is brighter than half. Raises PinUnusable if the pin fails."""
         with in_use("led", self._pins):
             self._led.value = max(colour) >= 0.5
 
     def close(self) -> None:
-        """Give the pin back. Raises PinUnusable if the pin fails."""
+        """Release the pin. Raises PinUnusable if the pin fails."""
         with in_use("led", self._pins):
             self._led.close()

@@ -1,4 +1,4 @@
-"""Keeps the lights in step with the device's state: the only part that knows both time and lights."""
+"""Shows the device's state on all lights: runs the patterns by timers, and reopens lights that failed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,11 @@ from typing import Protocol
 
 from device_daemon.config.settings import Apa102, Led, Light, PwmLed, RgbLed
 from device_daemon.errors import PinUnusable
+from device_daemon.leds.apa102 import Strip
+from device_daemon.leds.led import PlainLed
 from device_daemon.leds.patterns import COLOURS, PATTERNS, TABLE, Colour, Pattern
+from device_daemon.leds.pwm_led import DimmableLed
+from device_daemon.leds.rgb_led import ColourLed
 from device_daemon.state import State
 
 logger = logging.getLogger(__name__)
@@ -28,14 +32,14 @@ class Lamp(Protocol):
         """Show `colour`, as well as this light can."""
 
     def close(self) -> None:
-        """Give the pins back."""
+        """Release the pins."""
 
 
 class LightTimer(Protocol):
-    """What is due at some time."""
+    """A callback that is due at some time."""
 
     def cancel(self) -> None:
-        """Make it not happen."""
+        """Do not call back."""
 
 
 class Clock(Protocol):
@@ -51,38 +55,38 @@ class Clock(Protocol):
 class Lights:
     """All lights of the device, showing its state.
 
-    A light that fails is left out, with one warning that says how to mend it, and tried again at a later `show`;
-    nothing here raises because of a light. Wake-ups: none while patterns stand still, at most 25 a second.
+    A light that fails is skipped, with one warning that says what to do, and opened again at a later `show`; nothing
+    here raises because of a light. Timers: none while patterns stand still, at most 25 a second.
     """
 
     def __init__(self, lights: Sequence[Light], *, loop: Clock) -> None:
-        self._fittings = [_Fitting(light) for light in lights]
+        self._lights = [_OpenLight(light) for light in lights]
         self._loop = loop
         self._timer: LightTimer | None = None
         self._state: State | None = None
         self._since_s = 0.0
 
     def show(self, state: State) -> None:
-        """Show `state` at once; its pattern goes on by itself until the next call."""
+        """Show `state` at once; its pattern runs until the next call."""
         now_s = self._loop.time()
         if state is not self._state:
             self._state = state
             self._since_s = now_s
-        for fitting in self._fittings:
-            fitting.plug_in(now_s)
+        for light in self._lights:
+            light.open(now_s)
         self._paint()
 
     async def close(self) -> None:
-        """Turn all lights off and give their pins back; idempotent."""
+        """Turn all lights off and release their pins. Idempotent."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         self._state = None
-        for fitting in self._fittings:
-            fitting.write(DARK, self._loop.time())
-            fitting.unplug()
+        for light in self._lights:
+            light.write(DARK, self._loop.time())
+            light.close()
         # A late show() must not light them again.
-        self._fittings = []
+        self._lights = []
 
     def _paint(self) -> None:
         if self._timer is not None:
@@ -92,17 +96,17 @@ class Lights:
             return
         now_s = self._loop.time()
         next_s = math.inf
-        for fitting in self._fittings:
-            pattern, colour = fitting.look(self._state)
+        for light in self._lights:
+            pattern, colour = light.look(self._state)
             level = pattern.level(now_s - self._since_s)
             red, green, blue = colour
-            if fitting.write((red * level, green * level, blue * level), now_s):
+            if light.write((red * level, green * level, blue * level), now_s):
                 next_s = min(next_s, pattern.next_change_s(now_s - self._since_s))
         if next_s < math.inf:
             self._timer = self._loop.call_at(self._since_s + next_s, self._paint)
 
 
-class _Fitting:
+class _OpenLight:
     """One configured light, whether or not it works at the moment."""
 
     def __init__(self, settings: Light) -> None:
@@ -117,7 +121,7 @@ class _Fitting:
         """Return what this light shows in `state`."""
         return self._looks[state]
 
-    def plug_in(self, now_s: float) -> None:
+    def open(self, now_s: float) -> None:
         """Open the light unless it is open or failed a short while ago."""
         if self._lamp is not None or now_s < self._retry_at_s:
             return
@@ -143,11 +147,11 @@ class _Fitting:
             self._shown = colour
         return True
 
-    def unplug(self) -> None:
-        """Give the pins back."""
+    def close(self) -> None:
+        """Release the pins."""
         lamp, self._lamp, self._shown = self._lamp, None, None
         if lamp is not None:
-            # What cannot be closed failed before, and was told then.
+            # A light that cannot be closed failed before, and that was logged.
             with contextlib.suppress(PinUnusable):
                 lamp.close()
 
@@ -156,7 +160,7 @@ class _Fitting:
         if not self._failed_name:
             logger.warning("%s", error)
             self._failed_name = error.device
-        self.unplug()
+        self.close()
 
 
 def _look(settings: Light, state: State) -> tuple[Pattern, Colour]:
@@ -167,21 +171,13 @@ def _look(settings: Light, state: State) -> tuple[Pattern, Colour]:
 
 
 def build(settings: Light) -> Lamp:
-    """Open a light; only the driver the config asks for is imported. Raises PinUnusable."""
+    """Open a light of the kind that the config names. Raises PinUnusable."""
     match settings:
         case Led():
-            from device_daemon.leds.led import PlainLed  # noqa: PLC0415
-
             return PlainLed(settings)
         case PwmLed():
-            from device_daemon.leds.pwm_led import DimmableLed  # noqa: PLC0415
-
             return DimmableLed(settings)
         case RgbLed():
-            from device_daemon.leds.rgb_led import ColourLed  # noqa: PLC0415
-
             return ColourLed(settings)
         case Apa102():
-            from device_daemon.leds.apa102 import Strip  # noqa: PLC0415
-
             return Strip(settings)

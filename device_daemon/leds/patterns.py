@@ -29,35 +29,35 @@ COLOURS: dict[str, Colour] = {
 
 
 class Pattern(Struct, frozen=True):
-    """A strip of film: one level (0..1) per frame of 1/25 s, shown round and round.
+    """One brightness (0..1) per frame of 1/25 s, repeated for ever.
 
-    Whole frames keep the arithmetic exact, and let any number of lights share the same few wake-ups.
+    Whole frames keep the arithmetic exact, and let any number of lights share the same few timers.
     """
 
-    film: tuple[float, ...]
+    levels: tuple[float, ...]
     description: str
 
     @property
     def period_s(self) -> float:
         """Return after how many seconds it starts again."""
-        return len(self.film) / FRAMES_PER_S
+        return len(self.levels) / FRAMES_PER_S
 
     def level(self, t_s: float) -> float:
         """Return the brightness, 0..1, `t_s` seconds after the state began."""
-        return self.film[_frame(t_s) % len(self.film)]
+        return self.levels[_frame(t_s) % len(self.levels)]
 
     def next_change_s(self, t_s: float) -> float:
         """Return when the level next differs, later than `t_s`; infinity for a pattern that stands still."""
         frame = _frame(t_s)
-        now = self.film[frame % len(self.film)]
-        for later in range(frame + 1, frame + len(self.film)):
-            if self.film[later % len(self.film)] != now:
+        now = self.levels[frame % len(self.levels)]
+        for later in range(frame + 1, frame + len(self.levels)):
+            if self.levels[later % len(self.levels)] != now:
                 return later / FRAMES_PER_S
         return math.inf
 
     def plain(self) -> Pattern:
         """Return the same rhythm for a light that can only be on or off."""
-        return Pattern(tuple(float(level >= 0.5) for level in self.film), self.description)
+        return Pattern(tuple(float(level >= 0.5) for level in self.levels), self.description)
 
 
 def _frame(t_s: float) -> int:
@@ -107,10 +107,10 @@ class Look(Struct, frozen=True):
 
 
 TABLE: dict[State, Look] = {
-    State.MUTED: Look("slow-blink", "red", "the microphone is closed, and nothing but you opens it"),
-    State.ERROR: Look("double-blink", "magenta", "something has to be mended: `voicelive-speaker status` says what"),
-    State.OFFLINE: Look("breathe", "amber", "the voice service cannot be reached; it is tried again"),
-    State.NO_CLOCK: Look("tick", "amber", "waiting for the network to tell the time; it is tried again"),
+    State.MUTED: Look("slow-blink", "red", "the microphone is closed until you allow it again"),
+    State.ERROR: Look("double-blink", "magenta", "something is broken: `voicelive-speaker status` says what"),
+    State.OFFLINE: Look("breathe", "amber", "the voice service cannot be reached; the speaker keeps trying"),
+    State.NO_CLOCK: Look("tick", "amber", "the clock is not set: waiting for the time from the network"),
     State.STARTING: Look("blink", "white", "getting ready"),
     State.CONNECTING: Look("blink", "cyan", "calling the voice service; the microphone is open"),
     State.GREETING: Look("flicker", "green", "speaking first; the microphone is open, unless it only announces"),
@@ -118,10 +118,10 @@ TABLE: dict[State, Look] = {
     State.THINKING: Look("pulse", "blue", "working on an answer; the microphone is open"),
     State.SPEAKING: Look("flicker", "green", "answering; the microphone is open"),
     State.WAITING: Look("triple-blink", "blue", "hold the button to talk; until then the microphone is closed"),
-    State.WAKE_WORD: Look("wink", "white", "listening for the word, on this device only: nothing leaves it"),
+    State.WAKE_WORD: Look("wink", "white", "listening for the wake word; no sound leaves the device"),
     State.IDLE: Look("off", "white", "waiting for a press; the microphone is closed"),
 }
-"""The first that is so is shown: being muted hides everything else, being idle hides nothing.
+"""In order of priority: the first state that applies is shown, so muted hides all others and idle hides none.
 
 States with the same pattern (starting and connecting, greeting and speaking) mean the same to someone in the room;
 all others differ in rhythm alone, because a single LED has no colours. Red is the muted microphone's only.
@@ -129,9 +129,9 @@ all others differ in rhythm alone, because a single LED has no colours. Red is t
 
 
 def foremost(states: Iterable[State]) -> State:
-    """Return the one to show of several that are so at once; idle if there is none."""
-    so = frozenset(states)
-    return next((state for state in TABLE if state in so), State.IDLE)
+    """Return the state to show of several that apply at once: the first in `TABLE`; idle if there is none."""
+    apply = frozenset(states)
+    return next((state for state in TABLE if state in apply), State.IDLE)
 
 
 def as_markdown() -> str:

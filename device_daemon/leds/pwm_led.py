@@ -18,7 +18,7 @@ def duty_cycle(level: float) -> float:
 
 
 class DimmableLed:
-    """An LED of one colour on a PWM pin. Raises PinUnusable if its pin cannot be had."""
+    """An LED of one colour on a PWM pin. Raises PinUnusable if its pin cannot be opened."""
 
     def __init__(self, settings: PwmLed) -> None:
         self._pins = (settings.pin,)
@@ -32,6 +32,6 @@ class DimmableLed:
             self._led.value = duty_cycle(max(colour))
 
     def close(self) -> None:
-        """Give the pin back. Raises PinUnusable if the pin fails."""
+        """Release the pin. Raises PinUnusable if the pin fails."""
         with in_use("pwm-led", self._pins):
             self._led.close()

@@ -9,7 +9,7 @@ from device_daemon.system.gpio import in_use, take
 
 
 class ColourLed:
-    """A red, a green and a blue LED on PWM pins. Raises PinUnusable if one of its pins cannot be had."""
+    """A red, a green and a blue LED on PWM pins. Raises PinUnusable if one of its pins cannot be opened."""
 
     def __init__(self, settings: RgbLed) -> None:
         self._pins = (settings.red, settings.green, settings.blue)
@@ -23,6 +23,6 @@ class ColourLed:
             self._led.value = tuple(map(duty_cycle, colour))
 
     def close(self) -> None:
-        """Give the pins back. Raises PinUnusable if a pin fails."""
+        """Release the pins. Raises PinUnusable if a pin fails."""
         with in_use("rgb-led", self._pins):
             self._led.close()

@@ -1,4 +1,4 @@
-"""One thing that goes on in the background, of which a new beginning ends the old one."""
+"""A background task of which at most one runs: starting it again cancels the one before."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ logger = logging.getLogger(__name__)
 
 
 class Background:
-    """At most one task at work; those before it may still be saying goodbye. Used in the event loop's thread."""
+    """At most one task runs; cancelled ones may still be cleaning up. Used in the event loop's thread."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -20,24 +20,24 @@ class Background:
 
     @property
     def over(self) -> bool:
-        """Nothing goes on any more, not even a goodbye."""
+        """Nothing runs any more, not even the clean-up of a cancelled task."""
         return not self._tasks
 
     def begin(self, work: Coroutine[Any, Any, None]) -> None:
-        """Leave off what goes on, and do this."""
+        """Cancel the task that runs, and start this one."""
         self.stop()
         self._task = asyncio.get_running_loop().create_task(work, name=self._name)
         self._tasks.add(self._task)
         self._task.add_done_callback(self._over)
 
     def stop(self) -> None:
-        """Leave off, at once; a goodbye that was begun is not cut short."""
+        """Cancel the task that runs; its clean-up goes on."""
         if self._task is not None:
             self._task.cancel()
             self._task = None
 
     async def close(self, deadline_s: float) -> None:
-        """Leave off, and wait until everything is over; what does not end in time is left behind."""
+        """Cancel the task, and wait for all clean-ups until `deadline_s`; a task that does not end in time is left behind."""
         self.stop()
         if self._tasks:
             _, stuck = await asyncio.wait(self._tasks, timeout=deadline_s)

@@ -1,18 +1,20 @@
-"""Where log lines go: to the journal with fields of their own where systemd runs us, else readable to stderr."""
+"""Logging: to the journal with fields where systemd runs the daemon, else as plain lines to stderr."""
 
 from __future__ import annotations
 
 import logging
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
+
+from systemd.journal import send as send_to_journal
 
 PRESSED = "8b2aeafcf6a643258406a3054835c2a1"
 STATE_CHANGED = "b0cabbbcea9a4cb0b6875137b9d54801"
 GREETING_HEARD = "ec6802353fd049758450887078f8d595"
 CONVERSATION_OVER = "a9b929c0e1224ba794317823a66cbe47"
-"""MESSAGE_IDs: what to look for in the journal, whatever the words are."""
+"""MESSAGE_IDs: journalctl finds an event by them, whatever its words are."""
 
 _PRIORITIES = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3, logging.CRITICAL: 2}
 
@@ -25,12 +27,14 @@ def fields(message_id: str, **values: object) -> Mapping[str, Any]:
 class JournalHandler(logging.Handler):
     """Sends each record with its fields; systemd's own handler would send every attribute of the record."""
 
+    def __init__(self, send: Callable[..., object] = send_to_journal) -> None:
+        super().__init__()
+        self._send = send
+
     def emit(self, record: logging.LogRecord) -> None:
         """Write one entry."""
-        from systemd.journal import send  # noqa: PLC0415 - only where the journal is
-
         try:
-            send(
+            self._send(
                 self.format(record),
                 PRIORITY=str(_PRIORITIES.get(record.levelno, 6)),
                 LOGGER=record.name,
@@ -42,7 +46,7 @@ class JournalHandler(logging.Handler):
 
 
 def goes_to_journal(environment: Mapping[str, str]) -> bool:
-    """Whether stderr is the journal's own stream (it is inherited, so its name alone proves nothing)."""
+    """Whether stderr is the journal's own stream (the variable is inherited, so it alone proves nothing)."""
     try:
         found = os.fstat(sys.stderr.fileno())
     except (OSError, ValueError):
@@ -50,11 +54,14 @@ def goes_to_journal(environment: Mapping[str, str]) -> bool:
     return environment.get("JOURNAL_STREAM") == f"{found.st_dev}:{found.st_ino}"
 
 
-def set_up(*, verbose: bool) -> None:
-    """Take our own lines from INFO on; of the libraries only warnings, since they print keys and sound at debug."""
+def set_up(*, verbose: bool, send: Callable[..., object] = send_to_journal) -> None:
+    """Log our own lines from INFO on; of the libraries only warnings, since they log keys and sound at DEBUG.
+
+    `send` writes to the journal, as systemd.journal.send does.
+    """
     handler: logging.Handler
     if goes_to_journal(os.environ):
-        handler = JournalHandler()
+        handler = JournalHandler(send)
         handler.setFormatter(logging.Formatter("%(message)s"))
     else:
         handler = logging.StreamHandler(sys.stderr)

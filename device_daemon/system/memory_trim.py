@@ -1,4 +1,4 @@
-"""Memory that nobody needs any more goes back to the system, at moments when nobody waits."""
+"""Returns unused memory to the system (gc, malloc_trim), at moments when nobody waits."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import gc
 
 
 def give_back() -> None:
-    """Collect what only refers to itself, and return what is free; takes some milliseconds.
+    """Collect reference cycles and return free memory to the system; takes some milliseconds.
 
-    Cancelled tasks keep a conversation, and all the sound in it, until the collector comes by: after hundreds of them.
-    And glibc would keep what was needed once, for an import or for a long answer.
+    A cancelled task keeps a conversation, and all the sound in it, alive until the next collection, which may be
+    hundreds of conversations away; and glibc keeps free memory of a long answer or an import.
     """
     gc.collect()
     ctypes.CDLL(None).malloc_trim(0)

@@ -1,4 +1,4 @@
-"""Where files go: systemd's folders when it started us, else the user's own (XDG)."""
+"""Paths of state, socket and config: systemd's folders where it started the daemon, else the user's own (XDG)."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ async def test_greetings_by_name_press_and_hold_do_what_the_button_does(room: Ro
         assert await device.ask("hold") == "ok: not muted"
         await device.enters("idle")
         assert "unknown command" in await device.ask("sing")
-        assert await device.ask("") == "error: an empty request"
+        assert await device.ask("") == "error: the request is empty"
 
 
 async def test_the_volume_is_heard_and_kept_over_a_restart(room: Room) -> None:

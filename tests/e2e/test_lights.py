@@ -22,9 +22,9 @@ def films(state: State) -> dict[int, list[float]]:
     """By pin: its levels in a state, one after the other, each as long as it lasts."""
     look = TABLE[state]
     pattern = PATTERNS[look.pattern]
-    levels = {LED_PIN: list(pattern.plain().film), PWM_PIN: [duty_cycle(level) for level in pattern.film]}
+    levels = {LED_PIN: list(pattern.plain().levels), PWM_PIN: [duty_cycle(level) for level in pattern.levels]}
     for pin, share in zip(RGB_PINS, COLOURS[look.colour], strict=True):
-        levels[pin] = [duty_cycle(share * level) for level in pattern.film]
+        levels[pin] = [duty_cycle(share * level) for level in pattern.levels]
     return {pin: [level for level, _ in groupby(film)] for pin, film in levels.items()}
 
 

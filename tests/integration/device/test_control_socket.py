@@ -21,8 +21,8 @@ from tests.unit.device.recording_speaker import Speaker
 PATIENCE_S = 5.0
 
 
-async def serving(path: Path, speaker: Speaker) -> ControlSocket:
-    server = ControlSocket(path)
+async def serving(path: Path, speaker: Speaker, **settings: Any) -> ControlSocket:
+    server = ControlSocket(path, **settings)
     await server.listen()
     await server.serve(speaker)
     return server
@@ -75,19 +75,19 @@ async def test_only_the_user_and_the_group_may_open_the_socket(speaker: Speaker,
 
 
 @pytest.mark.parametrize("line", ["press", "say " + "x" * LINE_LIMIT_BYTES])
-async def test_a_stranger_is_refused_and_hears_which_group_to_ask_for(
-    line: str, speaker: Speaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(control_socket, "_peer", lambda _: 4_242_424)
+async def test_a_stranger_is_refused_and_hears_which_group_to_ask_for(line: str, tmp_path: Path) -> None:
+    speaker = Speaker()
+    server = await serving(tmp_path / "run" / "control.sock", speaker, uid_of=lambda _: 4_242_424)
     answer = await asked(tmp_path, line)
     assert answer.startswith("error: you may not control this speaker; ask for membership of group ")
     assert speaker.done == []
+    await server.close()
 
 
 async def test_the_kernel_says_who_asks() -> None:
     one, other = socket.socketpair(socket.AF_UNIX)
     with one, other:
-        assert control_socket._peer(one) == os.getuid()
+        assert control_socket.peer_uid(one) == os.getuid()
 
 
 async def test_a_member_of_the_sockets_group_may_ask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,43 +96,49 @@ async def test_a_member_of_the_sockets_group_may_ask(tmp_path: Path, monkeypatch
     group = path.stat().st_gid
     monkeypatch.setattr("pwd.getpwuid", lambda uid: pwd.struct_passwd(["joe", "", uid, 9, "", "", ""]))
     monkeypatch.setattr("os.getgrouplist", lambda _name, gid: [gid, group])
-    assert control_socket._allowed(4_242_424, path)
+    assert control_socket.allowed(4_242_424, path)
     monkeypatch.setattr("os.getgrouplist", lambda _name, gid: [gid, group + 1])
-    assert not control_socket._allowed(4_242_424, path)
+    assert not control_socket.allowed(4_242_424, path)
 
 
-async def test_a_request_that_is_too_long_is_told_so(speaker: Speaker, tmp_path: Path) -> None:
+def test_nobody_is_a_user_like_any_other_unless_the_namespace_hides_who_it_is(tmp_path: Path) -> None:
+    (tmp_path / "all").write_text("         0          0 4294967295\n")
+    (tmp_path / "private").write_text("         0          0          1\n       983        983          1\n")
+    socket_of_root = Path("/proc/version")
+    assert not control_socket.allowed(control_socket.OVERFLOW_UID, socket_of_root, tmp_path / "all")
+    assert control_socket.allowed(control_socket.OVERFLOW_UID, socket_of_root, tmp_path / "private")
+
+
+async def test_a_request_that_is_too_long_is_answered_with_the_limit(speaker: Speaker, tmp_path: Path) -> None:
     answer = await asked(tmp_path, "say " + "x" * 3 * LINE_LIMIT_BYTES)
     assert answer == f"error: a request may have {LINE_LIMIT_BYTES} bytes"
     assert speaker.done == []
 
 
-async def test_whoever_connects_and_says_nothing_is_let_go(
-    speaker: Speaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(control_socket, "REQUEST_DEADLINE_S", 0.05)
+async def test_a_client_that_says_nothing_is_disconnected(tmp_path: Path) -> None:
+    speaker = Speaker()
+    server = await serving(tmp_path / "run" / "control.sock", speaker, request_deadline_s=0.5)
     reader, writer = await asyncio.open_unix_connection(tmp_path / "run" / "control.sock")
     async with asyncio.timeout(PATIENCE_S):
         assert await reader.read() == b""
     writer.close()
     assert await asked(tmp_path, "hold") == "ok: hold"
     assert speaker.done == [("hold",)]
+    await server.close()
 
 
-async def test_too_many_at_once_are_told_to_try_again_and_later_ones_are_served(
-    speaker: Speaker, tmp_path: Path
-) -> None:
+async def test_clients_that_say_nothing_keep_nobody_from_asking(speaker: Speaker, tmp_path: Path) -> None:
     path = tmp_path / "run" / "control.sock"
-    idlers = [await asyncio.open_unix_connection(path) for _ in range(control_socket.CONNECTIONS_AT_ONCE)]
-    assert await asked(tmp_path, "press") == "error: too many requests at once; try again"
-    for _, writer in idlers:
+    idle = [await asyncio.open_unix_connection(path) for _ in range(control_socket.CONNECTIONS_AT_ONCE + 3)]
+    assert await asked(tmp_path, "press") == "ok: press"
+    for _, writer in idle[-2:]:
         writer.write(b"hold\n")
     async with asyncio.timeout(PATIENCE_S):
-        assert {await reader.read() for reader, _ in idlers} == {b"ok: hold\n"}
-    for _, writer in idlers:
+        assert await idle[0][0].read() == b"error: too many clients at once; try again\n"
+        assert [await reader.read() for reader, _ in idle[-2:]] == [b"ok: hold\n"] * 2
+    for _, writer in idle:
         writer.close()
-    assert (await asked(tmp_path, "press")) == "ok: press"
-    assert len(speaker.done) == control_socket.CONNECTIONS_AT_ONCE + 1
+    assert len(speaker.done) == 3
 
 
 async def test_whoever_leaves_before_the_answer_harms_nobody(

@@ -80,11 +80,11 @@ def test_a_plain_led_blinks_in_the_rhythm_of_its_pattern(loop: Turntable, gpio: 
     lights = Lights([LED], loop=loop)
     lights.show(State.ERROR)
     seen = []
-    for _ in PATTERNS["double-blink"].film * 2:
+    for _ in PATTERNS["double-blink"].levels * 2:
         loop.turn(0.02)  # look in the middle of each frame
         seen.append(float(gpio.pin(25).state))
         loop.turn(0.02)
-    assert tuple(seen) == PATTERNS["double-blink"].film * 2
+    assert tuple(seen) == PATTERNS["double-blink"].levels * 2
 
 
 def test_a_led_that_is_lit_by_a_low_pin_is_driven_low(loop: Turntable, gpio: Any) -> None:
@@ -98,7 +98,7 @@ def test_a_led_that_is_lit_by_a_low_pin_is_driven_low(loop: Turntable, gpio: Any
 def test_a_pwm_led_is_dimmed_for_the_eye(loop: Turntable, gpio: Any) -> None:
     lights = Lights([PwmLed(pin=12)], loop=loop)
     lights.show(State.OFFLINE)
-    for level in PATTERNS["breathe"].film:
+    for level in PATTERNS["breathe"].levels:
         loop.turn(0.02)  # look in the middle of each frame
         assert gpio.pin(12).state == pytest.approx(level**2.2)
         loop.turn(0.02)

@@ -18,16 +18,16 @@ ANIMATED = sorted(set(PATTERNS) - {"on", "off"})
 SAME_TO_A_PERSON = [{State.STARTING, State.CONNECTING}, {State.GREETING, State.SPEAKING}]
 
 
-def flashes_starting(film: tuple[float, ...]) -> list[int]:
+def flashes_starting(levels: tuple[float, ...]) -> list[int]:
     """Return the frames at which a plain light goes on."""
-    return [i for i in range(len(film)) if film[i] and not film[i - 1]]
+    return [i for i in range(len(levels)) if levels[i] and not levels[i - 1]]
 
 
 def runs(pattern: Pattern, level: float) -> list[int]:
     """Return how many frames a plain light stays at `level`, each time, in one turn of the pattern."""
-    film = pattern.plain().film
-    start = next(i for i in range(len(film)) if film[i] != film[i - 1])
-    turned = film[start:] + film[:start]
+    levels = pattern.plain().levels
+    start = next(i for i in range(len(levels)) if levels[i] != levels[i - 1])
+    turned = levels[start:] + levels[:start]
     return [len(list(run)) for value, run in itertools.groupby(turned) if value == level]
 
 
@@ -76,13 +76,13 @@ def test_every_pattern_but_off_begins_lit(name: str) -> None:
 
 @pytest.mark.parametrize("name", ANIMATED)
 def test_an_animated_pattern_is_animated_on_a_plain_light_too(name: str) -> None:
-    assert set(PATTERNS[name].plain().film) == {0.0, 1.0}
+    assert set(PATTERNS[name].plain().levels) == {0.0, 1.0}
 
 
 @pytest.mark.parametrize("name", ANIMATED)
 def test_no_pattern_flashes_more_than_three_times_a_second(name: str) -> None:
-    film = PATTERNS[name].plain().film
-    starts = flashes_starting(film * (2 + 4 * FRAMES_PER_S // len(film)))
+    levels = PATTERNS[name].plain().levels
+    starts = flashes_starting(levels * (2 + 4 * FRAMES_PER_S // len(levels)))
     assert all(fourth - first >= FRAMES_PER_S for first, fourth in zip(starts, starts[3:], strict=False))
 
 
@@ -95,7 +95,7 @@ def test_a_plain_light_stays_on_or_off_long_enough_to_be_seen(name: str) -> None
 def test_any_two_rhythms_differ_by_half_in_something_an_eye_counts(one: str, other: str) -> None:
     def seen(pattern: Pattern) -> list[float]:
         lit, dark = runs(pattern, 1.0), runs(pattern, 0.0)
-        return [len(lit) / pattern.period_s, sum(lit) / len(pattern.film), max(lit), max(dark), max(lit) / min(lit)]
+        return [len(lit) / pattern.period_s, sum(lit) / len(pattern.levels), max(lit), max(dark), max(lit) / min(lit)]
 
     ratios = [max(a, b) / min(a, b) for a, b in zip(seen(PATTERNS[one]), seen(PATTERNS[other]), strict=True)]
     assert max(ratios) >= 1.5
@@ -123,8 +123,8 @@ def test_a_single_led_tells_states_apart_that_differ_to_a_person(one: State, oth
 
 @pytest.mark.parametrize("state", sorted(MICROPHONE_OPEN))
 def test_a_plain_light_is_lit_at_least_every_second_while_the_microphone_is_open(state: State) -> None:
-    film = PATTERNS[TABLE[state].pattern].plain().film
-    lit = [i for i in range(3 * len(film)) if film[i % len(film)]]
+    levels = PATTERNS[TABLE[state].pattern].plain().levels
+    lit = [i for i in range(3 * len(levels)) if levels[i % len(levels)]]
     assert all(after - before <= FRAMES_PER_S for before, after in pairwise(lit))
 
 

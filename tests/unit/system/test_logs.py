@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import redirect_stderr
 from pathlib import Path
@@ -45,8 +44,7 @@ def journal(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Journal
     with (tmp_path / "stderr").open("w", encoding="utf-8") as stderr:
         found = os.fstat(stderr.fileno())
         monkeypatch.setenv("JOURNAL_STREAM", f"{found.st_dev}:{found.st_ino}")
-        monkeypatch.setitem(sys.modules, "systemd.journal", journal := Journal(stderr))
-        yield journal
+        yield Journal(stderr)
 
 
 def test_on_a_terminal_a_line_begins_with_the_time(capsys: pytest.CaptureFixture[str]) -> None:
@@ -77,7 +75,7 @@ def test_what_is_of_use_to_developers_only_is_shown_when_asked_for(capsys: pytes
 
 def test_the_journal_gets_priorities_and_the_fields_of_a_record(journal: Journal) -> None:
     with redirect_stderr(journal.stderr):
-        logs.set_up(verbose=False)
+        logs.set_up(verbose=False, send=journal.send)
     OURS.warning("%s", "offline", extra=logs.fields(logs.STATE_CHANGED, STATE="offline", SECONDS=3))
     assert journal.entries == [
         {
@@ -94,7 +92,7 @@ def test_the_journal_gets_priorities_and_the_fields_of_a_record(journal: Journal
 
 def test_what_was_going_on_when_a_bug_struck_goes_to_the_journal_in_one_entry(journal: Journal) -> None:
     with redirect_stderr(journal.stderr):
-        logs.set_up(verbose=False)
+        logs.set_up(verbose=False, send=journal.send)
     try:
         int("odd")
     except ValueError:
@@ -108,7 +106,7 @@ def test_what_was_going_on_when_a_bug_struck_goes_to_the_journal_in_one_entry(jo
 def test_a_journal_that_was_inherited_but_is_not_ours_is_not_written_to(
     journal: Journal, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    logs.set_up(verbose=False)
+    logs.set_up(verbose=False, send=journal.send)
     OURS.info("hello")
     assert not journal.entries
     assert "hello" in capsys.readouterr().err
