@@ -1,4 +1,4 @@
-"""What a person types. Each command imports what it needs and nothing else."""
+"""Command line interface. Each command imports only what it needs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ exit codes:
   {EX_USAGE}  the command line is wrong
   {EX_UNAVAILABLE}  no speaker is running here, or a device is not there
   {EX_CONFIG}  the config file is wrong; each line says where and what is allowed
-  doctor: the number of things that are wrong, 63 at most
+  doctor: the number of failures, at most 63
 
 environment:
   AZURE_VOICELIVE_API_KEY     the key, where no systemd credential and no api_key_file holds it
@@ -76,10 +76,12 @@ def _parser() -> argparse.ArgumentParser:
     _add_config(devices)
     devices.set_defaults(command=_devices)
 
-    doctor = commands.add_parser("doctor", help="check the whole device: what is wrong, and the line that mends it")
+    doctor = commands.add_parser("doctor", help="self-test of the device: what is wrong, and the command that fixes it")
     _add_config(doctor)
     doctor.add_argument("--json", action="store_true", help="for machines; asks nobody anything")
-    doctor.add_argument("--report", type=Path, metavar="FILE", help="also pack what a helper needs, without secrets")
+    doctor.add_argument(
+        "--report", type=Path, metavar="FILE", help="also write an archive for support, without secrets"
+    )
     doctor.set_defaults(command=_doctor)
 
     _add_controls(commands)
@@ -163,13 +165,13 @@ def _devices(args: argparse.Namespace) -> int:
 
 def _doctor(args: argparse.Namespace) -> int:
     from device_daemon.doctor import bundle, findings  # noqa: PLC0415
-    from device_daemon.doctor.checklist import person_here, visit  # noqa: PLC0415
+    from device_daemon.doctor.checklist import check_device, person_at_terminal  # noqa: PLC0415
 
     def tell(finding: findings.Finding) -> None:
         if not args.json:
             print(findings.as_text(finding), flush=True)
 
-    outcome = asyncio.run(visit(args.config, tell, person_here(wanted=not args.json)))
+    outcome = asyncio.run(check_device(args.config, tell, person_at_terminal(wanted=not args.json)))
     print(findings.as_json(outcome.findings) if args.json else f"\n{findings.summary(outcome.findings)}")
     failures = findings.exit_code(outcome.findings)
     if args.report:

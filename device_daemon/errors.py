@@ -1,8 +1,8 @@
-"""Exceptions by what the user can do about them.
+"""Exceptions, one class for each thing the owner can do about a failure.
 
-Each message is one sentence that names the file, device or setting, and ends in what to do next. `notice` names the
-short spoken notice (audio/sounds.py) that a person in the room hears; `retry` says whether trying again by
-itself can mend it.
+Each message is one sentence that names the file, device or setting and says what to do next. `notice` names the spoken
+notice (audio/sounds.py) that a person near the speaker hears; `retry` says whether the same attempt can succeed later
+without a change by the owner.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ EX_CONFIG = 78
 
 
 class SpeakerError(Exception):
-    """Anything this program tells an owner; the others derive from it."""
+    """Base class of all errors that are shown to the owner."""
 
     notice: ClassVar[str] = "broken"
     retry: ClassVar[bool] = False
@@ -28,7 +28,7 @@ class SpeakerError(Exception):
 
 
 class ConfigError(SpeakerError):
-    """The YAML file is wrong: mend the lines it names. `problems` holds one printable line each."""
+    """The config file has errors: fix the lines it names. `problems` holds one printable line each."""
 
     notice = "settings"
     exit_code = EX_CONFIG
@@ -51,21 +51,21 @@ class DeviceUnknown(SpeakerError):
 
 
 class DeviceBusy(DeviceUnknown):
-    """Another program holds the device: stop it or share the device; it is taken when it is free."""
+    """Another program uses the device: stop that program or share the device. It is opened once it is free."""
 
 
 class DeviceGone(DeviceUnknown):
-    """The device was unplugged or failed while in use: plug it in again; it is taken when it is back."""
+    """The device was unplugged or failed while in use: plug it in again. It is reopened once it is back."""
 
 
 class PinUnusable(DeviceUnknown):
-    """A GPIO pin cannot be had: the message says why, and what to install, stop or rewire."""
+    """A GPIO pin cannot be used: the message says why, and what to install, stop or rewire."""
 
     notice = "broken"
 
 
 class VoiceMissing(SpeakerError):
-    """The device's own voice (espeak-ng) cannot speak this: install it, or choose a voice it has."""
+    """The local speech synthesiser (espeak-ng) cannot speak this: install it, or choose a voice it has."""
 
     exit_code = EX_UNAVAILABLE
 
@@ -104,7 +104,7 @@ class ProxyUnusable(SpeakerError):
 
 
 class ServiceUnreachable(SpeakerError):
-    """Network, name, TLS or time: check the network; it is tried again by itself."""
+    """No connection (network, DNS, TLS, clock): check the network. The connection is retried automatically."""
 
     notice = "offline"
     retry = True
@@ -112,7 +112,7 @@ class ServiceUnreachable(SpeakerError):
 
 
 class ServiceBusy(ServiceUnreachable):
-    """Quota or throttling: wait; `retry_after_s` is what the service asked for, if it did."""
+    """Quota or throttling: wait. `retry_after_s` is what the service asked for, None if nothing."""
 
     notice = "busy"
 
@@ -122,13 +122,13 @@ class ServiceBusy(ServiceUnreachable):
 
 
 class ClockNotSet(ServiceUnreachable):
-    """The device does not know what time it is, so no certificate looks valid: it waits for the network's time."""
+    """The clock is not set, so no certificate is valid: the speaker waits for the time from the network."""
 
     notice = "clock"
 
 
 class ServiceSilent(ServiceUnreachable):
-    """The connection stands but an answer that was due did not come in time."""
+    """The connection is open, but a response did not come within its deadline."""
 
 
 class ConnectionLost(ServiceUnreachable):
@@ -140,13 +140,13 @@ class ConnectionLost(ServiceUnreachable):
 
 
 class SessionEnded(SpeakerError):
-    """The service closed the session in good order: the conversation is over, nothing is wrong."""
+    """The service closed the session normally: the conversation is over, nothing is wrong."""
 
     notice = ""
 
 
 class WakeWordsUnusable(SpeakerError):
-    """Nothing listens for wake words: the engine is missing or failed; the message says what installs or mends it."""
+    """Wake words are not detected: the engine is missing or failed; the message says how to install or fix it."""
 
     exit_code = EX_UNAVAILABLE
 

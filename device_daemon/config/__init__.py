@@ -1,1 +1,1 @@
-"""The YAML file an owner edits: its shape, its reader, its checks, its schema."""
+"""The YAML config file: data model, parser with source locations, validation, JSON Schema."""

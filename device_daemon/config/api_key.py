@@ -1,11 +1,11 @@
-"""Keeping the API key out of the file, and out of what is said about the file."""
+"""Secret detection: keeps API keys out of the config file and out of messages about it."""
 
 from __future__ import annotations
 
 import re
 
 KEY_NAMES = frozenset({"api_key", "apikey", "key", "subscription_key", "azure_voicelive_api_key"})
-"""Keys under which people write it, in lower case, with underscores."""
+"""Config keys under which people write it, lower case with underscores."""
 
 KEY_PLACES = (
     'the key must not be in this file; put it into the systemd credential "api-key", or into a file that '
@@ -22,5 +22,5 @@ def looks_like_a_key(text: str) -> bool:
 
 
 def hide(text: str) -> str:
-    """Return `text` without anything that may be a key: messages about the file end up in logs and screenshots."""
+    """Return `text` with everything that may be a key redacted: messages about the file end up in logs and screenshots."""
     return _LIKE_A_KEY.sub("(hidden)", text)

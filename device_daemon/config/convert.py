@@ -1,8 +1,8 @@
-"""The tree of a file made into the structs of `settings`, every wrong node noted with its own place.
+"""Conversion of the node tree into the structs of `settings`; every invalid node is reported with its own location.
 
-msgspec's own `convert` stops at the first error and knows no lines; this walks the tree along msgspec's description of
-the types instead. What is wrong is noted and left out, so that the rest is still looked at and one reading shows
-all there is to mend.
+msgspec's own `convert` stops at the first error and knows no line numbers, so this walks the tree along msgspec's
+description of the types instead. An invalid value is reported and left out, and the walk goes on: one run lists all
+errors of a file.
 """
 
 from __future__ import annotations
@@ -15,32 +15,32 @@ from msgspec import Struct, inspect
 from device_daemon.config import nodes
 from device_daemon.config.api_key import KEY_NAMES, KEY_PLACES, looks_like_a_key
 from device_daemon.config.nodes import Mapping, Node, Scalar, describe
-from device_daemon.config.places import Places
-from device_daemon.config.problems import Path, Problems, Spot, instead, nearest, quoted, shown
+from device_daemon.config.problems import Location, Path, Problems, alternatives, nearest, quoted, shown
 from device_daemon.config.scalars import WrongValue, allowed, keys, read_scalar
+from device_daemon.config.source_map import SourceMap
 
 AnyStruct = TypeVar("AnyStruct", bound=Struct)
 
-_BROKEN: Any = object()
+_INVALID: Any = object()
 
 
-def convert(node: Node, cls: type[AnyStruct], problems: Problems, places: Places) -> AnyStruct | None:
-    """Return what `node` says as a `cls`, without what is wrong in it; None if nothing can be made of it."""
-    struct = _Walk(problems, places).value(node, inspect.type_info(cls), ())
-    return None if struct is _BROKEN else struct
+def convert(node: Node, cls: type[AnyStruct], problems: Problems, source_map: SourceMap) -> AnyStruct | None:
+    """Return `node` as a `cls` without its invalid parts; None if no struct can be built from it."""
+    struct = _Walk(problems, source_map).value(node, inspect.type_info(cls), ())
+    return None if struct is _INVALID else struct
 
 
 class _Walk:
-    def __init__(self, problems: Problems, places: Places) -> None:
+    def __init__(self, problems: Problems, source_map: SourceMap) -> None:
         self._problems = problems
-        self._places = places
+        self._source_map = source_map
 
     def value(self, node: Node, wanted: inspect.Type, path: Path) -> Any:
-        """Return the value of `node` as `wanted`, or _BROKEN."""
+        """Return the value of `node` as the type `wanted`, or _INVALID."""
         match wanted:
             case inspect.Metadata(type=inspect.DictType(), extra={"allowed": words}) if not isinstance(node, Mapping):
                 return self._wrong(node, path, f"found {describe(node)}; allowed: {words}")
-            case inspect.Metadata(type=inspect.StrType(), extra={"meant": _}):
+            case inspect.Metadata(type=inspect.StrType(), extra={"guess": _}):
                 return self._single(node, wanted, path)
             case inspect.Metadata(type=inner):
                 return self.value(node, inner, path)
@@ -55,7 +55,7 @@ class _Walk:
         return self._single(node, wanted, path)
 
     def _single(self, node: Node, wanted: inspect.Type, path: Path) -> Any:
-        """A scalar, or whatever there is where anything may be."""
+        """A scalar, or any node where any value is accepted."""
         if isinstance(node, Scalar):
             if looks_like_a_key(node.text):
                 return self._wrong(node, path, f"found what looks like an API key; {KEY_PLACES}")
@@ -73,8 +73,8 @@ class _Walk:
         return self._list(node, inspect.ListType(wanted), path)
 
     def _wrong(self, node: Node, path: Path, sentence: str) -> Any:
-        self._problems.add(Spot(node.line, node.column, path), sentence)
-        return _BROKEN
+        self._problems.add(Location(node.line, node.column, path), sentence)
+        return _INVALID
 
     def _union(self, node: Node, types: Sequence[inspect.Type], path: Path) -> Any:
         """One type or nothing, or one of several structs."""
@@ -86,24 +86,24 @@ class _Walk:
 
     def _struct(self, node: Node, kinds: Sequence[inspect.StructType], path: Path) -> Any:
         if isinstance(node, Scalar) and node.is_null:
-            # A section of which all lines are comments is one that keeps its defaults.
+            # A section with only comments in it keeps its defaults.
             node = Mapping({}, flow=False, line=node.line, column=node.column)
         if not isinstance(node, Mapping):
             names = allowed(kinds[0]) if len(kinds) == 1 else f"keys on lines of their own: {kinds[0].tag_field}, …"
             return self._wrong(node, path, f"found {describe(node)}; allowed: {names}{_missing_space(node, kinds)}")
         kind = self._kind(node, kinds, path) if kinds[0].tag_field else kinds[0]
         if kind is None:
-            return _BROKEN
+            return _INVALID
         misspelt = self._unknown_keys(node, kind, path)
         values = {}
         for field in kind.fields:
-            value = _stand_in(field) if field.name in misspelt else self._field(node, field, path)
-            if value is not _BROKEN:
+            value = _fallback(field) if field.name in misspelt else self._field(node, field, path)
+            if value is not _INVALID:
                 values[field.name] = value
         if any(field.required and field.name not in values for field in kind.fields):
-            return _BROKEN
+            return _INVALID
         struct = kind.cls(**values)
-        self._places.put(struct, path, node)
+        self._source_map.put(struct, path, node)
         return struct
 
     def _kind(self, node: Mapping, kinds: Sequence[inspect.StructType], path: Path) -> inspect.StructType | None:
@@ -116,50 +116,50 @@ class _Walk:
             return None
         text = entry.value.text if isinstance(entry.value, Scalar) else ""
         if text not in names:
-            told = f"found {describe(entry.value)}, not known in this version{instead(text, names)}"
-            self._wrong(entry.value, (*path, tag_field), told)
+            sentence = f"found {describe(entry.value)}, not known in this version{alternatives(text, names)}"
+            self._wrong(entry.value, (*path, tag_field), sentence)
             return None
         return kinds[names.index(text)]
 
     def _unknown_keys(self, node: Mapping, kind: inspect.StructType, path: Path) -> set[str]:
-        """Note the keys that `kind` does not have; return those that were probably meant and are missing."""
+        """Report the keys that `kind` does not have; return the missing ones that they probably stand for."""
         names = keys(kind)
         misspelt = set()
         for name, entry in node.entries.items():
             if name in names:
                 continue
-            spot = Spot(entry.key.line, entry.key.column, (*path, name))
+            location = Location(entry.key.line, entry.key.column, (*path, name))
             if name.lower().replace("-", "_") in KEY_NAMES or looks_like_a_key(name):
-                self._problems.add(spot, f"found an API key; {KEY_PLACES}")
+                self._problems.add(location, f"found an API key; {KEY_PLACES}")
                 continue
             meant = nearest(name, names)
             if node.flow and _is_empty(entry.value) and (meant is None or meant in node.entries):
-                told = f"found {quoted(name)} on its own; if it belongs to the text before the comma, put all of it in quotes"
-                self._problems.add(spot, told)
+                sentence = f"found {quoted(name)} on its own; if it belongs to the text before the comma, put all of it in quotes"
+                self._problems.add(location, sentence)
                 continue
-            self._problems.add(spot, f"unknown key{instead(name, names)}")
+            self._problems.add(location, f"unknown key{alternatives(name, names)}")
             if meant is not None and meant not in node.entries:
                 misspelt.add(meant)
         return misspelt
 
     def _field(self, node: Mapping, field: inspect.Field, path: Path) -> Any:
-        """Return the value of one key, or _BROKEN to leave it out."""
+        """Return the value of one key, or _INVALID to leave it out."""
         below = (*path, field.name)
         entry = node.entries.get(field.name)
         if entry is None:
-            return self._missing(node, field, below) if field.required else _BROKEN
+            return self._missing(node, field, below) if field.required else _INVALID
         section = isinstance(field.type, inspect.StructType | inspect.ListType | inspect.DictType)
         if section and not field.required and isinstance(entry.value, Scalar) and entry.value.is_null:
-            return _BROKEN
+            return _INVALID
         value = self.value(entry.value, field.type, below)
-        return _stand_in(field) if value is _BROKEN else value
+        return _fallback(field) if value is _INVALID else value
 
     def _missing(self, node: Mapping, field: inspect.Field, path: Path) -> Any:
         if _all_optional(field.type):
-            # As if it were empty: what it lacks says more than that it is missing.
+            # Treated as empty: naming the key it needs helps more than saying that the section is missing.
             return self.value(Mapping({}, flow=False, line=node.line, column=node.column), field.type, path)
-        self._problems.add(Spot(node.line, node.column, path), f"is missing; allowed: {allowed(field.type)}")
-        return _BROKEN
+        self._problems.add(Location(node.line, node.column, path), f"is missing; allowed: {allowed(field.type)}")
+        return _INVALID
 
     def _list(self, node: Node, wanted: inspect.ListType, path: Path) -> Any:
         if not isinstance(node, nodes.Sequence):
@@ -167,7 +167,7 @@ class _Walk:
         if len(node.items) < (wanted.min_length or 0):
             return self._wrong(node, path, "found an empty list; allowed: at least one entry")
         values = [self.value(item, wanted.item_type, (*path, index)) for index, item in enumerate(node.items)]
-        return [value for value in values if value is not _BROKEN]
+        return [value for value in values if value is not _INVALID]
 
     def _dict(self, node: Node, wanted: inspect.DictType, path: Path) -> Any:
         if not isinstance(node, Mapping):
@@ -176,7 +176,7 @@ class _Walk:
         for name, entry in node.entries.items():
             key = self.value(entry.key, wanted.key_type, (*path, name))
             value = self.value(entry.value, wanted.value_type, (*path, name))
-            if key is not _BROKEN and value is not _BROKEN:
+            if key is not _INVALID and value is not _INVALID:
                 values[key] = value
         return values
 
@@ -189,13 +189,13 @@ def _all_optional(wanted: inspect.Type) -> TypeGuard[inspect.StructType]:
     return isinstance(wanted, inspect.StructType) and not any(field.required for field in wanted.fields)
 
 
-def _stand_in(field: inspect.Field) -> Any:
-    """Return something for a broken section that must be there, so that the rest of the file can be checked."""
-    return field.type.cls() if field.required and _all_optional(field.type) else _BROKEN
+def _fallback(field: inspect.Field) -> Any:
+    """Return a default for an invalid section that is required, so that the rest of the file can be checked."""
+    return field.type.cls() if field.required and _all_optional(field.type) else _INVALID
 
 
 def _told(node: Node, wanted: inspect.Type) -> str:
-    """Return what was found where a single value is wanted."""
+    """Describe a node that was found where a single value is wanted."""
     if isinstance(node, Mapping) and node.flow and isinstance(wanted, inspect.StrType):
         name = next(iter(node.entries), "name")
         return f"a mapping, for the text begins with '{{' (put it in quotes: \"{{{shown(name)}}} …\")"

@@ -1,7 +1,7 @@
-"""The YAML text as a tree that knows where everything stands, before anybody asks what it means.
+"""YAML parser: text to a tree of nodes with source locations, before any value is interpreted.
 
-Only events of the YAML parser are used, none of its resolving: whether `off` or `07:30` is text is decided where it is
-known what is wanted there. Size, depth and aliases are bounded, so nothing a file contains can make this slow.
+Only the events of PyYAML (libyaml) are used, not its type resolution: whether `off` or `07:30` is text is decided later,
+by the type that is wanted there. Size, depth and aliases are bounded, so that no file can make this slow.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import yaml
 
 from device_daemon.config.nodes import Entry, Mapping, Node, Scalar, Sequence, describe
-from device_daemon.config.problems import Path, Problems, Spot, quoted
+from device_daemon.config.problems import Location, Path, Problems, quoted
 from device_daemon.config.syntax import explain
 
 LARGEST_BYTES = 1_048_576
@@ -23,43 +23,43 @@ _FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000
 
 
 class UnreadableDocument(Exception):
-    """Reading cannot go on; `spot` is where."""
+    """Parsing cannot continue; `location` is where."""
 
-    def __init__(self, spot: Spot, sentence: str) -> None:
+    def __init__(self, location: Location, sentence: str) -> None:
         super().__init__(sentence)
-        self.spot = spot
+        self.location = location
         self.sentence = sentence
 
 
 def compose(text: str, problems: Problems) -> Node | None:
-    """Return the tree of `text`; None if there is none, or none worth looking at because of what was noted."""
+    """Return the tree of `text`; None if it is empty, or cannot be parsed, which is added to `problems`."""
     if len(text) > LARGEST_BYTES:
         problems.add(
-            Spot(1, 1), f"found more than {LARGEST_BYTES} bytes; a config is a few kilobytes: is this the file?"
+            Location(1, 1), f"found more than {LARGEST_BYTES} bytes; a config is a few kilobytes: is this the file?"
         )
         return None
     if (forbidden := _FORBIDDEN.search(text)) is not None:
-        told = f"found the character U+{ord(forbidden[0]):04X}, which no text may hold; remove it"
-        problems.add(spot_of(text, forbidden.start()), told)
+        sentence = f"found the character U+{ord(forbidden[0]):04X}, which no text may hold; remove it"
+        problems.add(location_of(text, forbidden.start()), sentence)
         return None
     try:
         return _Composer(text, problems).document()
     except UnreadableDocument as error:
-        problems.add(error.spot, error.sentence)
+        problems.add(error.location, error.sentence)
     except yaml.MarkedYAMLError as error:
         flaw = explain(error, text)
-        problems.add(Spot(flaw.line, flaw.column), flaw.sentence)
+        problems.add(Location(flaw.line, flaw.column), flaw.sentence)
     return None
 
 
-def spot_of(text: str, index: int) -> Spot:
+def location_of(text: str, index: int) -> Location:
     """Return line and column of the character at `index`."""
     before = text[:index]
-    return Spot(before.count("\n") + 1, index - before.rfind("\n"))
+    return Location(before.count("\n") + 1, index - before.rfind("\n"))
 
 
 class _Composer:
-    """Turns the parser's events into nodes."""
+    """Builds nodes from the events of the YAML parser."""
 
     def __init__(self, text: str, problems: Problems) -> None:
         self.events: Iterator[yaml.Event] = yaml.parse(text, Loader=yaml.CSafeLoader)
@@ -106,18 +106,18 @@ class _Composer:
     def refuse_tag(self, event: yaml.Event, path: Path) -> None:
         tag: str | None = getattr(event, "tag", None)
         if tag is not None:
-            told = quoted(tag.replace("tag:yaml.org,2002:", "!!"))
-            self.problems.add(_spot(event, path), f"found the tag {told}; tags mean nothing here: remove it")
+            sentence = quoted(tag.replace("tag:yaml.org,2002:", "!!"))
+            self.problems.add(_spot(event, path), f"found the tag {sentence}; tags mean nothing here: remove it")
 
     def alias(self, event: yaml.AliasEvent, path: Path) -> Node:
         name = f"*{event.anchor}"
         if event.anchor not in self.anchors:
-            told = f"found {quoted(name)}, an alias of nothing; text that begins with '*' needs quotes"
-            raise UnreadableDocument(_spot(event, path), told)
+            sentence = f"found {quoted(name)}, an alias of nothing; text that begins with '*' needs quotes"
+            raise UnreadableDocument(_spot(event, path), sentence)
         node = self.anchors[event.anchor]
         if node is None:
             raise UnreadableDocument(_spot(event, path), f"found {quoted(name)} within itself; write it out")
-        # Counted as if it were written out: ten aliases of ten aliases of … stay cheap only until they are walked.
+        # Counted as if written out: an alias bomb is cheap to parse and expensive to walk.
         self.count += node.size
         self.limit_depth(event, len(path) + node.height)
         return node
@@ -141,18 +141,20 @@ class _Composer:
         while not isinstance(event := next(self.events), yaml.MappingEndEvent):
             key = self.node(event, (*path, ""))
             name = key.text if isinstance(key, Scalar) else ""
-            spot = Spot(key.line, key.column, (*path, name))
-            value = self.node(next(self.events), spot.path)
+            location = Location(key.line, key.column, (*path, name))
+            value = self.node(next(self.events), location.path)
             values += [key, value]
             if not isinstance(key, Scalar):
-                self.problems.add(Spot(key.line, key.column, path), "found a list or mapping as a key; allowed: a word")
+                self.problems.add(
+                    Location(key.line, key.column, path), "found a list or mapping as a key; allowed: a word"
+                )
             elif name == "<<" and key.plain:
                 merged.append(value)
             elif name in entries:
-                told = f"given twice, first on line {entries[name].key.line}; keep one of the two"
-                self.problems.add(spot, told)
+                sentence = f"given twice, first on line {entries[name].key.line}; keep one of the two"
+                self.problems.add(location, sentence)
             elif key.is_null and not name:
-                self.problems.add(Spot(key.line, key.column, path), "found no key before ':'; write one")
+                self.problems.add(Location(key.line, key.column, path), "found no key before ':'; write one")
             else:
                 entries[name] = Entry(key, value)
         for node in merged:
@@ -160,18 +162,18 @@ class _Composer:
         return Mapping(entries, bool(start.flow_style), *_place(start), *_extent(values))
 
     def merge(self, node: Node, entries: dict[str, Entry], path: Path) -> None:
-        """Add what `<<` brings in; keys written out win."""
+        """Add the keys of a merge (`<<`); keys that are written out win."""
         for part in node.items if isinstance(node, Sequence) else [node]:
             if isinstance(part, Mapping):
                 for name, entry in part.entries.items():
                     entries.setdefault(name, entry)
             else:
-                spot = Spot(part.line, part.column, (*path, "<<"))
-                self.problems.add(spot, f"found {describe(part)}; allowed: the alias of a mapping")
+                location = Location(part.line, part.column, (*path, "<<"))
+                self.problems.add(location, f"found {describe(part)}; allowed: the alias of a mapping")
 
 
 def _extent(below: list[Node]) -> tuple[int, int]:
-    """Return size and height of what holds the nodes `below`."""
+    """Return size and height of a node with the children `below`."""
     return 1 + sum(node.size for node in below), 1 + max((node.height for node in below), default=0)
 
 
@@ -180,5 +182,5 @@ def _place(event: yaml.Event) -> tuple[int, int]:
     return (mark.line + 1, mark.column + 1) if mark else (1, 1)
 
 
-def _spot(event: yaml.Event, path: Path) -> Spot:
-    return Spot(*_place(event), path)
+def _spot(event: yaml.Event, path: Path) -> Location:
+    return Location(*_place(event), path)

@@ -1,4 +1,4 @@
-"""Which addresses the speaker may send a voice and a key to."""
+"""Validation of the service endpoint and the proxy: the addresses that audio and key may be sent to."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from device_daemon.config.problems import quoted
 _ALLOWED = "https://HOST or wss://HOST; http:// and ws:// only to this machine (localhost, 127.0.0.1, [::1])"
 _HOST = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*\.?|[0-9a-f:.]+")
 _BARE_HOST = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+(:[0-9]+)?/?")
-# The client adds the path itself; these are what portals and other SDKs show to be copied.
+# The client adds the path itself; portals and other SDKs show addresses with these paths.
 _COPIED_PATH = re.compile(r"/(api/projects|openai|voice-live)(/|$)")
 
 

@@ -1,7 +1,7 @@
-"""What a config takes over from other files, such as those in config/boards: `include: boards/button-led.yaml`.
+"""Included files: a config takes over what other files say, such as `include: boards/button-led.yaml`.
 
-The config wins, key by key: mappings are merged, everything else is replaced. A key with nothing behind it takes
-nothing away. Of several files the later ones win. An included file includes nothing, so there are no circles.
+The config wins, key by key: mappings are merged, everything else is replaced. A key without a value changes nothing. Of
+several files the later ones win. An included file cannot include another, so there are no cycles.
 """
 
 from __future__ import annotations
@@ -11,80 +11,85 @@ from pathlib import PurePosixPath
 
 from device_daemon.config.document import compose
 from device_daemon.config.nodes import Entry, Mapping, Node, Scalar, Sequence, describe
-from device_daemon.config.problems import Path, Problems, Spot, instead, printable, quoted
+from device_daemon.config.problems import Location, Path, Problems, alternatives, printable, quoted
 from device_daemon.config.source import text_of
 from device_daemon.errors import ConfigError
 
 KEY = "include"
 MOST_FILES = 8
 SHARED = (FilePath("/usr/local/share/voicelive-speaker"), FilePath("/usr/share/voicelive-speaker"))
-"""Where files are looked for that are not beside the config: what scripts/install and the Debian package bring."""
+"""Search path after the folder of the config: where scripts/install and the Debian package put shared files."""
 
 
 def include(root: Node, folder: FilePath, problems: Problems) -> Node:
-    """Return the config `root`, which lies in `folder`, with all that it includes; notes what cannot be had."""
+    """Return the config `root` of a file in `folder`, merged with the files it includes; reports those it cannot read."""
     if not isinstance(root, Mapping) or KEY not in root.entries:
         return root
     entry = root.entries[KEY]
     value = entry.value
     names: list[Node] = value.items if isinstance(value, Sequence) else [value]
     if isinstance(value, Scalar) and not value.is_null:
-        # One name stands for a list of one, which is what `settings` describes.
+        # A single name counts as a list of one, the type in `settings`.
         value = Sequence(names, value.line, value.column)
     below = Mapping({}, flow=False, line=root.line, column=root.column)
     if len(names) > MOST_FILES:
-        spot = Spot(entry.value.line, entry.value.column, (KEY,))
-        problems.add(spot, f"found {len(names)} files; allowed: at most {MOST_FILES}")
+        location = Location(entry.value.line, entry.value.column, (KEY,))
+        problems.add(location, f"found {len(names)} files; allowed: at most {MOST_FILES}")
         names = names[:MOST_FILES]
     for index, name in enumerate(names):
-        # What is no text is noted when the whole file is converted.
+        # A name that is not text is reported when the file is converted.
         if isinstance(name, Scalar) and not name.is_null and name.text.strip():
-            spot = Spot(name.line, name.column, (KEY, index))
-            found = _included(name.text, spot, folder, problems)
+            location = Location(name.line, name.column, (KEY, index))
+            found = _included(name.text, location, folder, problems)
             if found is not None:
                 below = _merged(found[0], below, (), problems, found[1])
     own = Mapping(root.entries | {KEY: Entry(entry.key, value)}, root.flow, root.line, root.column)
     return _merged(own, below, (), problems, problems)
 
 
-def _included(name: str, spot: Spot, folder: FilePath, problems: Problems) -> tuple[Mapping, Problems] | None:
-    """Return what the file called `name` holds, and where its problems go; None if it cannot be had, which is noted."""
+def _included(name: str, location: Location, folder: FilePath, problems: Problems) -> tuple[Mapping, Problems] | None:
+    """Return the content of the file `name` and the list for its problems; None if it is unusable, which is reported."""
     if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
-        problems.add(spot, f"found {quoted(name)}; allowed: a path below the folder of this file, without '..'")
+        problems.add(location, f"found {quoted(name)}; allowed: a path below the folder of this file, without '..'")
         return None
-    places = (folder, *SHARED)
-    path = next((place / name for place in places if _is_file(place / name)), None)
+    folders = (folder, *SHARED)
+    path = next((place / name for place in folders if _is_file(place / name)), None)
     if path is None:
         problems.add(
-            spot, f"found {quoted(name)}, and no such file in {_listed(places)}{instead(name, _boards(places))}"
+            location,
+            f"found {quoted(name)}, and no such file in {_listed(folders)}{alternatives(name, _boards(folders))}",
         )
         return None
     try:
         text = text_of(path)
     except ConfigError as error:
-        problems.add(spot, error.message)
+        problems.add(location, error.message)
         return None
-    own = problems.of_another(str(path))
+    own = problems.for_included_file(str(path))
     root = compose(text.removeprefix("\ufeff"), own)
     if root is None or (isinstance(root, Scalar) and root.is_null):
         return None
     if not isinstance(root, Mapping):
-        own.add(Spot(root.line, root.column), f"found {describe(root)}; allowed: keys with values, as in the config")
+        own.add(
+            Location(root.line, root.column), f"found {describe(root)}; allowed: keys with values, as in the config"
+        )
         return None
     if KEY in root.entries:
         key = root.entries[KEY].key
-        own.add(Spot(key.line, key.column, (KEY,)), "found in a file that is included itself; name it in the config")
+        own.add(
+            Location(key.line, key.column, (KEY,)), "found in a file that is included itself; name it in the config"
+        )
     entries = {key: entry for key, entry in root.entries.items() if key != KEY}
     return Mapping(entries, root.flow, root.line, root.column), own
 
 
 def _merged(above: Mapping, below: Mapping, path: Path, problems: Problems, origin: Problems) -> Mapping:
-    """Return `below`, changed by what `above` says, which stands in the file of `origin`; both are at `path`."""
-    # The mapping itself stands in the upper file from now on; what only the lower one has stays where it is.
+    """Return `below` overridden by `above`, which is in the file of `origin`; both are at `path`."""
+    # The merged mapping belongs to the upper file; keys that only the lower file has keep their origin.
     for name in below.entries:
-        problems.comes_from((*path, name), problems.origin((*path, name)))
+        problems.set_origin((*path, name), problems.origin((*path, name)))
     if path:
-        problems.comes_from(path, origin)
+        problems.set_origin(path, origin)
     entries = dict(below.entries)
     for name, entry in above.entries.items():
         inner = (*path, name)
@@ -93,7 +98,7 @@ def _merged(above: Mapping, below: Mapping, path: Path, problems: Problems, orig
             entries[name] = Entry(entry.key, _merged(entry.value, under.value, inner, problems, origin))
         elif under is None or not (isinstance(entry.value, Scalar) and entry.value.is_null and not entry.value.text):
             entries[name] = entry
-            problems.comes_from(inner, origin)
+            problems.set_origin(inner, origin)
     return Mapping(entries, above.flow, above.line, above.column)
 
 
@@ -104,15 +109,15 @@ def _is_file(path: FilePath) -> bool:
         return False
 
 
-def _listed(places: tuple[FilePath, ...]) -> str:
-    """Return the folders as a sentence has them."""
-    names = [printable(str(place)) for place in dict.fromkeys(places)]
+def _listed(folders: tuple[FilePath, ...]) -> str:
+    """Return the folders as a list in a sentence."""
+    names = [printable(str(place)) for place in dict.fromkeys(folders)]
     return f"{', '.join(names[:-1])} or {names[-1]}"
 
 
-def _boards(places: tuple[FilePath, ...]) -> list[str]:
-    """Return what there is to include, as one would write it."""
+def _boards(folders: tuple[FilePath, ...]) -> list[str]:
+    """Return the names of the board files that exist, as a config would write them."""
     found = (
-        f"{file.parent.name}/{file.name}" for place in places for file in sorted((place / "boards").glob("*.yaml"))
+        f"{file.parent.name}/{file.name}" for place in folders for file in sorted((place / "boards").glob("*.yaml"))
     )
     return list(dict.fromkeys(found))

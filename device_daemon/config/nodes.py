@@ -1,6 +1,6 @@
-"""What a YAML file is made of. Lines and columns are counted from 1.
+"""Nodes of the YAML tree with their source locations. Lines and columns are counted from 1.
 
-`size` is how many nodes a node is when its aliases are written out, `height` how many levels it has below itself.
+`size` is the number of nodes with aliases written out, `height` the number of levels below the node.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from device_daemon.config.problems import quoted
 
 
 class Scalar(Struct, frozen=True):
-    """A single value as it is written; `plain` if without quotes and not as a block."""
+    """A single value as it is written; `plain` if it has no quotes and is no block."""
 
     text: str
     plain: bool
@@ -22,7 +22,7 @@ class Scalar(Struct, frozen=True):
 
     @property
     def is_null(self) -> bool:
-        """Nothing was written, or null in one of its spellings."""
+        """No value was written, or null in one of its spellings."""
         return self.plain and self.text in {"", "~", "null", "Null", "NULL"}
 
 
@@ -58,7 +58,7 @@ Node = Scalar | Sequence | Mapping
 
 
 def describe(node: Node) -> str:
-    """Return what a node is, in the owner's words."""
+    """Describe a node in words for the owner."""
     if isinstance(node, Sequence):
         return "a list"
     if isinstance(node, Mapping):

@@ -1,4 +1,4 @@
-"""Placeholders in the texts of greetings: {name} stands for a value, {{ and }} for a brace."""
+"""Template placeholders in texts: {name} stands for a value, {{ and }} for a brace."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _PARTS = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 
 
 class MalformedText(Exception):
-    """Braces that don't match, or hold more than a name; the message says which and what is allowed."""
+    """Unbalanced braces, or braces that hold more than a name; the message says which and what is allowed."""
 
 
 def placeholders(template: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""What is wrong with a file: where, and in words an owner can act on."""
+"""Diagnostics of a config: a location and a sentence each, as `file:line:column: path: sentence`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from msgspec import Struct
 from device_daemon.config.api_key import hide
 
 MOST_LINES = 100
-"""More problems than this are counted instead of listed: nobody reads them, and the file may be no config at all."""
+"""More problems than this are only counted: nobody reads so many, and the file may be no config at all."""
 
 Path = tuple[str | int, ...]
 """Keys and list positions (from 0) from the top of the file down."""
@@ -21,7 +21,7 @@ _LONGEST_LIST = 110
 _WORD = re.compile(r"[\w-]+")
 
 
-class Spot(Struct, frozen=True):
+class Location(Struct, frozen=True):
     """A key or value in the file: its path, and its line and column, both counted from 1."""
 
     line: int
@@ -30,9 +30,9 @@ class Spot(Struct, frozen=True):
 
 
 class Problems:
-    """Gathers all problems of a config; `name` is what its file is called in the messages.
+    """Collects all problems of a config; `name` is the file name in the messages.
 
-    A config may include other files: each has a `Problems` of its own, and everything is told by the first one.
+    A config may include other files: each has a `Problems` of its own, and the one of the config lists them all.
     """
 
     def __init__(self, name: str) -> None:
@@ -42,35 +42,35 @@ class Problems:
         self._others: list[Problems] = []
         self._origins: dict[Path, Problems] = {}
 
-    def of_another(self, name: str) -> Problems:
-        """Return the problems of another file, which are told together with these."""
+    def for_included_file(self, name: str) -> Problems:
+        """Return the problems of an included file, which are listed together with these."""
         other = Problems(name)
         self._others.append(other)
         return other
 
-    def comes_from(self, path: Path, file: Problems) -> None:
-        """Remember that what is at `path`, and below it unless said otherwise, stands in the file of `file`."""
+    def set_origin(self, path: Path, file: Problems) -> None:
+        """Record that the value at `path`, and what is below it unless recorded otherwise, is in the file of `file`."""
         self._origins[path] = file
 
     def origin(self, path: Path) -> Problems:
-        """Return the problems of the file in which the value at `path` stands."""
+        """Return the problems of the file that holds the value at `path`."""
         for length in range(len(path), 0, -1):
             if path[:length] in self._origins:
                 return self._origins[path[:length]]
         return self
 
-    def where(self, spot: Spot, seen_from: Spot) -> str:
-        """Return "line 7", and of which file if that is another one than that of `seen_from`."""
-        file = self.origin(spot.path)
-        return f"line {spot.line}" if file is self.origin(seen_from.path) else f"{file.name}, line {spot.line}"
+    def where(self, location: Location, seen_from: Location) -> str:
+        """Return "line 7", with the file name if it is another file than that of `seen_from`."""
+        file = self.origin(location.path)
+        return f"line {location.line}" if file is self.origin(seen_from.path) else f"{file.name}, line {location.line}"
 
-    def add(self, spot: Spot, sentence: str) -> None:
-        """Note a problem; the same one noted twice (a value used through an alias) counts once."""
-        path = f"{dotted(spot.path)}: " if spot.path else ""
-        self.origin(spot.path).found.add((spot.line, spot.column, f"{path}{sentence}"))
-        self._paths.add(spot.path)
+    def add(self, location: Location, sentence: str) -> None:
+        """Add a problem; the same one added twice (a value used through an alias) counts once."""
+        path = f"{dotted(location.path)}: " if location.path else ""
+        self.origin(location.path).found.add((location.line, location.column, f"{path}{sentence}"))
+        self._paths.add(location.path)
 
-    def noted(self, path: Path) -> bool:
+    def has_problem_at(self, path: Path) -> bool:
         """Whether there is a problem with the value at `path` itself."""
         return path in self._paths
 
@@ -78,14 +78,14 @@ class Problems:
         return bool(self.found) or any(self._others)
 
     def lines(self) -> list[str]:
-        """One printable line per problem, in the order of the file."""
+        """Return one printable line per problem, in file order."""
         found = [
             f"{file.name}:{line}:{column}: {text}"
             for file in (self, *self._others)
             for line, column, text in sorted(file.found)
         ]
         if len(found) > MOST_LINES:
-            return [*found[:MOST_LINES], f"{self.name}: {len(found) - MOST_LINES} more problems; mend these first"]
+            return [*found[:MOST_LINES], f"{self.name}: {len(found) - MOST_LINES} more problems; fix these first"]
         return found
 
 
@@ -112,13 +112,13 @@ def printable(text: str) -> str:
 
 def nearest(text: str, names: Iterable[str]) -> str | None:
     """Return the one of `names` that `text` was probably meant to be, or None."""
-    import difflib  # noqa: PLC0415 - nobody should wait for it whose config is right
+    import difflib  # noqa: PLC0415 - only for a config with errors
 
     if len(text) > _LONGEST_NAME:
         return None
     by_lower = {name.lower(): name for name in names}
     wanted = text.strip().lower().replace("_", "-")
-    # An underscore for a hyphen, or the other way round, is no difference worth measuring.
+    # An underscore instead of a hyphen, or the other way round, counts as the same word.
     for lower, name in by_lower.items():
         if lower.replace("_", "-") == wanted:
             return name
@@ -126,8 +126,8 @@ def nearest(text: str, names: Iterable[str]) -> str | None:
     return by_lower[close[0]] if close else None
 
 
-def instead(text: str, names: Collection[str]) -> str:
-    """Return "; allowed: …" for a word `text` that is none of `names`, with the nearest one; a long list is left out."""
+def alternatives(text: str, names: Collection[str]) -> str:
+    """Return "; allowed: …" for a word that is none of `names`, with the nearest of them; a long list is left out."""
     name = nearest(text, names)
     hint = "" if name is None else f" (did you mean {quoted(name)}?)"
     listed = ", ".join(map(shown, names))
@@ -136,7 +136,7 @@ def instead(text: str, names: Collection[str]) -> str:
 
 def shown(text: str) -> str:
     """Return `text` from the file on one line, shortened, and without what may be an API key."""
-    # Hidden first: the end of a key must not survive because its beginning was cut off.
+    # Redacted before it is shortened: a key whose beginning is cut off would no longer be recognised.
     text = hide(text[:10_000])
     if len(text) > _LONGEST_VALUE:
         text = text[: _LONGEST_VALUE - 1] + "…"

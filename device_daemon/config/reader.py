@@ -1,4 +1,4 @@
-"""From a file to a `Config`, or to all that is wrong with it."""
+"""Config loader: from a file to a `Config`, or to a ConfigError that lists all problems."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from device_daemon.config.convert import convert
 from device_daemon.config.document import compose
 from device_daemon.config.include import include
 from device_daemon.config.nodes import Scalar
-from device_daemon.config.places import Places
-from device_daemon.config.problems import Problems, Spot
+from device_daemon.config.problems import Location, Problems
 from device_daemon.config.settings import Config
 from device_daemon.config.source import text_of
+from device_daemon.config.source_map import SourceMap
 from device_daemon.config.wake_words import Installed
 from device_daemon.errors import ConfigError
 
@@ -23,28 +23,34 @@ _EMPTY = (
 
 
 def load(path: Path, installed: Installed | None = None) -> Config:
-    """Return the config in the file at `path`; raises ConfigError with everything that is wrong with it.
+    """Return the config in the file at `path`.
 
-    Wake words must be among the `installed` ones; where those are not given, nothing is said of them.
+    Args:
+        path: the YAML file.
+        installed: the wake words of this machine; without it they are not checked.
+
+    Raises:
+        ConfigError: with everything that is wrong in the file and in those it includes.
+
     """
     return read(text_of(path), str(path), path.parent, installed)
 
 
 def read(text: str, name: str, folder: Path = Path(), installed: Installed | None = None) -> Config:
-    """Return the config in `text`, called `name` in messages; raises ConfigError with everything that is wrong.
+    """Return the config in `text`; as `load`, with `name` as the file name in messages.
 
-    What it includes is looked for in `folder` first; `installed` is as in `load`.
+    Included files are searched in `folder` first.
     """
     problems = Problems(name)
     config = None
     root = compose(text.removeprefix("\ufeff"), problems)
     if root is not None and not (isinstance(root, Scalar) and root.is_null):
-        places = Places()
-        config = convert(include(root, folder, problems), Config, problems, places)
+        source_map = SourceMap()
+        config = convert(include(root, folder, problems), Config, problems, source_map)
         if config is not None:
-            check(config, places, problems, installed)
+            check(config, source_map, problems, installed)
     elif not problems:
-        problems.add(Spot(1, 1), _EMPTY)
+        problems.add(Location(1, 1), _EMPTY)
     if problems or config is None:
         raise ConfigError(problems.lines())
     return config

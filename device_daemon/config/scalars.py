@@ -1,7 +1,7 @@
-"""What one value means, once it is known what is wanted there.
+"""Interpretation of single values, by the type that is wanted.
 
-YAML 1.1 decides this by the look of the text alone, and so reads `off` as false, 07:30 as 450 and 017 as 15. Here
-text stays text where text is wanted, and where a number or a yes or no is wanted only the plain spellings count.
+YAML 1.1 guesses the type from the text, and so reads `off` as false, 07:30 as 450 and 017 as 15. Here text stays text
+where text is wanted, and only plain spellings are accepted as numbers and booleans.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 from msgspec import inspect
 
 from device_daemon.config.nodes import Scalar, describe
-from device_daemon.config.problems import instead, quoted
+from device_daemon.config.problems import alternatives, quoted
 
 TRUE = frozenset({"true", "yes", "on"})
 FALSE = frozenset({"false", "no", "off"})
@@ -35,7 +35,7 @@ _WORDS: dict[type[inspect.Type], str] = {
 
 
 class WrongValue(Exception):
-    """Says what was found, and what is allowed instead."""
+    """A value of the wrong form; the message says what was found and what is allowed."""
 
     def __init__(self, found: str, instead: str) -> None:
         super().__init__(f"found {found}{instead}")
@@ -59,7 +59,7 @@ def read_scalar(node: Scalar, wanted: inspect.Type) -> Any:
 
 
 def allowed(wanted: inspect.Type) -> str:
-    """Return what may stand where `wanted` is wanted, in the owner's words."""
+    """Describe the values of the type `wanted` in words for the owner."""
     match wanted:
         case inspect.Metadata(extra={"allowed": words}):
             return str(words)
@@ -85,14 +85,14 @@ def keys(wanted: inspect.StructType) -> list[str]:
 
 
 def choices(wanted: inspect.LiteralType | inspect.EnumType) -> list[str]:
-    """Return the words that `wanted` stands for."""
+    """Return the words of an enumeration."""
     if isinstance(wanted, inspect.EnumType):
         return [str(member.value) for member in wanted.cls]
     return [str(value) for value in wanted.values]
 
 
 def as_it_is(node: Scalar) -> Any:
-    """Return a value whose type nobody here knows, by the rules that surprise least."""
+    """Return a value of any type, interpreted by the rules that surprise least."""
     if not node.plain:
         return node.text
     if node.is_null:
@@ -118,11 +118,11 @@ def _text(node: Scalar, wanted: inspect.StrType) -> str:
 
 
 def _text_of_a_form(node: Scalar, wanted: inspect.Metadata) -> str:
-    """Return a text whose type brings along what is said of one that has not its form, such as a time of day."""
+    """Return a text with a required form, such as a time of day; its type carries the words of the error message."""
     extra = wanted.extra or {}
     pattern = getattr(wanted.type, "pattern", None) or ""
     if node.is_null or re.search(pattern, node.text) is None:
-        meant = extra["meant"](node.text)
+        meant = extra["guess"](node.text)
         hint = f" (did you mean {quoted(meant)}?)" if meant else ""
         raise WrongValue(describe(node), f"; allowed: {allowed(wanted)}{hint}")
     return node.text
@@ -139,7 +139,7 @@ def _boolean(node: Scalar) -> bool:
 def _number(node: Scalar, wanted: inspect.IntType | inspect.FloatType) -> float:
     pattern = _WHOLE if isinstance(wanted, inspect.IntType) else _DECIMAL
     if not node.plain or len(node.text) > _MOST_DIGITS or not pattern.fullmatch(node.text):
-        raise WrongValue(_odd_number(node), f"; allowed: {allowed(wanted)}{_meant_number(node, wanted)}")
+        raise WrongValue(_odd_number(node), f"; allowed: {allowed(wanted)}{_guess_number(node, wanted)}")
     value = int(node.text) if isinstance(wanted, inspect.IntType) else float(node.text)
     if not _within(value, wanted):
         raise WrongValue(node.text, f"; allowed: {allowed(wanted)}")
@@ -147,7 +147,7 @@ def _number(node: Scalar, wanted: inspect.IntType | inspect.FloatType) -> float:
 
 
 def _odd_number(node: Scalar) -> str:
-    """Return what was found where a number is wanted, and what is odd about it."""
+    """Describe a value that is no number, with what is unusual about it."""
     if node.plain and _LEADING_ZERO.fullmatch(node.text):
         return f"{quoted(node.text)}, a number with a leading zero (some read it as octal)"
     if node.plain and _OTHER_BASE.fullmatch(node.text):
@@ -157,8 +157,8 @@ def _odd_number(node: Scalar) -> str:
     return describe(node)
 
 
-def _meant_number(node: Scalar, wanted: inspect.IntType | inspect.FloatType) -> str:
-    """Return a hint for the one number in texts such as "30", 30s, GPIO17, 017 or 1,5; nothing if it would not do."""
+def _guess_number(node: Scalar, wanted: inspect.IntType | inspect.FloatType) -> str:
+    """Return a hint for the one number in texts such as "30", 30s, GPIO17, 017 or 1,5; "" if it is out of range."""
     text = node.text[:_MOST_DIGITS]
     if node.plain and _OTHER_BASE.fullmatch(text):
         number = str(int(text, 0))
@@ -178,7 +178,7 @@ def _choice(node: Scalar, wanted: inspect.LiteralType | inspect.EnumType) -> Any
     names = choices(wanted)
     if node.text in names and not node.is_null:
         return wanted.cls(node.text) if isinstance(wanted, inspect.EnumType) else node.text
-    raise WrongValue(describe(node), instead(node.text, names))
+    raise WrongValue(describe(node), alternatives(node.text, names))
 
 
 def _within(value: float, wanted: inspect.IntType | inspect.FloatType) -> bool:

@@ -1,6 +1,6 @@
-"""The JSON Schema of the YAML file, by which editors complete it and check it while it is written.
+"""JSON Schema of the config file, for completion and checks in editors.
 
-`python -m device_daemon.config.schema` writes config/schema.json anew after a change of `settings`.
+Run `python -m device_daemon.config.schema` after a change of `settings`: it writes config/schema.json.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def schema() -> dict[str, Any]:
         for key, value in definition.get("properties", {}).items():
             emptiable = key not in definition.get("required", []) and key != "turn_detection"
             definition["properties"][key] = _property(value, sentences.get((name, key), ""), emptiable=emptiable)
-    # What msgspec's types cannot say.
+    # What msgspec's types cannot express.
     definitions["Service"]["anyOf"] = [{"required": ["endpoint"]}, {"required": ["local"]}]
     definitions["Service"]["properties"]["turn_detection"] |= {
         "properties": {"type": {"enum": list(TYPES)}} | {key: {} for key in sorted(set().union(*TYPES.values()))},
@@ -49,12 +49,12 @@ def as_text() -> str:
 
 
 def _property(generated: dict[str, Any], sentence: str, *, emptiable: bool) -> dict[str, Any]:
-    """Return the schema of one key, with its sentence and with all that the reader takes for it."""
+    """Return the schema of one key, with its description and all spellings that the reader accepts."""
     described = {"description": " ".join(part for part in (sentence, generated.get("description", "")) if part)}
     if not sentence:
         return generated
     if generated.get("type") == "boolean":
-        # Editors read YAML 1.2, to which on and off are texts.
+        # Editors read YAML 1.2, in which on and off are text.
         return described | {"enum": [True, False, *sorted((TRUE | FALSE) - {"true", "false"})]} | _default(generated)
     is_section = "$ref" in generated or generated.get("type") in {"array", "object"}
     if is_section and emptiable:
@@ -69,7 +69,7 @@ def _default(generated: dict[str, Any]) -> dict[str, Any]:
 
 
 def _sentences() -> dict[tuple[str, str], str]:
-    """Return the sentence that stands below each key of each struct in settings.py."""
+    """Return the docstring below each field of each struct in settings.py."""
     found = {}
     for struct in ast.parse(inspect.getsource(settings)).body:
         if isinstance(struct, ast.ClassDef):

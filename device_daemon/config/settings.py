@@ -1,8 +1,8 @@
-"""The shape of the YAML file: every key, its type, its default and its limits, and nothing else.
+"""Data model of the config file: every key with its type, default and limits.
 
 The structs are frozen and refuse unknown keys. `reader` turns a file into a `Config` or a list of problems;
-`checks` holds the rules that span several keys; `schema` writes config/schema.json from these types, and from the
-sentence below each key.
+`checks` holds the rules that span several keys; `schema` writes config/schema.json from these types and from the
+docstring below each key.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from device_daemon.config import times
 from device_daemon.state import State
 
 NO_GREETING = "none"
-"""What a trigger names to have the speaker listen at once; no greeting may be called so."""
+"""A trigger names it to listen at once; no greeting can have this name."""
 
 Text = Annotated[str, Meta(pattern=r"\S")]
 Pin = Annotated[int, Meta(ge=0, le=53, description="GPIO number (BCM numbering, not the header position)")]
@@ -33,21 +33,21 @@ TimeOfDay = Annotated[
     str,
     Meta(
         pattern=times.TIME_OF_DAY,
-        extra={"allowed": times.TIME_ALLOWED, "meant": times.meant_time},
+        extra={"allowed": times.TIME_ALLOWED, "guess": times.guess_time},
     ),
 ]
 Span = Annotated[
     str,
     Meta(
         pattern=times.SPAN,
-        extra={"allowed": times.SPAN_ALLOWED, "meant": times.meant_span},
+        extra={"allowed": times.SPAN_ALLOWED, "guess": times.guess_span},
     ),
 ]
 Weekdays = Annotated[
     str,
     Meta(
         pattern=times.WEEKDAYS,
-        extra={"allowed": times.WEEKDAYS_ALLOWED, "meant": times.meant_weekdays},
+        extra={"allowed": times.WEEKDAYS_ALLOWED, "guess": times.guess_weekdays},
     ),
 ]
 
@@ -88,13 +88,13 @@ class Service(Struct, frozen=True, forbid_unknown_fields=True):
     instructions: str = ""
     """Who the speaker is and how it answers."""
     turn_detection: TurnDetection = field(default_factory=lambda: {"type": "azure_semantic_vad"})
-    """How the service notices that somebody speaks; handed over as it is, after its names are checked."""
+    """Voice activity detection (VAD) of the service; passed on as it is, after its names are checked."""
     noise_reduction: Literal["azure_deep_noise_suppression", "near_field", "far_field", "off"] = (
         "azure_deep_noise_suppression"
     )
-    """How the service cleans the sound of the microphone."""
+    """Noise suppression in the service."""
     transcription: bool = False
-    """Have the service write down what people say."""
+    """Have the service transcribe what people say."""
     standby: Literal["off", "after-conversation", "always"] = "off"
     """Keep a session ready for the next press: not at all, for some minutes after a conversation, or always."""
     proxy: Text | None = None
@@ -102,14 +102,14 @@ class Service(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ConversationLimits(Struct, frozen=True, forbid_unknown_fields=True):
-    """When a conversation ends by itself, and whether people may talk over the speaker."""
+    """When a conversation ends by itself, and whether people may interrupt the speaker (barge-in)."""
 
     idle_timeout_s: Seconds = 30.0
     """End the conversation after neither side spoke for so many seconds."""
     max_duration_s: Seconds = 900.0
     """End the conversation after so many seconds in any case."""
     interruptible: bool = True
-    """Whether people may talk over the speaker."""
+    """Whether people may interrupt the speaker by talking (barge-in)."""
 
 
 class Greeting(Struct, frozen=True, forbid_unknown_fields=True):
@@ -120,13 +120,13 @@ class Greeting(Struct, frozen=True, forbid_unknown_fields=True):
     say_one_of: Annotated[list[Text], Meta(min_length=1)] | None = None
     """Say one of these, never the same twice in a row."""
     ask_model: Text | None = None
-    """Have the model make up the greeting from this instruction."""
+    """Have the model create the greeting from this instruction."""
     interruptible: bool = True
-    """Whether people may talk over this greeting."""
+    """Whether people may interrupt this greeting by talking."""
     voice: Text | None = None
     """The voice of this greeting, if not that of the service."""
     cache: bool = True
-    """Keep what the service spoke and play it at once the next time; false has the service speak it each time."""
+    """Keep the synthesised greeting and play it at once the next time; false: the service speaks it each time."""
 
 
 class ButtonTrigger(Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="button"):
@@ -139,39 +139,39 @@ class ButtonTrigger(Struct, frozen=True, forbid_unknown_fields=True, tag_field="
     active_high: bool = False
     """True for a button between the pin and 3.3 V."""
     debounce_ms: Annotated[int, Meta(ge=0, le=200)] = 5
-    """A press counts if it lasts so many milliseconds."""
+    """Debounce: a press counts if it lasts so many milliseconds."""
     hold_s: Annotated[float, Meta(ge=0.3, le=10)] = 1.0
-    """Holding the button for so many seconds mutes."""
+    """Long press: holding the button for so many seconds mutes."""
     mode: Literal["press", "push-to-talk"] = "press"
     """press: a press opens a conversation; push-to-talk: a person is heard while the button is held."""
 
 
 class WakeWordTrigger(Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="wake-word"):
-    """A word that the device listens for by itself; nothing leaves it before the word."""
+    """A wake word, detected on the device; no audio leaves the device before it."""
 
     word: Text
     """The word's name, such as okay_nabu."""
     greeting: Text = NO_GREETING
-    """The greeting it begins with, or none: what is said in the same breath is heard."""
+    """The greeting it begins with, or none: then what is said right after the word is heard."""
     sensitivity: Annotated[float, Meta(ge=0, le=1)] = 0.5
-    """From 0 (only when it is said clearly) to 1 (also when something only sounds like it)."""
+    """From 0 (only a clear word counts) to 1 (similar sounds count, too)."""
     refractory_s: Seconds = 2.0
-    """How long after the word it is not listened for again."""
+    """How many seconds after a detection the next one can follow."""
 
 
 class MotionTrigger(Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="motion"):
-    """A motion sensor on a pin: greets who walks past."""
+    """A motion sensor (PIR) on a pin: greets a person who walks past."""
 
     pin: Pin
     """The sensor's output."""
     greeting: Text = NO_GREETING
     """The greeting it begins with, or none."""
     cooldown_s: Annotated[float, Meta(ge=0, le=86_400)] = 600.0
-    """How many seconds it opens nothing after it opened a conversation."""
+    """How many seconds after a conversation it opened it can open the next."""
     between: Span | None = None
-    """Only from the first of two times to just before the second, such as "07:00-22:00"; over midnight too."""
+    """Only between these times, such as "07:00-22:00"; over midnight too."""
     active_high: bool = True
-    """False for a sensor that pulls its output low when it sees somebody."""
+    """False for a sensor whose output is low when it detects motion."""
 
 
 class ScheduleTrigger(Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="schedule"):
@@ -186,44 +186,44 @@ class ScheduleTrigger(Struct, frozen=True, forbid_unknown_fields=True, tag_field
 
 
 Trigger = ButtonTrigger | WakeWordTrigger | MotionTrigger | ScheduleTrigger
-"""Further kinds join with `|`; their tag is what the file's `type` says."""
+"""Further kinds are added with `|`; their tag is the value of `type` in the file."""
 
 
 class MicrophoneSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """Capture: an ALSA device and how finely it is read."""
+    """Capture: an ALSA device and its buffer."""
 
     device: Text = "default"
     """An ALSA name, such as plughw:CARD=seeed2micvoicec; `voicelive-speaker devices` lists them."""
     period_ms: PeriodMs = 20
     """Milliseconds of sound per period."""
     periods: Periods = 8
-    """Periods the card keeps; more forgives a slower machine."""
+    """Periods in the card's buffer; more tolerate a slower machine."""
     gain_db: Annotated[float, Meta(ge=-40, le=40)] = 0.0
-    """Make the microphone louder or quieter, in decibels."""
+    """Gain, in decibels."""
 
 
 class SpeakerSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """Playback: an ALSA device, how finely it is written, how loud."""
+    """Playback: an ALSA device, its buffer, the volume."""
 
     device: Text = "default"
     """An ALSA name, such as plughw:CARD=seeed2micvoicec; `voicelive-speaker devices` lists them."""
     period_ms: PeriodMs = 40
     """Milliseconds of sound per period."""
     periods: Periods = 9
-    """Periods the card keeps; more forgives a slower machine."""
+    """Periods in the card's buffer; more tolerate a slower machine."""
     volume: Percent = 80
-    """How loud, in per cent."""
+    """Volume, in per cent."""
 
 
 class Audio(Struct, frozen=True, forbid_unknown_fields=True):
-    """Sound in, sound out, and who takes the echo away."""
+    """Microphone, speaker, and who cancels the echo."""
 
     microphone: MicrophoneSettings = MicrophoneSettings()
-    """Sound in."""
+    """Capture."""
     speaker: SpeakerSettings = SpeakerSettings()
-    """Sound out."""
+    """Playback."""
     echo: Literal["service", "hardware", "half-duplex"] = "service"
-    """Who keeps the speaker from hearing itself."""
+    """Who cancels the echo: service, hardware, or nobody (half-duplex)."""
 
 
 class Led(Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="led"):
@@ -234,7 +234,7 @@ class Led(Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag
     active_high: bool = True
     """False for an LED that lights when its pin is low."""
     patterns: dict[State, PatternName] = field(default_factory=dict)
-    """What a state looks like, where it should not look as usual."""
+    """Patterns for states that should not have their usual one."""
 
 
 class PwmLed(Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="pwm-led"):
@@ -245,11 +245,11 @@ class PwmLed(Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", 
     active_high: bool = True
     """False for an LED that lights when its pin is low."""
     patterns: dict[State, PatternName] = field(default_factory=dict)
-    """What a state looks like, where it should not look as usual."""
+    """Patterns for states that should not have their usual one."""
 
 
 class RgbLed(Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="rgb-led"):
-    """Three LEDs in one, dimmed to a colour."""
+    """An RGB LED on three pins."""
 
     red: Pin
     """The red LED's pin."""
@@ -260,7 +260,7 @@ class RgbLed(Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", 
     active_high: bool = True
     """False for LEDs that light when their pin is low."""
     patterns: dict[State, PatternName] = field(default_factory=dict)
-    """What a state looks like, where it should not look as usual."""
+    """Patterns for states that should not have their usual one."""
 
 
 class Apa102(Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="apa102"):
@@ -273,48 +273,48 @@ class Apa102(Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", 
     device: Annotated[int, Meta(ge=0, le=3)] = 0
     """The device on that bus: the second number of /dev/spidev0.0."""
     brightness: Percent = 30
-    """How bright the LEDs are at most, in per cent."""
+    """Highest brightness, in per cent."""
     patterns: dict[State, PatternName] = field(default_factory=dict)
-    """What a state looks like, where it should not look as usual."""
+    """Patterns for states that should not have their usual one."""
 
 
 Light = Led | PwmLed | RgbLed | Apa102
 
 
 class Sounds(Struct, frozen=True, forbid_unknown_fields=True):
-    """Short sounds of the device itself and its spoken notices."""
+    """Earcons and spoken notices of the device."""
 
     ready: bool = True
     """A sound when the speaker begins to listen."""
     error: bool = True
     """A sound when something fails."""
     notices: bool = True
-    """Spoken sentences that say what failed."""
+    """Spoken notices that say what failed."""
     volume: Percent = 60
-    """How loud the sounds are, in per cent."""
+    """Volume of the sounds, in per cent."""
 
 
 class Mute(Struct, frozen=True, forbid_unknown_fields=True):
-    """A hardware switch that turns the microphone off; it wins over everything."""
+    """A hardware switch that closes the microphone; it overrides everything."""
 
     switch_pin: Pin | None = None
     """The switch's pin."""
 
 
 class Privacy(Struct, frozen=True, forbid_unknown_fields=True):
-    """What may be written down."""
+    """What may be written to the log."""
 
     log_transcripts: bool = False
-    """Write what was said into the log."""
+    """Write transcripts into the log."""
 
 
 class Config(Struct, frozen=True, forbid_unknown_fields=True):
-    """The whole file."""
+    """The complete config file."""
 
     service: Service
     """Which voice service, and how to sign in."""
     include: list[Text] = field(default_factory=list)
-    """A file, or several, whose settings hold where this one says nothing, such as boards/button-led.yaml."""
+    """One or several files with settings that this file leaves out, such as boards/button-led.yaml."""
     conversation: ConversationLimits = ConversationLimits()
     """When a conversation ends by itself."""
     greetings: dict[Text, Greeting] = field(default_factory=lambda: {"welcome": Greeting(say="Hello! How can I help?")})
@@ -332,7 +332,7 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     mute: Mute = Mute()
     """The hardware mute switch."""
     privacy: Privacy = Privacy()
-    """What may be written down."""
+    """What may be written to the log."""
 
     @property
     def default_greeting(self) -> str:

@@ -1,4 +1,4 @@
-"""From a path to the text of the file there."""
+"""Reads the text of a config file, with a size limit."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from device_daemon.errors import ConfigError
 
 
 def text_of(path: Path) -> str:
-    """Return the text in the file at `path`; raises ConfigError, which says in one line why it cannot be had."""
+    """Return the text in the file at `path`; raises ConfigError with one line that says why it cannot be read."""
     name = printable(str(path))
     try:
-        # Asked first: opening a pipe to which nobody writes would wait for ever.
+        # Checked first: opening a FIFO without a writer would block for ever.
         if not path.is_file():
             what = "is a folder" if path.is_dir() else "is no ordinary file" if path.exists() else "does not exist"
             raise ConfigError([f"{name}: {what}; name the YAML file with --config"])
@@ -25,7 +25,7 @@ def text_of(path: Path) -> str:
     except OSError as error:
         raise ConfigError([f"{name}: reading it failed ({error.strerror}); check the disk and the path"]) from error
     if len(data) > LARGEST_BYTES:
-        raise ConfigError([f"{name}: is larger than {LARGEST_BYTES} bytes; a config is not: name another file"])
+        raise ConfigError([f"{name}: is larger than {LARGEST_BYTES} bytes; is this the right file?"])
     return _decoded(data, name)
 
 
@@ -38,5 +38,5 @@ def _decoded(data: bytes, name: str) -> str:
         before = data[: error.start].decode()
         line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
         byte = f"0x{data[error.start]:02X}"
-        told = f"{name}:{line}:{column}: found the byte {byte}, which is not UTF-8; save the file as UTF-8"
-        raise ConfigError([told]) from None
+        sentence = f"{name}:{line}:{column}: found the byte {byte}, which is not UTF-8; save the file as UTF-8"
+        raise ConfigError([sentence]) from None

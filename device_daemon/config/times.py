@@ -1,6 +1,6 @@
-"""Times of day and days of the week: how the file writes them, and what they mean.
+"""Times of day and days of the week: their notation in the config, and parsers for it.
 
-The patterns are those of the schema, too, so they say without flags that the days may be in any case.
+The patterns are used in the JSON Schema, too, so they accept any case without regex flags.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _NAMES: Final = {
     "weekends": "sat,sun",
 }
 _LONGEST: Final = 100
-"""No text that was meant to be a time or days is longer."""
+"""A longer text is not meant to be a time or days."""
 
 
 def parse_time(text: str) -> time:
@@ -63,7 +63,7 @@ def parse_hours(text: str) -> tuple[time, time]:
 
 
 def is_within(moment: time, begin: time, end: time) -> bool:
-    """Whether `moment` is from `begin` on and before `end`, which comes after midnight if it is the earlier one."""
+    """Whether begin <= moment < end; over midnight if `end` is the earlier one."""
     if begin < end:
         return begin <= moment < end
     return moment >= begin or moment < end
@@ -83,7 +83,7 @@ def parse_days(text: str) -> frozenset[int]:
     return frozenset(found)
 
 
-def meant_time(text: str) -> str | None:
+def guess_time(text: str) -> str | None:
     """Return the time that a text such as 7:30, 7.30, 0730 or "7:30 pm" was meant to be, None if that is not clear."""
     spoken = _SPOKEN.fullmatch(text.lower()) if len(text) <= _LONGEST else None
     if spoken is None:
@@ -98,21 +98,21 @@ def meant_time(text: str) -> str | None:
     return f"{hour:02}:{minute:02}" if hour < 24 and minute < 60 else None
 
 
-def meant_span(text: str) -> str | None:
+def guess_span(text: str) -> str | None:
     """Return the span that a text such as 7-22 was meant to be, None if that is not clear."""
-    parts = [meant_time(part) for part in _DASH.split(text)] if len(text) <= _LONGEST else []
+    parts = [guess_time(part) for part in _DASH.split(text)] if len(text) <= _LONGEST else []
     return f"{parts[0]}-{parts[1]}" if len(parts) == 2 and all(parts) else None
 
 
-def meant_weekdays(text: str) -> str | None:
+def guess_weekdays(text: str) -> str | None:
     """Return the days that a text such as weekdays or monday-friday was meant to be, None if that is not clear."""
     plain = _DASH.sub("-", " ".join(text.lower().split())) if len(text) <= _LONGEST else ""
     if plain in _NAMES:
         return _NAMES[plain]
-    meant = re.sub(r"[a-z]+", lambda word: _meant_day(word[0]), re.sub(r" *[,;] *| +(?:and +)?", ",", plain))
+    meant = re.sub(r"[a-z]+", lambda word: _guess_day(word[0]), re.sub(r" *[,;] *| +(?:and +)?", ",", plain))
     return meant if re.search(WEEKDAYS, meant) else None
 
 
-def _meant_day(word: str) -> str:
+def _guess_day(word: str) -> str:
     known = word[:3] if word[:3] in DAYS and len(word) > 3 else nearest(word, [*DAYS, "daily"])
     return known or word

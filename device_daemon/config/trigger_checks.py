@@ -1,51 +1,51 @@
-"""Rules for what opens a conversation: the greetings it names, hours that are some, and no two schedules at once."""
+"""Validation of triggers: greetings they name, empty time spans, schedules at the same time."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 
 from device_daemon.config.nodes import Mapping
-from device_daemon.config.places import Places
-from device_daemon.config.problems import Problems, dotted, instead, quoted
+from device_daemon.config.problems import Problems, alternatives, dotted, quoted
 from device_daemon.config.settings import Config, MotionTrigger, ScheduleTrigger
+from device_daemon.config.source_map import SourceMap
 from device_daemon.config.times import DAYS, parse_days, parse_hours, parse_time
 
 
-def check_triggers(config: Config, greetings: Collection[str], places: Places, problems: Problems) -> None:
-    """Note every breach of the rules; `greetings` is what a trigger may name, and each `at` and `days` has its form."""
+def check_triggers(config: Config, greetings: Collection[str], source_map: SourceMap, problems: Problems) -> None:
+    """Report every broken rule; `greetings` is what a trigger may name; the form of `at` and `days` is checked already."""
     for trigger in config.triggers:
         if trigger.greeting not in greetings:
-            told = f"found {quoted(trigger.greeting)}{instead(trigger.greeting, greetings)}"
-            problems.add(places.value(trigger, "greeting"), told)
+            sentence = f"found {quoted(trigger.greeting)}{alternatives(trigger.greeting, greetings)}"
+            problems.add(source_map.value(trigger, "greeting"), sentence)
         if isinstance(trigger, MotionTrigger) and trigger.between is not None:
             begin, end = parse_hours(trigger.between)
             if begin == end:
-                told = f"found {quoted(trigger.between)}, which is no time at all; allowed: two times that differ"
-                problems.add(places.value(trigger, "between"), told)
+                sentence = f"found {quoted(trigger.between)}, which is an empty span; allowed: two times that differ"
+                problems.add(source_map.value(trigger, "between"), sentence)
     schedules = [trigger for trigger in config.triggers if isinstance(trigger, ScheduleTrigger)]
     _check_schedules(
-        [schedule for schedule in schedules if not _has_a_slip(schedule, places, problems)], places, problems
+        [schedule for schedule in schedules if not _has_problem(schedule, source_map, problems)], source_map, problems
     )
 
 
-def _check_schedules(schedules: list[ScheduleTrigger], places: Places, problems: Problems) -> None:
+def _check_schedules(schedules: list[ScheduleTrigger], source_map: SourceMap, problems: Problems) -> None:
     read = [(schedule, parse_time(schedule.at), parse_days(schedule.days)) for schedule in schedules]
     for schedule, at, days in read:
-        spot = places.value(schedule, "at")
+        location = source_map.value(schedule, "at")
         for other, other_at, other_days in read:
             if other is not schedule and other_at == at and (both := days & other_days):
-                twin = places.value(other, "at")
+                twin = source_map.value(other, "at")
                 on = "every day" if len(both) == len(DAYS) else ", ".join(DAYS[day] for day in sorted(both))
-                user = f"{dotted(twin.path)} ({problems.where(twin, spot)})"
-                told = (
+                user = f"{dotted(twin.path)} ({problems.where(twin, location)})"
+                sentence = (
                     f"found {quoted(schedule.at)}, as has {user} on the same days ({on}); give each a time of its own"
                 )
-                problems.add(spot, told)
+                problems.add(location, sentence)
                 break
 
 
-def _has_a_slip(schedule: ScheduleTrigger, places: Places, problems: Problems) -> bool:
-    """Whether a key or value is wrong, other than the greeting, so that nobody knows when it was meant to be."""
-    node, path = places.node(schedule), places.value(schedule).path
+def _has_problem(schedule: ScheduleTrigger, source_map: SourceMap, problems: Problems) -> bool:
+    """Whether a key or value other than the greeting is invalid, so that the time is not known."""
+    node, path = source_map.node(schedule), source_map.value(schedule).path
     keys = node.entries if isinstance(node, Mapping) else ()
-    return any(key != "greeting" and problems.noted((*path, key)) for key in keys)
+    return any(key != "greeting" and problems.has_problem_at((*path, key)) for key in keys)

@@ -1,11 +1,11 @@
-"""The names in `turn_detection`, which the service would refuse or, worse, ignore; its values pass as they are."""
+"""Validation of the names in `turn_detection` (VAD): the service would refuse or ignore a misspelt one."""
 
 from __future__ import annotations
 
 from device_daemon.config.nodes import Mapping
-from device_daemon.config.places import Places
-from device_daemon.config.problems import Problems, instead, quoted
+from device_daemon.config.problems import Problems, alternatives, quoted
 from device_daemon.config.settings import Service
+from device_daemon.config.source_map import SourceMap
 
 _ALL = {
     "create_response",
@@ -25,28 +25,30 @@ TYPES: dict[str, set[str]] = {
     "server_vad": _BY_SOUND,
     "semantic_vad": _ALL | {"eagerness"},
 }
-"""Every type this version knows, and its keys."""
+"""Every VAD type this version knows, and its keys."""
 
 END_OF_UTTERANCE = {"model", "threshold_level", "timeout_ms"}
 
 
-def check_turn_detection(service: Service, places: Places, problems: Problems) -> None:
-    """Note types and keys that the service does not know."""
+def check_turn_detection(service: Service, source_map: SourceMap, problems: Problems) -> None:
+    """Report types and keys that the service does not know; values are passed on as they are."""
     settings = service.turn_detection
-    if places.node(service, "turn_detection") is None:
+    if source_map.node(service, "turn_detection") is None:
         return
     kind = settings.get("type")
     if not isinstance(kind, str) or kind not in TYPES:
         found = f"found {quoted(str(kind))}" if "type" in settings else "found no 'type'"
-        spot = places.value(service, "turn_detection", "type")
-        problems.add(spot, found + instead(str(kind), TYPES))
+        location = source_map.value(service, "turn_detection", "type")
+        problems.add(location, found + alternatives(str(kind), TYPES))
         return
-    _check_keys(service, ("turn_detection",), TYPES[kind] | {"type"}, places, problems)
-    _check_keys(service, ("turn_detection", "end_of_utterance_detection"), END_OF_UTTERANCE, places, problems)
+    _check_keys(service, ("turn_detection",), TYPES[kind] | {"type"}, source_map, problems)
+    _check_keys(service, ("turn_detection", "end_of_utterance_detection"), END_OF_UTTERANCE, source_map, problems)
 
 
-def _check_keys(service: Service, steps: tuple[str, ...], known: set[str], places: Places, problems: Problems) -> None:
-    node = places.node(service, *steps)
+def _check_keys(
+    service: Service, steps: tuple[str, ...], known: set[str], source_map: SourceMap, problems: Problems
+) -> None:
+    node = source_map.node(service, *steps)
     for name in node.entries if isinstance(node, Mapping) else ():
         if name not in known:
-            problems.add(places.key(service, *steps, name), f"unknown key{instead(name, sorted(known))}")
+            problems.add(source_map.key(service, *steps, name), f"unknown key{alternatives(name, sorted(known))}")

@@ -1,6 +1,6 @@
-"""The words the config listens for, held against those that are installed.
+"""Validation of wake words against those that are installed.
 
-What is installed is passed in: the engine is far from here, and a config can be read where there is none.
+The installed ones are passed in: a config can be checked on a machine without the engine.
 """
 
 from __future__ import annotations
@@ -9,15 +9,15 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from device_daemon.config.places import Places
-from device_daemon.config.problems import Problems, dotted, instead, quoted
+from device_daemon.config.problems import Problems, alternatives, dotted, quoted
 from device_daemon.config.settings import Config, WakeWordTrigger
+from device_daemon.config.source_map import SourceMap
 
 
 class Installed(Struct, frozen=True):
-    """What this machine can listen for: `words` as `name_of` gives them, none if there is no engine.
+    """Wake words of this machine: `words` as `name_of` returns them, none without an engine.
 
-    `command` is what an owner types to install the engine.
+    `command` installs the engine.
     """
 
     words: Sequence[str]
@@ -25,28 +25,32 @@ class Installed(Struct, frozen=True):
 
 
 def name_of(word: str) -> str:
-    """Return a wake word the way its model is called, however it is written: "Okay Nabu" is okay_nabu."""
+    """Return the model name of a wake word in any spelling: "Okay Nabu" is okay_nabu."""
     return "_".join(word.lower().replace("_", " ").split())
 
 
-def check_wake_words(config: Config, places: Places, problems: Problems, installed: Installed | None) -> None:
-    """Note words that are listened for twice, and those that are not `installed`; None if nobody knows what is."""
+def check_wake_words(config: Config, source_map: SourceMap, problems: Problems, installed: Installed | None) -> None:
+    """Report words that are configured twice, and those that are not `installed` (None: not known, not checked)."""
     first: dict[str, WakeWordTrigger] = {}
     for trigger in config.triggers:
         if not isinstance(trigger, WakeWordTrigger):
             continue
-        spot = places.value(trigger, "word")
+        location = source_map.value(trigger, "word")
         name = name_of(trigger.word)
         if installed is not None and not installed.words:
-            told = (
+            sentence = (
                 f"found {quoted(trigger.word)}, and no engine that listens for words; `{installed.command}` installs it"
             )
-            problems.add(spot, told)
+            problems.add(location, sentence)
         elif installed is not None and name not in installed.words:
-            problems.add(spot, f"found {quoted(trigger.word)}, which is not installed{instead(name, installed.words)}")
+            problems.add(
+                location, f"found {quoted(trigger.word)}, which is not installed{alternatives(name, installed.words)}"
+            )
         if name in first:
-            other = places.value(first[name], "word")
-            user = f"{dotted(other.path)} ({problems.where(other, spot)})"
-            problems.add(spot, f"found {quoted(trigger.word)}, which {user} listens for already; keep one of the two")
+            other = source_map.value(first[name], "word")
+            user = f"{dotted(other.path)} ({problems.where(other, location)})"
+            problems.add(
+                location, f"found {quoted(trigger.word)}, which {user} listens for already; keep one of the two"
+            )
         else:
             first[name] = trigger

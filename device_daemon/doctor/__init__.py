@@ -1,5 +1,6 @@
-"""`voicelive-speaker doctor`: walks the whole device and says for each thing ok, or what is wrong and what mends it.
+"""`voicelive-speaker doctor`: self-test of the complete device, with a remedy for each failure.
 
-`checkup` is what it finds, `rounds` how it looks without hanging or failing itself, `visit` the walk in its order;
-the other modules look at one area each, and `bundle` packs what a stranger needs to help.
+`checklist` has the order of the checks, `runner` runs one check with a deadline and turns every error into a finding,
+`findings` are the results, `remedies` knows the command for each error, and `bundle` packs an archive for support. The
+other modules check one area each.
 """

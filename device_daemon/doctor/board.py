@@ -1,4 +1,4 @@
-"""The machine under it: which board, whether it has enough power, and whether it is too hot."""
+"""Board checks: model, power supply, temperature."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _HOT_C: Final = 80.0
 _UNDER_VOLTAGE: Final = 0x1
 _TOO_HOT: Final = 0x2 | 0x4 | 0x8  # frequency capped, throttled, soft temperature limit
 _SINCE_BOOT: Final = 16
-"""The same flags, so many bits higher: it was so at some time since the start."""
-_POWER_MEND: Final = "a power supply made for this board, on a short thick cable, with less on its USB sockets"
-_HEAT_MEND: Final = "a heat sink or a fan, and a case with holes"
+"""The same flags shifted by so many bits: it happened at some time since boot."""
+_POWER_REMEDY: Final = "a power supply made for this board, on a short thick cable, with less on its USB sockets"
+_HEAT_REMEDY: Final = "a heat sink or a fan, and a case with holes"
 
 
 class Board(Struct, frozen=True):
@@ -32,7 +32,7 @@ class Board(Struct, frozen=True):
 
     @property
     def model(self) -> str:
-        """What the board calls itself, "" if it is no single-board computer."""
+        """The model from the device tree, "" where there is none (a PC)."""
         try:
             return (self.root / "proc/device-tree/model").read_text(encoding="utf-8", errors="replace").strip("\0\n ")
         except OSError:
@@ -45,11 +45,11 @@ class Board(Struct, frozen=True):
 
     @property
     def needs_lgpio(self) -> bool:
-        """Whether its pins hang on a chip that the older libraries do not know."""
+        """Whether its pins are on a chip (RP1) that the older GPIO libraries do not know."""
         return "Raspberry Pi 5" in self.model or "Raspberry Pi Compute Module 5" in self.model
 
-    async def look(self) -> Check:
-        """Which board, and its pins."""
+    async def check(self) -> Check:
+        """Model, access to pins, power and temperature."""
         machine = platform.machine()
         yield ok("board", f"{self.model or 'no Raspberry Pi'}, {machine}, Linux {platform.release()}")
         if self.is_pi and machine not in {"aarch64", "arm64"}:
@@ -70,7 +70,7 @@ class Board(Struct, frozen=True):
         except (OSError, ValueError):
             pass
         try:
-            return int(run("vcgencmd", "get_throttled").said.partition("=")[2], 16)
+            return int(run("vcgencmd", "get_throttled").stdout.partition("=")[2], 16)
         except (OSError, ValueError):
             return None
 
@@ -82,28 +82,26 @@ class Board(Struct, frozen=True):
 
 
 def power(flags: int | None) -> Finding:
-    """What the firmware's get_throttled flags mean."""
+    """The meaning of the firmware's get_throttled flags."""
     if flags is None:
-        return skipped("power", "the firmware does not tell", "sudo vcgencmd get_throttled")
+        return skipped("power", "the firmware reports no flags", "sudo vcgencmd get_throttled")
     before = flags >> _SINCE_BOOT
     measured = {"throttled": float(flags)}
     if flags & _UNDER_VOLTAGE:
-        return failed(
-            "power", "too little voltage, just now: sound crackles and the card fails", _POWER_MEND, **measured
-        )
+        return failed("power", "under-voltage now: sound crackles and the SD card fails", _POWER_REMEDY, **measured)
     if flags & _TOO_HOT:
-        return failed("power", "slowed down, because it is too hot", _HEAT_MEND, **measured)
+        return failed("power", "throttled now: it is too hot", _HEAT_REMEDY, **measured)
     if before & _UNDER_VOLTAGE:
-        return note("power", "there was too little voltage at some time since the start", _POWER_MEND, **measured)
+        return note("power", "under-voltage at some time since boot", _POWER_REMEDY, **measured)
     if before & _TOO_HOT:
-        return note("power", "it was too hot at some time since the start, and slowed down", _HEAT_MEND, **measured)
-    return ok("power", "enough, ever since the start", **measured)
+        return note("power", "throttled by heat at some time since boot", _HEAT_REMEDY, **measured)
+    return ok("power", "enough, ever since boot", **measured)
 
 
 def temperature(celsius: float | None) -> Finding:
-    """What the processor's temperature means."""
+    """The meaning of the processor's temperature."""
     if celsius is None:
-        return skipped("temperature", "this machine does not tell")
+        return skipped("temperature", "this machine has no sensor")
     if celsius >= _HOT_C:
-        return note("temperature", f"{celsius:.0f} °C: it slows down soon", _HEAT_MEND, celsius=celsius)
+        return note("temperature", f"{celsius:.0f} °C: it slows down soon", _HEAT_REMEDY, celsius=celsius)
     return ok("temperature", f"{celsius:.0f} °C", celsius=celsius)

@@ -1,4 +1,4 @@
-"""The support bundle: one file with what a stranger needs to help, and nothing that is a secret."""
+"""Support bundle: one archive with what is needed to help from a distance, without secrets."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from device_daemon import __version__
-from device_daemon.doctor.checklist import VisitOutcome
+from device_daemon.doctor.checklist import CheckupResult
 from device_daemon.doctor.findings import as_json, as_text, summary
 from device_daemon.doctor.masking import mask
 from device_daemon.doctor.programs import run
@@ -62,10 +62,10 @@ _PACKAGES: Final = (
 )
 
 
-def write(path: Path, config_path: Path, outcome: VisitOutcome, root: Path = Path("/")) -> list[str]:
+def write(path: Path, config_path: Path, outcome: CheckupResult, root: Path = Path("/")) -> list[str]:
     """Write the bundle to `path` (mode 0600), replacing what is there, and return the names of what is in it.
 
-    Raises OSError where that cannot be written; whatever cannot be read for it is left out, and said so in it.
+    Raises OSError if it cannot be written. A part that cannot be read is replaced by the reason.
     """
     contents: dict[str, str] = {}
     for name, read in _parts(config_path, outcome, root):
@@ -77,7 +77,7 @@ def write(path: Path, config_path: Path, outcome: VisitOutcome, root: Path = Pat
     now_s = int(time.time())
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     with os.fdopen(descriptor, "wb") as file:
-        # With sudo it is the person who typed that who has to send it to somebody.
+        # Under sudo, the archive belongs to the user who ran it, who has to send it.
         if os.getuid() == 0 and (owner := os.environ.get("SUDO_UID", "")).isdecimal():
             os.fchown(descriptor, int(owner), -1)
         with tarfile.open(fileobj=file, mode="w:gz") as archive:
@@ -89,14 +89,14 @@ def write(path: Path, config_path: Path, outcome: VisitOutcome, root: Path = Pat
     return list(contents)
 
 
-def _parts(config_path: Path, outcome: VisitOutcome, root: Path) -> Iterator[tuple[str, Callable[[], str]]]:
+def _parts(config_path: Path, outcome: CheckupResult, root: Path) -> Iterator[tuple[str, Callable[[], str]]]:
     findings, status = outcome.findings, outcome.status
     yield "findings.txt", lambda: "\n".join([*map(as_text, findings), "", summary(findings), ""])
     yield "findings.json", lambda: as_json(findings)
     yield "doctor.log", lambda: outcome.log
     yield "config.yaml", partial(_text, config_path)
     yield "versions.txt", _versions
-    # A program of its own: opening a card may take for ever where its driver is the trouble.
+    # In a child process: opening a card may block for ever if its driver is broken.
     list_devices = (sys.executable, "-m", "device_daemon", "devices", "--config", str(config_path))
     yield "devices.txt", partial(_output, list_devices)
     if status is not None:
@@ -115,14 +115,14 @@ def _parts(config_path: Path, outcome: VisitOutcome, root: Path) -> Iterator[tup
 
 def _text(path: Path) -> str:
     if not path.is_file():
-        raise FileNotFoundError(errno.ENOENT, "no ordinary file", str(path))  # opening a pipe would wait for ever
+        raise FileNotFoundError(errno.ENOENT, "not a regular file", str(path))  # opening a FIFO would block for ever
     with path.open("rb") as file:
         return file.read(_LARGEST_BYTES).decode(errors="replace")
 
 
 def _output(command: Sequence[str]) -> str:
     answer = run(*command)
-    return answer.said + answer.complained
+    return answer.stdout + answer.stderr
 
 
 def _versions() -> str:

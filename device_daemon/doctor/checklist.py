@@ -1,4 +1,4 @@
-"""The walk through the whole device, in the order in which one thing needs the other."""
+"""Checklist: all checks of the device, ordered by what they depend on."""
 
 from __future__ import annotations
 
@@ -39,150 +39,148 @@ Kind = TypeVar("Kind", bound=Trigger)
 
 QUICK_S = 5.0
 ASKING_S = 15.0
-"""For what asks another program, or the network."""
+"""For checks that run another program or use the network."""
 SESSION_S = 30.0
 SOUND_S = 20.0
 WITH_PERSON_S = 30.0
-"""Longer than a person is given to answer, to press, or to walk past."""
+"""Longer than the time a person has to answer, to press, or to walk past."""
 ENGINE_S = 30.0
-"""For the wake words' engine to be loaded from a slow card."""
+"""For loading the wake word engine from a slow SD card."""
 
 
-class VisitOutcome(Struct, frozen=True):
-    """What a visit left behind."""
+class CheckupResult(Struct, frozen=True):
+    """All results of one run."""
 
     findings: list[Finding]
     status: Mapping[str, object] | None
-    """Of the running speaker, if there is one."""
+    """`status` of the running speaker, if there is one."""
     secrets: list[str]
     log: str
 
 
-def person_here(*, wanted: bool) -> Person:
-    """Somebody, where both ways of a terminal are free for them."""
+def person_at_terminal(*, wanted: bool) -> Person:
+    """The person at this terminal; Nobody if input or output is not a terminal."""
     return Terminal() if wanted and sys.stdin.isatty() and sys.stdout.isatty() else Nobody()
 
 
-async def visit(
+async def check_device(
     config_path: Path,
-    tell: Callable[[Finding], None],
+    report: Callable[[Finding], None],
     person: Person,
     environment: Mapping[str, str] = os.environ,
-) -> VisitOutcome:
-    """Look at everything, and tell each finding when it is there. Raises nothing."""
-    with _listening() as log:
-        rounds = CheckRunner(tell, partial(remedies.mend_for, config_path=config_path))
+) -> CheckupResult:
+    """Run all checks and pass each finding to `report` as soon as it is known. Raises nothing."""
+    with _captured_log() as log:
+        runner = CheckRunner(report, partial(remedies.remedy_for, config_path=config_path))
         settings, service, board = Settings(config_path, environment), ServiceChecks(environment), Board()
-        await rounds.look("config", settings.look_at_config(), QUICK_S)
-        await rounds.look("service", service.look_at_unit(), ASKING_S)
-        await rounds.look("speaker running", service.look_at_speaker(), ASKING_S)
-        await rounds.look("storage", service.look_at_storage(), QUICK_S)
+        await runner.run("config", settings.check_config(), QUICK_S)
+        await runner.run("service", service.check_unit(), ASKING_S)
+        await runner.run("speaker running", service.check_speaker(), ASKING_S)
+        await runner.run("storage", service.check_storage(), QUICK_S)
         for finding in judge_mute(service.remembered(), service.status):
-            rounds.add(finding)
-        await rounds.look("board", board.look(), ASKING_S)
-        await rounds.look("clock", network.look_at_clock(), QUICK_S)
+            runner.add(finding)
+        await runner.run("board", board.check(), ASKING_S)
+        await runner.run("clock", network.check_clock(), QUICK_S)
         for schedule in _triggers(settings, ScheduleTrigger):
-            await rounds.look(f"schedule {schedule.at}", triggers.look_at_schedule(schedule), QUICK_S)
-        await _look_at_way(rounds, settings)
+            await runner.run(f"schedule {schedule.at}", triggers.check_schedule(schedule), QUICK_S)
+        await _check_service_route(runner, settings)
         if service.running:
-            what = "in use by the running speaker, and so not looked at"
+            what = "not checked: the running speaker is using it"
             words = ["wake words"] if _triggers(settings, WakeWordTrigger) else []
             for name in ("microphone", "speaker", *words, "lights and buttons"):
-                rounds.add(skipped(name, what, f"{service.stop_line}, then: voicelive-speaker doctor"))
+                runner.add(skipped(name, what, f"{service.stop_line}, then: voicelive-speaker doctor"))
         else:
-            await _look_at_sound(rounds, settings, service, person)
-            await _look_at_words(rounds, settings, person)
-            await _look_at_panel(rounds, settings, board, person)
+            await _check_sound(runner, settings, service, person)
+            await _check_wake_words(runner, settings, person)
+            await _check_gpio(runner, settings, board, person)
             if not person.present:
-                what = (
-                    "whether the lights shine, and a press, a passer-by and a voice are noticed, only a person can say"
-                )
-                rounds.add(skipped("person", what, "voicelive-speaker doctor    # in a terminal"))
-    return VisitOutcome(rounds.findings, service.status, settings.secrets, log.getvalue())
+                what = "lights, button presses, motion and voice can only be checked with a person"
+                runner.add(skipped("person", what, "voicelive-speaker doctor    # in a terminal"))
+    return CheckupResult(runner.findings, service.status, settings.secrets, log.getvalue())
 
 
-async def _look_at_way(rounds: CheckRunner, settings: Settings) -> None:
-    has_credential = await rounds.look("credential", settings.look_at_credential(), SESSION_S)
+async def _check_service_route(runner: CheckRunner, settings: Settings) -> None:
+    has_credential = await runner.run("credential", settings.check_credential(), SESSION_S)
     config = settings.config
     if config is None:
-        rounds.add(skipped("session", "needs a config that can be read"))
+        runner.add(skipped("session", "needs a config without errors"))
         return
     if config.service.local:
         local = LocalClient(config)
         try:
-            await rounds.look("session", network.hold_session(local, "the voice service on this machine"), SESSION_S)
+            await runner.run("session", network.open_session(local, "the voice service on this machine"), SESSION_S)
         finally:
             await local.close()
         return
-    way = network.way_to(config.service)
-    reaches = await rounds.look("name", network.look_up(way), ASKING_S) and not _failed(rounds, "name")
+    route = network.route_to(config.service)
+    reaches = await runner.run("name", network.resolve_name(route), ASKING_S) and not _failed(runner, "name")
     if reaches:
-        await rounds.look("line", network.call(way), ASKING_S)
-    unreachable = next((name for name in ("name", "line", "certificate") if _failed(rounds, name)), "")
+        await runner.run("line", network.connect(route), ASKING_S)
+    unreachable = next((name for name in ("name", "line", "certificate") if _failed(runner, name)), "")
     if unreachable:
-        rounds.add(skipped("session", f"needs what failed above: {unreachable}"))
+        runner.add(skipped("session", f"needs what failed above: {unreachable}"))
     elif not has_credential or settings.credential is None:
-        rounds.add(skipped("session", "needs a credential"))
+        runner.add(skipped("session", "needs a credential"))
     else:
         client = _client(config, settings.credential)
         try:
-            await rounds.look("session", network.hold_session(client, client.host), SESSION_S)
+            await runner.run("session", network.open_session(client, client.host), SESSION_S)
         finally:
             await client.close()
 
 
-async def _look_at_sound(rounds: CheckRunner, settings: Settings, service: ServiceChecks, person: Person) -> None:
+async def _check_sound(runner: CheckRunner, settings: Settings, service: ServiceChecks, person: Person) -> None:
     audio = settings.config.audio if settings.config else Audio()
     volume = service.remembered().volume
     sound = SoundChecks(audio, audio.speaker.volume if volume is None else volume, settings.path, person)
-    speaker = await rounds.look("speaker", sound.look_at("playback"), SOUND_S)
-    microphone = await rounds.look("microphone", sound.look_at("capture"), SOUND_S)
+    speaker = await runner.run("speaker", sound.check_card("playback"), SOUND_S)
+    microphone = await runner.run("microphone", sound.check_card("capture"), SOUND_S)
     if microphone:
-        await rounds.look("microphone sound", sound.listen(), SOUND_S)
+        await runner.run("microphone sound", sound.check_microphone_sound(), SOUND_S)
     if speaker and microphone:
-        await rounds.look("echo", sound.hear_itself(), SOUND_S + WITH_PERSON_S)
+        await runner.run("echo", sound.check_echo(), SOUND_S + WITH_PERSON_S)
     elif speaker:
-        await rounds.look("speaker sound", sound.play(), SOUND_S + WITH_PERSON_S)
+        await runner.run("speaker sound", sound.check_speaker_sound(), SOUND_S + WITH_PERSON_S)
 
 
-async def _look_at_words(rounds: CheckRunner, settings: Settings, person: Person) -> None:
+async def _check_wake_words(runner: CheckRunner, settings: Settings, person: Person) -> None:
     words = _triggers(settings, WakeWordTrigger)
     if settings.config is None or not words:
         return
-    if deaf := next((name for name in ("microphone", "microphone sound") if _failed(rounds, name)), ""):
-        rounds.add(skipped("wake words", f"needs what failed above: {deaf}"))
+    if failure := next((name for name in ("microphone", "microphone sound") if _failed(runner, name)), ""):
+        runner.add(skipped("wake words", f"needs what failed above: {failure}"))
         return
-    check = triggers.look_at_words(words, settings.config.audio.microphone, person, settings.path)
-    await rounds.look("wake words", check, ENGINE_S + len(words) * triggers.WORD_DEADLINE_S)
+    check = triggers.check_wake_words(words, settings.config.audio.microphone, person, settings.path)
+    await runner.run("wake words", check, ENGINE_S + len(words) * triggers.DEADLINES.word_s)
 
 
-async def _look_at_panel(rounds: CheckRunner, settings: Settings, board: Board, person: Person) -> None:
+async def _check_gpio(runner: CheckRunner, settings: Settings, board: Board, person: Person) -> None:
     config = settings.config
     if config is None:
-        rounds.add(skipped("lights and buttons", "needs a config that can be read"))
+        runner.add(skipped("lights and buttons", "needs a config without errors"))
         return
-    if not await rounds.look("gpio", gpio_checks.look_at_library(config, board), QUICK_S):
+    if not await runner.run("gpio", gpio_checks.check_gpio_library(config, board), QUICK_S):
         return
     for light in config.lights:
-        await rounds.look(gpio_checks.describe_light(light), gpio_checks.look_at_light(light, person), WITH_PERSON_S)
+        await runner.run(gpio_checks.describe_light(light), gpio_checks.check_light(light, person), WITH_PERSON_S)
     for trigger in config.triggers:
         if isinstance(trigger, ButtonTrigger):
-            button = triggers.look_at_button(trigger, person, settings.path)
-            await rounds.look(f"button on pin {trigger.pin}", button, WITH_PERSON_S)
+            button = triggers.check_button(trigger, person, settings.path)
+            await runner.run(f"button on pin {trigger.pin}", button, WITH_PERSON_S)
         elif isinstance(trigger, MotionTrigger):
-            sensor = triggers.look_at_motion(trigger, person, settings.path)
-            await rounds.look(f"motion sensor on pin {trigger.pin}", sensor, WITH_PERSON_S)
+            sensor = triggers.check_motion(trigger, person, settings.path)
+            await runner.run(f"motion sensor on pin {trigger.pin}", sensor, WITH_PERSON_S)
     if (pin := config.mute.switch_pin) is not None:
-        await rounds.look(f"mute switch on pin {pin}", gpio_checks.look_at_switch(pin), QUICK_S)
+        await runner.run(f"mute switch on pin {pin}", gpio_checks.check_mute_switch(pin), QUICK_S)
 
 
 def _triggers(settings: Settings, kind: type[Kind]) -> list[Kind]:
-    """Return those of a kind; none without a config that can be read."""
+    """Return the triggers of one kind; none without a valid config."""
     return [trigger for trigger in settings.config.triggers if isinstance(trigger, kind)] if settings.config else []
 
 
-def _failed(rounds: CheckRunner, name: str) -> bool:
-    return any(finding.name == name and finding.status is Status.FAILED for finding in rounds.findings)
+def _failed(runner: CheckRunner, name: str) -> bool:
+    return any(finding.name == name and finding.status is Status.FAILED for finding in runner.findings)
 
 
 def _client(config: Config, credential: Credential) -> Client:
@@ -190,8 +188,8 @@ def _client(config: Config, credential: Credential) -> Client:
 
 
 @contextlib.contextmanager
-def _listening() -> Iterator[io.StringIO]:
-    """Keep the program's own log for the report: on the terminal it would say everything a second time."""
+def _captured_log() -> Iterator[io.StringIO]:
+    """Capture the log for the support archive; on the terminal it would repeat the findings."""
     logger = logging.getLogger("device_daemon")
     before = logger.level, logger.propagate
     text = io.StringIO()

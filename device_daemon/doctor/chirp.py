@@ -1,4 +1,4 @@
-"""A sound that is found again in whatever the microphone heard, and how loud sound is. Pure, in numpy."""
+"""Chirp detection by cross-correlation (echo delay and level), and level measurement. Pure, in numpy."""
 
 from __future__ import annotations
 
@@ -19,44 +19,44 @@ CHIRP_MS: Final = 200
 PAUSE_MS: Final = 200
 _SPAN_FRAMES: Final = (CHIRP_MS + PAUSE_MS) * FRAMES_PER_MS
 _TAIL_FRAMES: Final = 50 * FRAMES_PER_MS
-"""A room answers a little longer than it is asked."""
+"""Reverberation: the echo is a little longer than the chirp."""
 _LOWEST_HZ: Final = 400.0
 _HIGHEST_HZ: Final = 6_000.0
-"""What the smallest loudspeaker can do."""
+"""Range of the smallest loudspeakers."""
 _PEAK: Final = 0.3
 _FADE_MS: Final = 10
 _PROMINENCE: Final = 15.0
-"""How far an echo stands out of what the correlation gives otherwise: noise does not reach 10 in a day of trying."""
+"""Least ratio of the correlation peak to its median: noise did not reach 10 in a day of trials."""
 _FLOOR: Final = 1e-5
 _CLIPPED: Final = FULL_SCALE - 8
 
 
 class Loudness(Struct, frozen=True):
-    """How loud a stretch of sound is."""
+    """Level of a piece of sound."""
 
     level_dbfs: float
     peak_dbfs: float
     clipped_share: float
-    """Of its samples, 0..1, those that are as loud as samples can be."""
+    """Share of its samples, 0..1, at full scale."""
     dead: bool
-    """Every sample is the same: no microphone in the world is so quiet."""
+    """Every sample is the same, which no working microphone gives."""
 
 
 class Echo(Struct, frozen=True):
-    """Where, and how loud, a pair of chirps was found."""
+    """Position and level of a pair of chirps in a recording."""
 
     frame: int
-    """Of the recording, where the first one begins."""
+    """First frame of the first chirp in the recording."""
     level_db: float
-    """Its energy against that of the chirp as it was played."""
+    """Its energy relative to that of the chirp as it was played."""
 
 
 def loudness(pcm: bytes) -> Loudness:
-    """Of 24 kHz mono sound; silence for none."""
+    """Level of 24 kHz mono 16-bit PCM; silence for an empty one."""
     samples = _floats(pcm)
     if not len(samples):
         return Loudness(SILENCE_DBFS, SILENCE_DBFS, 0.0, dead=True)
-    steady = samples - samples.mean()  # a constant is not heard
+    steady = samples - samples.mean()  # DC is not audible
     return Loudness(
         _dbfs(float(np.sqrt(np.mean(steady**2)))),
         _dbfs(float(np.abs(samples).max())),
@@ -66,7 +66,7 @@ def loudness(pcm: bytes) -> Loudness:
 
 
 def loudest_dbfs(pcm: bytes, *, of_ms: int = 10, share: float = 0.1) -> float:
-    """The level that the loudest tenth of its pieces reaches: speech has pauses."""
+    """Level that the loudest tenth of its 10 ms pieces reaches: speech has pauses."""
     samples = _floats(pcm)
     pieces = samples[: len(samples) // (of_ms * FRAMES_PER_MS) * of_ms * FRAMES_PER_MS].reshape(
         -1, of_ms * FRAMES_PER_MS
@@ -79,14 +79,24 @@ def loudest_dbfs(pcm: bytes, *, of_ms: int = 10, share: float = 0.1) -> float:
 
 @cache
 def chirps() -> bytes:
-    """Two rising chirps with a pause between them: what is found twice at that distance is no chance."""
+    """Two rising chirps with a pause between them: a match at both is no accident."""
     pair = np.zeros(_SPAN_FRAMES + len(_chirp()))
     pair[: len(_chirp())] = pair[_SPAN_FRAMES:] = _chirp()
     return np.asarray(np.rint(pair * FULL_SCALE), "<i2").tobytes()
 
 
 def find(recording: bytes, first_frame: int, last_frame: int) -> Echo | None:
-    """Find the chirps in a recording where the first begins between two frames; what lies before is taken for noise."""
+    """Find the chirps in a recording (matched filter).
+
+    Args:
+        recording: 24 kHz mono 16-bit PCM.
+        first_frame: the first chirp begins here or later; what is before counts as noise.
+        last_frame: the first chirp begins before this frame.
+
+    Returns:
+        Position and level, None if there is no pair of chirps.
+
+    """
     samples, chirp = _floats(recording), _chirp()
     lags = len(samples) - _SPAN_FRAMES - len(chirp) + 1
     if lags <= first_frame:
@@ -102,13 +112,13 @@ def find(recording: bytes, first_frame: int, last_frame: int) -> Echo | None:
     length = len(chirp) + _TAIL_FRAMES
     pieces = [samples[at : at + length] for at in (frame, frame + _SPAN_FRAMES)]
     energy = sum(float(np.sum(piece**2)) - noise * len(piece) for piece in pieces) / len(pieces)
-    least = both[frame] ** 2 * float(np.sum(chirp**2))  # where the noise changed meanwhile: what was recognized
+    least = both[frame] ** 2 * float(np.sum(chirp**2))  # lower bound, if the noise changed meanwhile
     return Echo(frame, 10 * math.log10(max(energy, least) / float(np.sum(chirp**2))))
 
 
 @cache
 def _chirp() -> Floats:
-    """From low to high, each octave as long as the other, with soft ends."""
+    """Logarithmic sweep with raised-cosine fades."""
     time_s = np.arange(CHIRP_MS * FRAMES_PER_MS) / SAMPLE_RATE_HZ
     octaves = math.log(_HIGHEST_HZ / _LOWEST_HZ)
     duration_s = CHIRP_MS / 1000

@@ -1,4 +1,4 @@
-"""What the doctor finds, and how that is told to people and to machines. Pure."""
+"""Findings of the doctor, and their output as text and as JSON. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Final
 from msgspec import Struct, field
 
 MOST_FAILURES: Final = 63
-"""Of an exit code: from 64 on it would say something else (a wrong command line, no device, a wrong config)."""
+"""Upper limit of the exit code: from 64 on it has other meanings (sysexits: usage, no device, wrong config)."""
 
 _NAME_WIDTH: Final = 20
 _STATUS_WIDTH: Final = 9
@@ -21,59 +21,59 @@ _TEXT_WIDTH: Final = 88
 
 
 class Status(StrEnum):
-    """What is to be thought of a thing."""
+    """The result of one check."""
 
     OK = "ok"
     FAILED = "failed"
     SKIPPED = "skipped"
     NOTE = "note"
-    """It works, and there is something its owner should know."""
+    """It works, and its owner should know something about it."""
 
 
 class Finding(Struct, frozen=True):
-    """One thing that was looked at."""
+    """The result for one thing."""
 
     name: str
     status: Status
     what: str
-    """How it is; several lines where several things are wrong with it."""
-    mend: str = ""
-    """The line to type, or the thing to do, that mends it."""
+    """One sentence; several lines if there are several problems."""
+    remedy: str = ""
+    """The command to type, or the thing to do, that fixes it."""
     measured: Mapping[str, float] = field(default_factory=dict)
-    """Numbers behind the words, with their units in the names."""
+    """The measured values, with units in their names."""
 
 
 def ok(name: str, what: str, **measured: float) -> Finding:
-    """It is as it should be."""
+    """A check that passed."""
     return Finding(name, Status.OK, what, measured=measured)
 
 
-def failed(name: str, what: str, mend: str, **measured: float) -> Finding:
-    """It is not, and this mends it."""
-    return Finding(name, Status.FAILED, what, mend, measured)
+def failed(name: str, what: str, remedy: str, **measured: float) -> Finding:
+    """A check that failed, with its remedy."""
+    return Finding(name, Status.FAILED, what, remedy, measured)
 
 
-def skipped(name: str, what: str, mend: str = "") -> Finding:
-    """It was not looked at; `mend` is how it can be."""
-    return Finding(name, Status.SKIPPED, what, mend)
+def skipped(name: str, what: str, remedy: str = "") -> Finding:
+    """A check that was not made; `remedy` is how it can be made."""
+    return Finding(name, Status.SKIPPED, what, remedy)
 
 
-def note(name: str, what: str, mend: str = "", **measured: float) -> Finding:
-    """It is worth knowing."""
-    return Finding(name, Status.NOTE, what, mend, measured)
+def note(name: str, what: str, remedy: str = "", **measured: float) -> Finding:
+    """A check that passed, with something to know."""
+    return Finding(name, Status.NOTE, what, remedy, measured)
 
 
 def as_text(finding: Finding) -> str:
-    """The lines of a report for one finding; what to type stands on a line of its own, unbroken."""
+    """The text of one finding; commands are on lines of their own and never wrapped."""
     status = finding.status.upper() if finding.status is Status.FAILED else finding.status
-    told = [
+    lines = [
         line
         for paragraph in finding.what.splitlines() or [""]
         for line in textwrap.wrap(paragraph, _TEXT_WIDTH, break_long_words=False, break_on_hyphens=False) or [""]
     ]
-    head = f"{finding.name:<{_NAME_WIDTH - 1}} {status:<{_STATUS_WIDTH - 1}} {told[0]}"
-    mends = [f"{_INDENT}-> {line}" for line in finding.mend.splitlines()]
-    return "\n".join([head, *(_INDENT + line for line in told[1:]), *mends])
+    head = f"{finding.name:<{_NAME_WIDTH - 1}} {status:<{_STATUS_WIDTH - 1}} {lines[0]}"
+    remedies = [f"{_INDENT}-> {line}" for line in finding.remedy.splitlines()]
+    return "\n".join([head, *(_INDENT + line for line in lines[1:]), *remedies])
 
 
 def summary(findings: Sequence[Finding]) -> str:
@@ -89,7 +89,7 @@ def summary(findings: Sequence[Finding]) -> str:
 
 
 def as_json(findings: Sequence[Finding]) -> str:
-    """The whole report, for machines."""
+    """The complete report as JSON."""
     report = {
         "failures": sum(finding.status is Status.FAILED for finding in findings),
         "findings": [
@@ -97,7 +97,7 @@ def as_json(findings: Sequence[Finding]) -> str:
                 "name": finding.name,
                 "status": finding.status,
                 "what": finding.what,
-                "mend": finding.mend,
+                "remedy": finding.remedy,
                 "measured": dict(finding.measured),
             }
             for finding in findings
@@ -107,5 +107,5 @@ def as_json(findings: Sequence[Finding]) -> str:
 
 
 def exit_code(findings: Sequence[Finding]) -> int:
-    """The number of failures, as far as an exit code can say it."""
+    """The number of failures, at most MOST_FAILURES."""
     return min(MOST_FAILURES, sum(finding.status is Status.FAILED for finding in findings))

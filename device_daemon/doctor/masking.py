@@ -1,4 +1,4 @@
-"""Taking out of a text what must not be seen by strangers. Pure."""
+"""Redaction of secrets and transcripts in texts. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from device_daemon.config.api_key import hide
 HIDDEN: Final = "(hidden)"
 
 _TOKEN: Final = re.compile(r"\beyJ[\w-]+\.[\w-]+(?:\.[\w-]*)?")
-"""A JSON web token, as Microsoft Entra gives them."""
+"""A JSON web token, as Microsoft Entra issues them."""
 _BEARER: Final = re.compile(r"\b(bearer|basic)\s+[\w.~+/=-]{8,}", re.IGNORECASE)
 _PASSWORD_IN_URL: Final = re.compile(r"(?<=://)[^\s/@]+@")
 _NAMED: Final = re.compile(
@@ -20,12 +20,12 @@ _NAMED: Final = re.compile(
     re.IGNORECASE,
 )
 _SPOKEN: Final = re.compile(r"(?P<head>\]: |^\d\d:\d\d:\d\d \w+ )(?P<who>user|assistant): .*$", re.MULTILINE)
-"""A transcript in the log, which is there with privacy.log_transcripts."""
+"""A transcript in the log (privacy.log_transcripts)."""
 _SHORTEST_SECRET: Final = 4
 
 
 def mask(text: str, secrets: Collection[str] = ()) -> str:
-    """Return `text` without `secrets`, without whatever looks like a key, token or password, and without what was said."""
+    """Return `text` with `secrets`, transcripts and everything that looks like a key, token or password redacted."""
     for secret in sorted(secrets, key=len, reverse=True):
         if len(secret) >= _SHORTEST_SECRET:
             text = text.replace(secret, HIDDEN)

@@ -1,4 +1,4 @@
-"""The way to the voice service: clock, name, line, certificate, and a session."""
+"""Network checks on the way to the voice service: clock, DNS, TCP, TLS certificate, a session."""
 
 from __future__ import annotations
 
@@ -32,18 +32,18 @@ CLOSE_DEADLINE_S: Final = 1.0
 _HAPPY_EYEBALLS_S: Final = 0.25
 
 
-class Way(Struct, frozen=True):
-    """Which host a connection to the service is made to first: the service's, or a proxy's."""
+class Route(Struct, frozen=True):
+    """First hop of a connection to the service: the service itself, or a proxy."""
 
     host: str
     port: int
     secure: bool
-    """Whether the certificate there is that of the service."""
+    """Whether TLS begins at this hop."""
     proxy: bool = False
 
 
-def way_to(service: Service) -> Way:
-    """As the client goes: by service.proxy, else by HTTPS_PROXY and its like, else directly."""
+def route_to(service: Service) -> Route:
+    """The route the client takes: by service.proxy, else by HTTPS_PROXY and the like, else directly."""
     endpoint = urlsplit(service.endpoint or "")
     host, secure = endpoint.hostname or "", endpoint.scheme in {"https", "wss"}
     by_environment = None
@@ -51,92 +51,94 @@ def way_to(service: Service) -> Way:
         by_environment = getproxies().get("https" if secure else "http")
     if proxy := service.proxy or by_environment:
         parts = urlsplit(proxy)
-        return Way(parts.hostname or "", parts.port or 80, secure=False, proxy=True)
-    return Way(host, endpoint.port or (443 if secure else 80), secure)
+        return Route(parts.hostname or "", parts.port or 80, secure=False, proxy=True)
+    return Route(host, endpoint.port or (443 if secure else 80), secure)
 
 
-async def look_at_clock() -> Check:
-    """Whether certificates can be judged by it."""
+async def check_clock() -> Check:
+    """Whether the clock is good enough to validate certificates."""
     now = f"{datetime.now().astimezone():%-d %B %Y, %H:%M:%S %Z}"
     if not clock_sync.is_set():
-        yield failed(
-            "clock", f"{now}, and it was not set from the network: certificates look wrong", remedies.set_clock()
-        )
+        yield failed("clock", f"{now}, and not set from the network: certificates look invalid", remedies.set_clock())
     elif clock_sync.is_kept():
         yield ok("clock", now)
     else:
-        yield note("clock", f"{now}; plausible, and no time service keeps it right", remedies.GET_CLOCK)
+        yield note("clock", f"{now}; plausible, but no time service keeps it right", remedies.GET_CLOCK)
 
 
-async def look_up(way: Way) -> Check:
-    """Whether the name leads to an address."""
+async def resolve_name(route: Route) -> Check:
+    """Whether the host name resolves (DNS)."""
     began_s = time.monotonic()
-    lookup = partial(socket.getaddrinfo, way.host, way.port, type=socket.SOCK_STREAM)
-    whose = "the proxy " if way.proxy else ""
+    lookup = partial(socket.getaddrinfo, route.host, route.port, type=socket.SOCK_STREAM)
+    whose = "the proxy " if route.proxy else ""
     try:
         found = await in_thread(lookup)
     except (socket.gaierror, UnicodeError) as error:
         unknown = isinstance(error, UnicodeError) or error.errno == socket.EAI_NONAME
         why = "there is no such name" if unknown else str(getattr(error, "strerror", error))
-        mend = (
-            f"getent hosts {way.host}    # else correct service.endpoint" if unknown else "sudo nmtui    # the network"
+        remedy = (
+            f"getent hosts {route.host}    # no answer: correct service.endpoint"
+            if unknown
+            else "sudo nmtui    # the network"
         )
-        yield failed("name", f"cannot look up {whose}{way.host}: {why}", mend)
+        yield failed("name", f"cannot look up {whose}{route.host}: {why}", remedy)
         return
     took_ms = _ms_since(began_s)
     addresses = ", ".join(dict.fromkeys(str(entry[4][0]) for entry in found))
-    yield ok("name", f"{whose}{way.host} is {addresses} ({took_ms:.0f} ms)", lookup_ms=took_ms)
+    yield ok("name", f"{whose}{route.host} is {addresses} ({took_ms:.0f} ms)", lookup_ms=took_ms)
 
 
-async def call(way: Way) -> Check:
-    """Whether somebody answers there, and who they say they are."""
-    where = f"{'the proxy ' if way.proxy else ''}{way.host}, port {way.port}"
+async def connect(
+    route: Route, tls_deadline_s: float = TLS_DEADLINE_S, close_deadline_s: float = CLOSE_DEADLINE_S
+) -> Check:
+    """Whether the port answers (TCP), and whether its certificate is valid (TLS)."""
+    where = f"{'the proxy ' if route.proxy else ''}{route.host}, port {route.port}"
     began_s = time.monotonic()
     try:
-        _, writer = await asyncio.open_connection(way.host, way.port, happy_eyeballs_delay=_HAPPY_EYEBALLS_S)
+        _, writer = await asyncio.open_connection(route.host, route.port, happy_eyeballs_delay=_HAPPY_EYEBALLS_S)
     except OSError as error:
         why = error.strerror or str(error)
-        yield failed("line", f"{where} cannot be reached: {why}", f"nc -vz -w 5 {way.host} {way.port}")
+        yield failed("line", f"{where} cannot be reached: {why}", f"nc -vz -w 5 {route.host} {route.port}")
         return
     try:
         tcp_ms = _ms_since(began_s)
         yield ok("line", f"{where} answers ({tcp_ms:.0f} ms)", tcp_ms=tcp_ms)
-        if not way.secure:
-            why = "asked for beyond the proxy" if way.proxy else "none is used to this endpoint"
+        if not route.secure:
+            why = "checked beyond the proxy, by the session" if route.proxy else "no TLS on this endpoint"
             yield skipped("certificate", why)
             return
         began_s = time.monotonic()
-        context = await asyncio.to_thread(ssl.create_default_context)  # it reads a hundred certificates
+        context = await asyncio.to_thread(ssl.create_default_context)  # reads a hundred files
         try:
-            await writer.start_tls(context, server_hostname=way.host, ssl_handshake_timeout=TLS_DEADLINE_S)
+            await writer.start_tls(context, server_hostname=route.host, ssl_handshake_timeout=tls_deadline_s)
         except ssl.SSLCertVerificationError as error:
-            yield failed("certificate", _refusal(way.host, error), _certificate_mend(way, error))
+            yield failed("certificate", _refusal(route.host, error), _certificate_remedy(route, error))
         except OSError as error:
             yield failed(
                 "certificate",
-                f"no secure connection to {way.host}: {error.strerror or error}",
-                f"openssl s_client -connect {way.host}:{way.port} -servername {way.host} </dev/null",
+                f"no secure connection to {route.host}: {error.strerror or error}",
+                f"openssl s_client -connect {route.host}:{route.port} -servername {route.host} </dev/null",
             )
         else:
             tls_ms = _ms_since(began_s)
-            told = _certificate(writer.get_extra_info("peercert") or {})
-            yield ok("certificate", f"{told} ({tls_ms:.0f} ms)", tls_ms=tls_ms)
+            issued = _certificate(writer.get_extra_info("peercert") or {})
+            yield ok("certificate", f"{issued} ({tls_ms:.0f} ms)", tls_ms=tls_ms)
     finally:
         writer.close()
         with contextlib.suppress(OSError, TimeoutError):
-            async with asyncio.timeout(CLOSE_DEADLINE_S):
+            async with asyncio.timeout(close_deadline_s):
                 await writer.wait_closed()
 
 
-async def hold_session(client: ClientPort, host: str) -> Check:
-    """A connection as for a conversation, with the config's own session.update. Raises one of errors.py."""
+async def open_session(client: ClientPort, host: str, deadline_s: float = ANSWER_DEADLINE_S) -> Check:
+    """Open a session as for a conversation, with the config's own session.update. Raises SpeakerError."""
     began_s = time.monotonic()
     connection = await client.connect()
     try:
         connect_ms = _ms_since(began_s)
         began_s = time.monotonic()
         try:
-            async with asyncio.timeout(ANSWER_DEADLINE_S):
+            async with asyncio.timeout(deadline_s):
                 await connection.send(do.UpdateSession())
                 async for event in connection.events():
                     match event:
@@ -149,32 +151,30 @@ async def hold_session(client: ClientPort, host: str) -> Check:
                         case _:
                             pass
         except TimeoutError:
-            raise ServiceSilent(
-                f"{host} took our settings and did not answer within {ANSWER_DEADLINE_S:g} s; try again."
-            ) from None
+            raise ServiceSilent(f"{host} did not answer session.update within {deadline_s:g} s; try again.") from None
         update_ms = _ms_since(began_s)
-        what = f"{host} took the config's settings: connected in {connect_ms:.0f} ms, session in {update_ms:.0f} ms"
+        what = f"{host} accepted the settings: connected in {connect_ms:.0f} ms, session in {update_ms:.0f} ms"
         yield ok("session", what, connect_ms=connect_ms, update_ms=update_ms)
     finally:
         await connection.close()
 
 
 def _refusal(host: str, error: ssl.SSLCertVerificationError) -> str:
-    return f"the certificate of {host} is not valid here: {error.verify_message}"
+    return f"the certificate of {host} is not valid: {error.verify_message}"
 
 
-def _certificate_mend(way: Way, error: ssl.SSLCertVerificationError) -> str:
+def _certificate_remedy(route: Route, error: ssl.SSLCertVerificationError) -> str:
     if error.verify_code in {9, 10}:  # not yet, or no longer, valid
         return f"date    # if that is wrong: {remedies.SET_CLOCK}"
     if error.verify_code == 20:  # the issuer is not among those this machine trusts
-        return "sudo apt install --reinstall ca-certificates    # unless a proxy answers in its place: then set service.proxy"
-    return f"openssl s_client -connect {way.host}:{way.port} -servername {way.host} </dev/null    # who answers there?"
+        return "sudo apt install --reinstall ca-certificates    # if a proxy answers in its place, set service.proxy"
+    return f"openssl s_client -connect {route.host}:{route.port} -servername {route.host} </dev/null    # who answers there?"
 
 
 def _certificate(certificate: Mapping[str, Any]) -> str:
-    """What a certificate in the form of ssl's getpeercert() says of itself."""
+    """Expiry and issuer of a certificate in the form of ssl.getpeercert()."""
     issuer = {name: value for part in certificate.get("issuer", ()) for name, value in part}
-    by = issuer.get("organizationName") or issuer.get("commonName") or "somebody"
+    by = issuer.get("organizationName") or issuer.get("commonName") or "an unnamed issuer"
     return f"valid until {certificate.get('notAfter', 'ever')}, by {by}"
 
 

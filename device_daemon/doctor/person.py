@@ -1,4 +1,4 @@
-"""The person in front of the terminal, if there is one: looks, listens, speaks and presses when asked to."""
+"""The person at the terminal, who looks, listens, speaks and presses when asked to; or nobody."""
 
 from __future__ import annotations
 
@@ -14,37 +14,37 @@ _QUIETEST_DBFS: Final = -80.0
 
 
 class Person(Protocol):
-    """Somebody who may be there."""
+    """A person who can be asked; `present` is false if there is none."""
 
     present: bool
 
-    def tell(self, line: str, /) -> None:
-        """Ask for something to be done."""
+    def instruct(self, line: str, /) -> None:
+        """Ask for an action."""
 
     def meter(self, level_dbfs: float, /) -> None:
-        """Show how loud it is now; the next one takes its place, and `tell` comes below it."""
+        """Show a level meter; the next call redraws it, other text is written below it."""
 
-    async def confirms(self, question: str, /) -> bool | None:
-        """Ask; None if nobody answers in time."""
+    async def confirm(self, question: str, /) -> bool | None:
+        """Ask a yes-no question; None without an answer in time."""
 
 
 class Nobody:
-    """Where there is no terminal."""
+    """Stands for the person where there is no terminal."""
 
     present = False
 
-    def tell(self, _line: str, /) -> None:
-        """Nobody hears it."""
+    def instruct(self, _line: str, /) -> None:
+        """Does nothing."""
 
     def meter(self, _level_dbfs: float, /) -> None:
-        """Nobody sees it."""
+        """Does nothing."""
 
-    async def confirms(self, _question: str, /) -> None:
-        """Nobody answers."""
+    async def confirm(self, _question: str, /) -> None:
+        """Does nothing."""
 
 
 class Terminal:
-    """A person who reads and types."""
+    """A person at a terminal."""
 
     present = True
 
@@ -52,20 +52,20 @@ class Terminal:
         self._answer_deadline_s = answer_deadline_s
         self._metering = False
 
-    def tell(self, line: str) -> None:
+    def instruct(self, line: str) -> None:
         """Write a line."""
         self._write(f"{self._end_of_meter()}   {line}\n")
 
     def meter(self, level_dbfs: float) -> None:
-        """Draw over the meter that is there."""
+        """Draw over the previous meter."""
         self._metering = True
         share = (max(level_dbfs, _QUIETEST_DBFS) - _QUIETEST_DBFS) / -_QUIETEST_DBFS
         bar = "#" * round(share * _METER_WIDTH)
         self._write(f"\r   [{bar:<{_METER_WIDTH}}] {level_dbfs:4.0f} dBFS ")
 
-    async def confirms(self, question: str) -> bool | None:
+    async def confirm(self, question: str) -> bool | None:
         """Enter alone is a yes."""
-        termios.tcflush(sys.stdin.fileno(), termios.TCIFLUSH)  # what was typed before answers something else
+        termios.tcflush(sys.stdin.fileno(), termios.TCIFLUSH)  # what was typed before is not an answer to this question
         self._write(f"{self._end_of_meter()}   {question} [Y/n] ")
         answer = await self._line()
         if answer is None:

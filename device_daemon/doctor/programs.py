@@ -1,4 +1,4 @@
-"""Other programs that know something: systemctl, journalctl, vcgencmd and their like."""
+"""Runs system programs (systemctl, journalctl, vcgencmd) with a deadline."""
 
 from __future__ import annotations
 
@@ -11,20 +11,19 @@ DEADLINE_S: Final = 10
 
 
 class ProgramResult(Struct, frozen=True):
-    """What a program said, and its exit code."""
+    """Exit code and output of a program."""
 
     code: int
-    said: str
-    complained: str
-    """On standard error."""
+    stdout: str
+    stderr: str
 
 
 def run(*command: str) -> ProgramResult:
-    """Run a program of the system's to its end, 10 s at most. Raises OSError, TimeoutError among them."""
+    """Run a program, 10 s at most. Raises OSError (TimeoutError is one)."""
     try:
-        done = subprocess.run(  # noqa: S603 - the commands are this program's own words
+        done = subprocess.run(  # noqa: S603 - all commands are constants of this program
             command, stdin=subprocess.DEVNULL, capture_output=True, timeout=DEADLINE_S, check=False
         )
     except subprocess.TimeoutExpired:
-        raise TimeoutError(f"{command[0]} came to no end within {DEADLINE_S} s") from None
+        raise TimeoutError(f"{command[0]} did not end within {DEADLINE_S} s") from None
     return ProgramResult(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))

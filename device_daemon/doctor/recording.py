@@ -1,4 +1,4 @@
-"""What the microphone gave, the speaker told and the wake words' engine heard, so that it can be waited for."""
+"""Buffers that can be awaited: captured sound, playback events, detected wake words."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from device_daemon.config.settings import WakeWordTrigger
 from device_daemon.errors import SpeakerError
 
 LONGEST_MS = 30_000
-"""More is not kept: a check that lasts so long has failed."""
+"""Bound of a recording: a check that lasts longer has failed."""
 
 
-class _News:
-    """Something that changes and can break; waiting has no deadline here, `Rounds.look` has it."""
+class _Observable:
+    """Base: state that changes, or fails; `CheckRunner.run` has the deadline of every wait."""
 
     def __init__(self) -> None:
         self._changed = asyncio.Event()
         self._error: SpeakerError | None = None
 
     def fail(self, error: SpeakerError) -> None:
-        """Whoever waits gets this."""
+        """Raise `error` in everybody who waits."""
         self._error = error
         self._changed.set()
 
@@ -39,53 +39,53 @@ class _News:
             await self._changed.wait()
 
 
-class Recording(_News):
-    """Sound with its times."""
+class Recording(_Observable):
+    """Captured sound with capture times."""
 
     def __init__(self) -> None:
         super().__init__()
         self._pcm = bytearray()
         self._ends: list[tuple[int, float]] = []
-        """Of each period: the frame after its last one, and when that was."""
+        """End of each period: frame number (exclusive) and capture time."""
 
     def take(self, periods: list[Period]) -> None:
-        """Add what was captured."""
+        """Add captured periods."""
         for period in periods:
             if self.ms < LONGEST_MS:
                 self._pcm += period.pcm
                 self._ends.append((len(self._pcm) // BYTES_PER_FRAME, period.captured_at_s))
-        self._tell()
+        self._changed.set()
 
     @property
     def ms(self) -> int:
-        """How long it is."""
+        """Length in milliseconds."""
         return len(self._pcm) // BYTES_PER_MS
 
     def pcm(self, from_ms: int = 0) -> bytes:
-        """The sound, from there on."""
+        """The PCM from `from_ms` on."""
         return bytes(self._pcm[from_ms * BYTES_PER_MS :])
 
-    async def lasts(self, ms: int) -> None:
-        """Wait until it is that long. Raises what the microphone failed with."""
+    async def until_ms(self, ms: int) -> None:
+        """Wait until it is `ms` long. Raises the error of the microphone."""
         await self._until(lambda: self.ms >= ms)
 
-    async def reaches(self, at_s: float) -> None:
-        """Wait until it holds what was to be heard at that time. Raises what the microphone failed with."""
+    async def until_time(self, at_s: float) -> None:
+        """Wait until it holds the sound of the time `at_s`. Raises the error of the microphone."""
         await self._until(lambda: bool(self._ends) and self._ends[-1][1] >= at_s)
 
     def time_of(self, frame: int) -> float:
-        """When a frame was to be heard (time.monotonic), by the clock of the period it came in."""
+        """Capture time of a frame (time.monotonic), from the time of its period."""
         end, end_s = next((period for period in self._ends if period[0] > frame), self._ends[-1])
         return end_s - (end - frame) / SAMPLE_RATE_HZ
 
     def frame_at(self, at_s: float) -> int:
-        """Which frame was to be heard at a time."""
+        """The frame that was captured at a time."""
         end, end_s = next((period for period in self._ends if period[1] > at_s), self._ends[-1])
         return end - round((end_s - at_s) * SAMPLE_RATE_HZ)
 
 
-class Playing(_News):
-    """What the speaker said of what it was given to play."""
+class PlaybackEvents(_Observable):
+    """Events of the speaker."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -93,7 +93,7 @@ class Playing(_News):
         self._silent: dict[int, float] = {}
 
     def take(self, event: SpeakerEvent) -> None:
-        """Note an event."""
+        """Add an event."""
         match event:
             case Started(source, at_s):
                 self._started[source] = at_s
@@ -103,42 +103,42 @@ class Playing(_News):
                 self.fail(error)
             case _:
                 pass
-        self._tell()
+        self._changed.set()
 
     async def until_started(self, source: str) -> float:
-        """When its first sample was audible. Raises what the speaker failed with."""
+        """Wait for its first audible sample and return its time. Raises the error of the speaker."""
         await self._until(lambda: source in self._started)
         return self._started[source]
 
     async def until_silent(self, ticket: int) -> float:
-        """When all of it was heard. Raises what the speaker failed with."""
+        """Wait until it was played and return the time. Raises the error of the speaker."""
         await self._until(lambda: ticket in self._silent)
         return self._silent[ticket]
 
 
-class Listening(_News):
-    """What the wake words' engine was given, and what it heard in it."""
+class WakeWordEvents(_Observable):
+    """Input and detections of the wake word engine."""
 
     def __init__(self) -> None:
         super().__init__()
         self._frames = 0
         self._ended_s: dict[str, float] = {}
-        """When each word ended the last time it was heard."""
+        """When each word ended the last time it was detected."""
 
     def listened(self, frames: int) -> None:
-        """Note how much it was given so far."""
+        """Set the number of frames the engine has received."""
         self._frames = frames
-        self._tell()
+        self._changed.set()
 
     def take(self, trigger: WakeWordTrigger, ends_at_s: float) -> None:
-        """Note a word."""
+        """Add a detection."""
         self._ended_s[trigger.word] = ends_at_s
-        self._tell()
+        self._changed.set()
 
     async def until_listened(self, ms: int) -> None:
-        """Wait until it was given so much. Raises what the microphone or the engine failed with."""
+        """Wait until the engine received `ms` of sound. Raises the error of microphone or engine."""
         await self._until(lambda: self._frames * 1000 >= ms * SAMPLE_RATE_HZ)
 
     async def until_heard(self, word: str, after_s: float) -> None:
-        """Wait until that word was said after that time. Raises what the microphone or the engine failed with."""
+        """Wait for a detection of `word` after `after_s`. Raises the error of microphone or engine."""
         await self._until(lambda: self._ended_s.get(word, -math.inf) > after_s)

@@ -1,4 +1,4 @@
-"""Looking at one thing after the other: nothing hangs, and whatever goes wrong becomes a finding."""
+"""Check runner: a deadline for each check, and every error becomes a finding."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from device_daemon.system.daemon_thread import in_daemon_thread
 logger = logging.getLogger(__name__)
 
 Check = AsyncGenerator[Finding, None]
-"""Looks at one area and yields what it finds, as it finds it. What it opened it closes, also when it is cut short."""
+"""A check yields findings as it goes. It closes what it opened, also when it is cancelled."""
 
 REPORT_LINE = "voicelive-speaker doctor --report doctor.tar.gz    # and report this, with that file"
 
@@ -23,20 +23,30 @@ T = TypeVar("T")
 
 
 class CheckRunner:
-    """Gathers findings and tells each at once."""
+    """Collects findings and passes each to `report` at once; `remedy` returns the command for one of our errors."""
 
-    def __init__(self, tell: Callable[[Finding], None], mend: Callable[[SpeakerError], str]) -> None:
-        self._tell = tell
-        self._mend = mend
+    def __init__(self, report: Callable[[Finding], None], remedy: Callable[[SpeakerError], str]) -> None:
+        self._report = report
+        self._remedy = remedy
         self.findings: list[Finding] = []
 
     def add(self, finding: Finding) -> None:
-        """Note a finding that needed no looking."""
+        """Add a finding that needs no check."""
         self.findings.append(finding)
-        self._tell(finding)
+        self._report(finding)
 
-    async def look(self, name: str, check: Check, deadline_s: float) -> bool:
-        """Carry out a check; False if it came to no end of its own. `name` is for the finding it then leaves."""
+    async def run(self, name: str, check: Check, deadline_s: float) -> bool:
+        """Run a check to its end.
+
+        Args:
+            name: the name of the finding if the check fails or times out.
+            check: the check; it is closed in any case.
+            deadline_s: how long it may take.
+
+        Returns:
+            Whether the check ended by itself.
+
+        """
         try:
             async with asyncio.timeout(deadline_s), contextlib.aclosing(check):
                 async for finding in check:
@@ -44,7 +54,7 @@ class CheckRunner:
         except TimeoutError:
             self.add(failed(name, f"could not be checked: no result within {deadline_s:g} s", REPORT_LINE))
         except SpeakerError as error:
-            self.add(failed(name, error.message, self._mend(error)))
+            self.add(failed(name, error.message, self._remedy(error)))
         except Exception as error:
             logger.debug("%s", name, exc_info=error)
             what = f"could not be checked: {type(error).__name__}: {error}".rstrip(": ")

@@ -1,4 +1,4 @@
-"""The config, and the key that belongs to it."""
+"""Config and credential checks."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ CREDENTIAL: Final = "credential"
 
 @dataclass(frozen=True, slots=True)
 class CredentialPlaces:
-    """Where the service's own key lies while somebody else, such as the doctor, looks for it."""
+    """Where the key of the systemd unit is stored, for programs outside of the unit such as the doctor."""
 
     running: Path = Path("/run/credentials/voicelive-speaker.service")
-    """The folder systemd makes for the unit while it runs."""
+    """The credentials folder of the running unit."""
     plain: Path = Path("/etc/credstore/voicelive-speaker.api-key")
     encrypted: Path = Path("/etc/credstore.encrypted/voicelive-speaker.api-key")
 
 
 class NotForThisUser(Exception):
-    """The key may lie where only root can look."""
+    """The key may be in a file that only root can read."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(str(path))
@@ -43,9 +43,9 @@ class NotForThisUser(Exception):
 
 @dataclass(slots=True)
 class Settings:
-    """What the config says, once it was looked at.
+    """The config and the credential; the checks fill them in.
 
-    A dataclass and not a msgspec struct, which cannot leave a field out of its repr.
+    A dataclass, because a msgspec struct cannot leave a secret out of its repr.
     """
 
     path: Path
@@ -54,18 +54,18 @@ class Settings:
     config: Config | None = None
     credential: Credential | None = None
     secrets: list[str] = field(default_factory=list, repr=False)
-    """Keys that were read: they must not get into any report."""
+    """Keys that were read: they are redacted in every report."""
 
-    async def look_at_config(self) -> Check:
-        """All that is wrong with it, or what it is."""
+    async def check_config(self) -> Check:
+        """All problems of the config, or a summary of it."""
         words = installed()
         try:
             self.config = config = load(self.path, words)
         except ConfigError as error:
-            # With words that are not installed the speaker runs all the same: so the rest can be looked at.
+            # The speaker runs without its wake words, too, so the rest can be checked.
             with contextlib.suppress(ConfigError):
                 self.config = load(self.path)
-            yield failed("config", "\n".join(error.problems), self._config_mend(words))
+            yield failed("config", "\n".join(error.problems), self._config_remedy(words))
             return
         what = ", ".join(
             f"{len(things)} {name}{'s' * (len(things) != 1)}"
@@ -77,21 +77,21 @@ class Settings:
         )
         yield ok("config", f"{self.path}: {what}")
 
-    def _config_mend(self, words: Installed) -> str:
+    def _config_remedy(self, words: Installed) -> str:
         if self.config is not None and not words.words:
             return words.command
         if self.path.exists():
             return remedies.edit(self.path, "then: voicelive-speaker check-config")
-        return 'name the file with --config; the README\'s "The config" shows a whole one'
+        return "name the file with --config; the README shows a complete minimal config"
 
-    async def look_at_credential(self) -> Check:
-        """Whether there is one that this program, run as a service or by this user, can read; never what it is."""
+    async def check_credential(self) -> Check:
+        """Whether there is a credential that the speaker can read; it is never shown."""
         if self.config is None:
             yield skipped(CREDENTIAL, "needs a config that can be read")
             return
         service = self.config.service
         if service.local:
-            yield ok(CREDENTIAL, "none is needed for the voice service on this machine")
+            yield ok(CREDENTIAL, "not needed for the voice service on this machine")
         elif service.auth == "entra":
             self.credential = token = Token()
             await token.headers()
@@ -100,7 +100,9 @@ class Settings:
             try:
                 key, place = await in_thread(partial(find_key_of_service, service, self.environment, self.places))
             except NotForThisUser as hidden:
-                what = f"found none for this user; {hidden.path}, where the service may have one, is not for its eyes"
+                what = (
+                    f"found none for this user; {hidden.path} may hold that of the service, and only root can read it"
+                )
                 yield skipped(CREDENTIAL, what, remedies.AS_ROOT)
                 return
             self.secrets.append(key)
@@ -109,9 +111,9 @@ class Settings:
 
 
 def find_key_of_service(service: Service, environment: Mapping[str, str], places: CredentialPlaces) -> tuple[str, str]:
-    """The key the service would find, and where; raises KeyMissing, or NotForThisUser.
+    """The key that the unit would find, and its place; raises KeyMissing or NotForThisUser.
 
-    systemd shows its credential to the unit alone. Root can look where systemd keeps it, and takes it from.
+    systemd gives its credential to the unit alone; root can read it from where systemd keeps it.
     """
     if "CREDENTIALS_DIRECTORY" in environment:
         return find_key(service, environment)
@@ -147,6 +149,6 @@ def _decrypted(path: Path) -> tuple[str, str]:
     except OSError as error:
         raise KeyMissing(f"{path}: cannot be decrypted: {error}; set the key again.") from None
     if answer.code:
-        why = answer.complained.strip().rpartition("\n")[2]
+        why = answer.stderr.strip().rpartition("\n")[2]
         raise KeyMissing(f"{path}: cannot be decrypted on this machine: {why}; set the key again.")
-    return answer.said.strip(), str(path)
+    return answer.stdout.strip(), str(path)

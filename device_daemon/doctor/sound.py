@@ -1,4 +1,4 @@
-"""Microphone and speaker: that they open, that something comes through, and that the device hears itself."""
+"""Sound checks: cards open, microphone and speaker work, and the echo between them (delay and level)."""
 
 from __future__ import annotations
 
@@ -20,45 +20,54 @@ from device_daemon.config.settings import Audio
 from device_daemon.doctor import chirp, remedies
 from device_daemon.doctor.findings import Finding, failed, note, ok, skipped
 from device_daemon.doctor.person import Person
-from device_daemon.doctor.recording import Playing, Recording
+from device_daemon.doctor.recording import PlaybackEvents, Recording
 from device_daemon.doctor.runner import Check, in_thread
 
-ROOM_MS: Final = 1_000
-SETTLING_MS: Final = 200
-"""Many microphones begin with a crack, or with nothing."""
-SPEECH_MS: Final = 4_000
 METER_MS: Final = 100
-LONGEST_ECHO_MS: Final = 500
 CLIPPED_SHARE: Final = 0.001
-OVER_THE_ROOM_DB: Final = 10.0
+LEAST_SNR_DB: Final = 10.0
 LOUD_ECHO_DB: Final = -3.0
 LATE_MS: Final = 150.0
 EARLY_MS: Final = 20
-"""A card's clock is known to some milliseconds."""
+"""Tolerance of a card's clock."""
+
+
+class Durations(Struct, frozen=True):
+    """How much sound each check takes, in milliseconds."""
+
+    settling_ms: int = 200
+    """Ignored at the beginning: many microphones begin with a click, or with silence."""
+    noise_ms: int = 1_000
+    """For the background noise."""
+    speech_ms: int = 4_000
+    longest_echo_ms: int = 500
 
 
 class _Times(Struct, frozen=True):
-    """Of a chirp, in time.monotonic()."""
+    """Times of a chirp (time.monotonic)."""
 
-    told_s: float
+    requested_s: float
     started_s: float
     silent_s: float
 
 
 class SoundChecks:
-    """One look at both cards. `volume` is the speaker's, in per cent, as the daemon would set it."""
+    """Checks of both cards. `volume` is the speaker's, in per cent, as the daemon would set it."""
 
-    def __init__(self, audio: Audio, volume: int, config_path: Path, person: Person) -> None:
+    def __init__(
+        self, audio: Audio, volume: int, config_path: Path, person: Person, durations: Durations | None = None
+    ) -> None:
         self._microphone = audio.microphone
         self._speaker = msgspec.structs.replace(audio.speaker, volume=volume)
         self._echo = audio.echo
         self._config_path = config_path
         self._person = person
-        self._hears = False
-        """Whether something comes out of the microphone."""
+        self._durations = durations or Durations()
+        self._microphone_works = False
+        """Whether the microphone gives more than digital silence."""
 
-    async def look_at(self, direction: Direction) -> Check:
-        """Whether the card can be opened, what it agreed to, and that its mixer is not shut."""
+    async def check_card(self, direction: Direction) -> Check:
+        """Whether the card opens, with which parameters, and whether its mixer silences it."""
         role, settings = ("microphone", self._microphone) if direction == "capture" else ("speaker", self._speaker)
         negotiated, levels = await in_thread(
             partial(_try_out, direction, settings.device, settings.period_ms, settings.periods)
@@ -71,103 +80,103 @@ class SoundChecks:
         if levels and not shut:
             yield ok(f"{role} mixer", ", ".join(map(str, levels)))
 
-    async def listen(self) -> Check:
-        """What the microphone makes of the room, and of somebody who speaks."""
+    async def check_microphone_sound(self) -> Check:
+        """Level of background noise, and of a person who speaks."""
         async with self._recording() as heard:
-            await heard.lasts(SETTLING_MS + ROOM_MS)
-            room = chirp.loudness(heard.pcm(SETTLING_MS))
-            finding = self._judge(room)
+            await heard.until_ms(self._durations.settling_ms + self._durations.noise_ms)
+            noise = chirp.loudness(heard.pcm(self._durations.settling_ms))
+            finding = self._judge_microphone(noise)
             yield finding
-            self._hears = not room.dead
-            if self._person.present and self._hears:
-                yield await self._hear_person(heard, room.level_dbfs)
+            self._microphone_works = not noise.dead
+            if self._person.present and self._microphone_works:
+                yield await self._check_voice(heard, noise.level_dbfs)
 
-    def _judge(self, room: chirp.Loudness) -> Finding:
+    def _judge_microphone(self, noise: chirp.Loudness) -> Finding:
         name = "microphone sound"
-        measured = {"room_dbfs": round(room.level_dbfs, 1), "peak_dbfs": round(room.peak_dbfs, 1)}
-        if room.dead:
-            what = "digital silence: it opens, and every sample is the same; it is switched off, or not wired"
+        measured = {"noise_dbfs": round(noise.level_dbfs, 1), "peak_dbfs": round(noise.peak_dbfs, 1)}
+        if noise.dead:
+            what = "digital silence: it opens, but every sample is the same; it is switched off, or not connected"
             return failed(
-                name, what, "alsamixer -V capture    # and the microphone's own switch, plug, or wires", **measured
+                name, what, "alsamixer -V capture    # and check the microphone's switch, plug and wires", **measured
             )
-        if room.clipped_share > CLIPPED_SHARE:
-            what = f"{room.clipped_share:.0%} of it is as loud as it gets: it is overdriven"
+        if noise.clipped_share > CLIPPED_SHARE:
+            what = f"{noise.clipped_share:.0%} of the samples are clipped: it is overdriven"
             return failed(
                 name, what, self._edit("audio.microphone.gain_db: lower it; or alsamixer -V capture"), **measured
             )
-        return ok(name, f"the room is at {room.level_dbfs:.0f} dBFS", **measured)
+        return ok(name, f"background noise at {noise.level_dbfs:.0f} dBFS", **measured)
 
-    async def _hear_person(self, heard: Recording, room_dbfs: float) -> Finding:
+    async def _check_voice(self, heard: Recording, noise_dbfs: float) -> Finding:
         name = "voice"
-        self._person.tell(f"say something now, for {SPEECH_MS // 1000} seconds")
+        self._person.instruct(f"say something now, for {self._durations.speech_ms // 1000} seconds")
         begin_ms = heard.ms
-        while heard.ms < begin_ms + SPEECH_MS:
-            await heard.lasts(heard.ms + METER_MS)
+        while heard.ms < begin_ms + self._durations.speech_ms:
+            await heard.until_ms(heard.ms + METER_MS)
             self._person.meter(chirp.loudness(heard.pcm(heard.ms - METER_MS)).level_dbfs)
-        self._person.tell("thank you")
+        self._person.instruct("thank you")
         speech = heard.pcm(begin_ms)
         level_dbfs = chirp.loudest_dbfs(speech)
-        what = f"at {level_dbfs:.0f} dBFS, over a room at {room_dbfs:.0f} dBFS"
+        what = f"at {level_dbfs:.0f} dBFS, background noise at {noise_dbfs:.0f} dBFS"
         measured = {"voice_dbfs": round(level_dbfs, 1)}
-        if level_dbfs < room_dbfs + OVER_THE_ROOM_DB:
-            mend = self._edit("audio.microphone.gain_db: 20; or alsamixer -V capture")
-            return failed(name, f"not heard: the loudest was {what}", mend, **measured)
+        if level_dbfs < noise_dbfs + LEAST_SNR_DB:
+            remedy = self._edit("audio.microphone.gain_db: 20; or alsamixer -V capture")
+            return failed(name, f"too quiet: the voice was {what}", remedy, **measured)
         if chirp.loudness(speech).clipped_share > CLIPPED_SHARE:
             return note(
-                name, f"{what}; the loudest of it is cut off", self._edit("audio.microphone.gain_db: -10"), **measured
+                name, f"{what}; the loudest parts are clipped", self._edit("audio.microphone.gain_db: -10"), **measured
             )
         return ok(name, what, **measured)
 
-    async def play(self) -> Check:
-        """Play a chirp, where no microphone can hear it."""
-        await self._chirp(Playing())
+    async def check_speaker_sound(self) -> Check:
+        """Play a chirp and ask whether it was heard; without a microphone."""
+        await self._chirp(PlaybackEvents())
         yield await self._played()
 
-    async def hear_itself(self) -> Check:
-        """Play a chirp and find it in the microphone."""
+    async def check_echo(self) -> Check:
+        """Play a chirp and detect it in the microphone signal."""
         async with self._recording() as heard:
-            await heard.lasts(2 * SETTLING_MS)
-            times = await self._chirp(Playing())
-            await heard.reaches(times.silent_s + LONGEST_ECHO_MS / 1000)
-        if not self._hears:
+            await heard.until_ms(2 * self._durations.settling_ms)
+            times = await self._chirp(PlaybackEvents())
+            await heard.until_time(times.silent_s + self._durations.longest_echo_ms / 1000)
+        if not self._microphone_works:
             yield await self._played()
-            yield skipped("echo", "the microphone gives nothing to look for the chirp in")
+            yield skipped("echo", "the microphone is silent")
             return
         begin = heard.frame_at(times.started_s)
         found = chirp.find(
             heard.pcm(),
             max(0, begin - EARLY_MS * chirp.FRAMES_PER_MS),
-            begin + LONGEST_ECHO_MS * chirp.FRAMES_PER_MS,
+            begin + self._durations.longest_echo_ms * chirp.FRAMES_PER_MS,
         )
         if found is None:
             yield await self._not_heard()
         else:
             arrived_s = heard.time_of(found.frame)
-            round_trip_ms, late_ms = ((arrived_s - since_s) * 1000 for since_s in (times.told_s, times.started_s))
+            round_trip_ms, late_ms = ((arrived_s - since_s) * 1000 for since_s in (times.requested_s, times.started_s))
             yield ok("speaker sound", "plays a chirp, and the microphone hears it")
             yield self._judge_echo(round_trip_ms, late_ms, found.level_db)
 
-    async def _chirp(self, playing: Playing) -> _Times:
+    async def _chirp(self, playing: PlaybackEvents) -> _Times:
         loop = asyncio.get_running_loop()
         speaker = Speaker(self._speaker, loop=loop, on_event=playing.take)
         try:
             speaker.start()
             speaker.play("doctor:nothing", bytes(chirp.FRAMES_PER_MS * 2), 1)
-            await playing.until_silent(1)  # from here on the card is open and nothing has to be waited for
-            told_s = loop.time()
+            await playing.until_silent(1)  # now the card is open, and the chirp starts at once
+            requested_s = loop.time()
             speaker.play("doctor:chirp", chirp.chirps(), 2)
-            return _Times(told_s, await playing.until_started("doctor:chirp"), await playing.until_silent(2))
+            return _Times(requested_s, await playing.until_started("doctor:chirp"), await playing.until_silent(2))
         finally:
             await speaker.close()
 
     async def _played(self) -> Finding:
-        name, what = "speaker sound", f"took two chirps at volume {self._speaker.volume}"
-        match await self._person.confirms("did you hear two chirps from the speaker?"):
+        name, what = "speaker sound", f"played two chirps at volume {self._speaker.volume}"
+        match await self._person.confirm("did you hear two chirps from the speaker?"):
             case True:
                 return ok(name, f"{what}, and you heard them")
             case False:
                 return failed(
-                    name, f"{what}, and you heard nothing", "alsamixer    # and the speaker's own plug and switch"
+                    name, f"{what}, but you heard nothing", "alsamixer    # and check the speaker's plug and switch"
                 )
             case _:
                 return ok(name, what)
@@ -175,8 +184,8 @@ class SoundChecks:
     def _judge_echo(self, round_trip_ms: float, late_ms: float, level_db: float) -> Finding:
         name = "echo"
         what = (
-            f"hears its own chirp: round trip {round_trip_ms:.0f} ms ({late_ms:.0f} ms of it outside the buffers we know),"
-            f" {level_db:.0f} dB of what was played at volume {self._speaker.volume}"
+            f"the microphone hears the chirp: round trip {round_trip_ms:.0f} ms ({late_ms:.0f} ms of it outside known buffers),"
+            f" {level_db:.0f} dB relative to what was played at volume {self._speaker.volume}"
         )
         measured = {
             "round_trip_ms": round(round_trip_ms, 1),
@@ -184,24 +193,24 @@ class SoundChecks:
             "echo_db": round(level_db, 1),
         }
         if level_db > LOUD_ECHO_DB:
-            mend = "voicelive-speaker volume 50    # or move the microphone away from the speaker, or audio.echo: half-duplex"
-            return note(name, f"{what}; so loud that it may interrupt itself", mend, **measured)
+            remedy = "voicelive-speaker volume 50    # or move the microphone away from the speaker, or audio.echo: half-duplex"
+            return note(name, f"{what}; so loud that the speaker may interrupt itself", remedy, **measured)
         if late_ms > LATE_MS:
-            mend = self._edit("audio.speaker.device: the card itself, plughw:…, without Bluetooth or a sound server")
-            return note(name, f"{what}; so late that echo cancelling may not find it", mend, **measured)
+            remedy = self._edit("audio.speaker.device: the card itself, plughw:…, without Bluetooth or a sound server")
+            return note(name, f"{what}; so late that echo cancellation may fail", remedy, **measured)
         return ok(name, what, **measured)
 
     async def _not_heard(self) -> Finding:
-        name, what = "echo", "does not hear its own chirp"
+        name, what = "echo", "the microphone does not hear the chirp"
         if self._echo == "hardware":
-            return ok(name, f"{what}: the card takes it away, as audio.echo: hardware says")
-        hardware = self._edit("audio.echo: hardware, if this card takes its own echo away, as speakerphones do")
-        match await self._person.confirms("did you hear two chirps from the speaker?"):
+            return ok(name, f"{what}: the card cancels it, as audio.echo: hardware says")
+        hardware = self._edit("audio.echo: hardware, if this card cancels its own echo, as speakerphones do")
+        match await self._person.confirm("did you hear two chirps from the speaker?"):
             case True:
                 return note(name, f"{what}, but you did", hardware)
             case False:
                 return failed(
-                    name, f"{what}, and neither did you: the speaker is silent", "alsamixer    # and its plug"
+                    name, f"{what}, and neither did you: the speaker is silent", "alsamixer    # and check its plug"
                 )
             case _:
                 return failed(

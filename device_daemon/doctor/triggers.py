@@ -1,6 +1,6 @@
-"""What opens a conversation: each button pressed, each sensor walked past, each word said, each schedule's next time.
+"""Trigger checks: buttons, motion sensors, wake words, schedules.
 
-All of it by what the speaker itself listens with, so that what works here works there.
+They use the classes of the speaker itself, so that what works here works there.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
+from msgspec import Struct
 
 from device_daemon.audio.microphone import Microphone, Period
 from device_daemon.config.settings import (
@@ -27,7 +28,7 @@ from device_daemon.config.wake_words import name_of
 from device_daemon.doctor import remedies
 from device_daemon.doctor.findings import Finding, failed, note, ok
 from device_daemon.doctor.person import Person
-from device_daemon.doctor.recording import Listening
+from device_daemon.doctor.recording import WakeWordEvents
 from device_daemon.doctor.runner import Check
 from device_daemon.system import clock_sync
 from device_daemon.system.gpio import describe
@@ -39,27 +40,36 @@ from device_daemon.triggers.schedule import local_zone
 from device_daemon.triggers.timetable import Timetable
 from device_daemon.triggers.wakeword import WakeWords
 
-PRESS_DEADLINE_S: Final = 10.0
-PASSAGE_DEADLINE_S: Final = 20.0
-"""Sensors stay active for some seconds after the last motion, and are blind for some more."""
-WORD_DEADLINE_S: Final = 15.0
-"""For each word: it may take two or three tries."""
-ROOM_MS: Final = 1_000
-"""Of the room, heard before a word counts: by then the engine is loaded, and knows how loud the room is."""
+
+class Deadlines(Struct, frozen=True):
+    """How long each check waits for the person."""
+
+    press_s: float = 10.0
+    passage_s: float = 20.0
+    """PIR sensors stay active for some seconds after the last motion, and are blind for some more."""
+    word_s: float = 15.0
+    """For each word: it may take two or three tries."""
+    warm_up_ms: int = 1_000
+    """Sound before the first word is asked for: the engine loads and adapts to the noise level."""
+
+
+DEADLINES: Final = Deadlines()
 _AFTER_WORD_S: Final = 1.0
-"""The next word is asked for at once, whatever the config says of `refractory_s`."""
+"""Replaces `refractory_s` of the config: the next word is asked for at once."""
 _MOTION_SENSOR: Final = "motion sensor"
 
 
-async def look_at_button(button: ButtonTrigger, person: Person, config_path: Path) -> Check:
-    """Read it at rest and have somebody press it, in either mode. Raises PinUnusable."""
+async def check_button(
+    button: ButtonTrigger, person: Person, config_path: Path, deadlines: Deadlines = DEADLINES
+) -> Check:
+    """Read a button at rest and ask a person to press it. Raises PinUnusable."""
     name = describe("button", (button.pin,))
     if is_closed("button", button.pin, active_high=button.active_high):
-        mend = remedies.edit(config_path, f"active_high: {_other(button)}, or its wires")
-        yield failed(name, "reads as pressed, and nobody presses it", mend)
+        remedy = remedies.edit(config_path, f"active_high: {_other(button)}, or check its wires")
+        yield failed(name, "reads as pressed, but nobody presses it", remedy)
         return
     if not person.present:
-        yield ok(name, "can be read, and is not pressed")
+        yield ok(name, "not pressed")
         return
     pressed = asyncio.Event()
 
@@ -69,64 +79,68 @@ async def look_at_button(button: ButtonTrigger, person: Person, config_path: Pat
 
     watched = Button(button, loop=asyncio.get_running_loop(), on_gesture=take)
     try:
-        person.tell(f"press the {name} now")
-        async with asyncio.timeout(PRESS_DEADLINE_S):
+        person.instruct(f"press the {name} now")
+        async with asyncio.timeout(deadlines.press_s):
             await pressed.wait()
     except TimeoutError:
         where = "3.3 V" if button.active_high else "ground"
-        mend = f"its wires: one to GPIO {button.pin}, the other to {where}; or correct triggers: pin in {config_path}"
-        yield failed(name, f"no press within {PRESS_DEADLINE_S:g} s; {watched.spurious} too short to count", mend)
+        remedy = f"check its wires: one to GPIO {button.pin}, the other to {where}; or correct triggers: pin in {config_path}"
+        yield failed(
+            name, f"no press within {deadlines.press_s:g} s; {watched.spurious} pulses were too short to count", remedy
+        )
     else:
         yield ok(name, "pressed")
     finally:
         watched.close()
 
 
-async def look_at_motion(sensor: MotionTrigger, person: Person, config_path: Path) -> Check:
-    """Read it, and have somebody walk past. Raises PinUnusable.
+async def check_motion(
+    sensor: MotionTrigger, person: Person, config_path: Path, deadlines: Deadlines = DEADLINES
+) -> Check:
+    """Read a motion sensor and ask a person to walk past. Raises PinUnusable.
 
-    One that is active when it is read sees who runs the doctor, or is wired the other way round: nobody can tell which.
+    A sensor that is active at the start sees the person at the terminal, or has the wrong active_high: unknown which.
     """
     name = describe(_MOTION_SENSOR, (sensor.pin,))
     active = is_closed(_MOTION_SENSOR, sensor.pin, active_high=sensor.active_high)
     wrong_way = remedies.edit(config_path, f"active_high: {_other(sensor)}, if it is active while nobody moves")
     if not person.present:
         if active:
-            yield note(name, "can be read, and sees somebody", wrong_way)
+            yield note(name, "active: it sees somebody", wrong_way)
         else:
-            yield ok(name, "can be read, and sees nobody")
+            yield ok(name, "not active")
         return
     moved = asyncio.Event()
     watched = Motion(sensor, loop=asyncio.get_running_loop(), on_motion=lambda _: moved.set())
     try:
         first = "it sees somebody: keep out of its sight for some seconds, then " if active else ""
-        person.tell(f"{first}walk past the {name}")
-        async with asyncio.timeout(PASSAGE_DEADLINE_S):
+        person.instruct(f"{first}walk past the {name}")
+        async with asyncio.timeout(deadlines.passage_s):
             await moved.wait()
     except TimeoutError:
-        waited = f"within {PASSAGE_DEADLINE_S:g} s"
+        waited = f"within {deadlines.passage_s:g} s"
         if active:
-            mend = f"its time knob, turned down: its output stays active for so long\n{wrong_way}"
-            yield note(name, f"was active already, and told of nobody else {waited}", mend)
+            remedy = f"turn its time knob down: its output stays active for so long\n{wrong_way}"
+            yield note(name, f"was active from the start, and detected nobody {waited}", remedy)
         else:
-            mend = (
-                f"its wires: power, ground, and its output to GPIO {sensor.pin}; it is blind for a minute after power-on\n"
+            remedy = (
+                f"check its wires: power, ground, and its output to GPIO {sensor.pin}; it is blind for a minute after power-on\n"
                 f"{remedies.edit(config_path, f'active_high: {_other(sensor)}, or triggers: pin')}"
             )
-            yield failed(name, f"saw nobody {waited}", mend)
+            yield failed(name, f"detected nobody {waited}", remedy)
     else:
-        yield ok(name, "saw somebody walk past")
+        yield ok(name, "detected somebody")
     finally:
         watched.close()
 
 
-async def look_at_schedule(schedule: ScheduleTrigger) -> Check:
-    """When it is due next, by this device's clock and zone."""
+async def check_schedule(schedule: ScheduleTrigger) -> Check:
+    """When it is due next, by this device's clock and time zone."""
     yield judge_schedule(schedule, time.time(), local_zone(), clock_is_set=clock_sync.is_set())
 
 
 def judge_schedule(schedule: ScheduleTrigger, now_epoch_s: float, zone: tzinfo, *, clock_is_set: bool) -> Finding:
-    """When it is due next after a moment; nothing is due while the clock is wrong."""
+    """When it is due next after a given time; nothing is due before the clock is set."""
     name = f"schedule {schedule.at} {schedule.days}"
     timetable = Timetable([schedule], zone=lambda: zone, since_epoch_s=now_epoch_s)
     due = datetime.fromtimestamp(round(now_epoch_s + timetable.next_s(now_epoch_s)), zone)
@@ -136,36 +150,40 @@ def judge_schedule(schedule: ScheduleTrigger, now_epoch_s: float, zone: tzinfo, 
     return ok(name, what)
 
 
-async def look_at_words(
-    words: Sequence[WakeWordTrigger], microphone: MicrophoneSettings, person: Person, config_path: Path
+async def check_wake_words(
+    words: Sequence[WakeWordTrigger],
+    microphone: MicrophoneSettings,
+    person: Person,
+    config_path: Path,
+    deadlines: Deadlines = DEADLINES,
 ) -> Check:
-    """Have the engine listen to the microphone, and somebody say each word. Raises WakeWordsUnusable, DeviceUnknown."""
+    """Run the engine on the microphone and ask a person to say each word. Raises WakeWordsUnusable, DeviceUnknown."""
     async with _listening(words, microphone) as heard:
-        await heard.until_listened(ROOM_MS)
+        await heard.until_listened(deadlines.warm_up_ms)
         for word in words:
             name = f"wake word {word.word}"
             if not person.present:
-                yield ok(name, "the engine loads, and listens to the microphone")
+                yield ok(name, "the engine runs on the microphone")
                 continue
-            person.tell(f"say {name_of(word.word).replace('_', ' ')}")
+            person.instruct(f"say {name_of(word.word).replace('_', ' ')}")
             try:
-                async with asyncio.timeout(WORD_DEADLINE_S):
+                async with asyncio.timeout(deadlines.word_s):
                     await heard.until_heard(word.word, asyncio.get_running_loop().time())
             except TimeoutError:
                 settings = (
                     f"sensitivity: up to 1, now {word.sensitivity:g};"
                     f" or audio.microphone.gain_db: 10 more, now {microphone.gain_db:g}"
                 )
-                yield failed(name, f"not heard within {WORD_DEADLINE_S:g} s", remedies.edit(config_path, settings))
+                yield failed(name, f"not heard within {deadlines.word_s:g} s", remedies.edit(config_path, settings))
             else:
                 yield ok(name, "heard")
 
 
 @asynccontextmanager
-async def _listening(words: Sequence[WakeWordTrigger], settings: MicrophoneSettings) -> AsyncIterator[Listening]:
-    """Open the microphone, for the engine alone; both are closed whatever happens."""
+async def _listening(words: Sequence[WakeWordTrigger], settings: MicrophoneSettings) -> AsyncIterator[WakeWordEvents]:
+    """Open the microphone for the engine; both are closed in any case."""
     loop = asyncio.get_running_loop()
-    heard = Listening()
+    heard = WakeWordEvents()
     soon_again = [msgspec.structs.replace(word, refractory_s=_AFTER_WORD_S) for word in words]
     engine = WakeWords(soon_again, loop=loop, on_word=heard.take, on_failure=heard.fail)
 
@@ -183,5 +201,5 @@ async def _listening(words: Sequence[WakeWordTrigger], settings: MicrophoneSetti
 
 
 def _other(contact: ButtonTrigger | MotionTrigger) -> str:
-    """What `active_high` would be if it is the wrong one."""
+    """The other value of `active_high`."""
     return str(not contact.active_high).lower()

@@ -37,13 +37,13 @@ class Diagnosis:
     """What the doctor said."""
 
     code: int
-    said: str
-    complained: str
+    stdout: str
+    stderr: str
 
     @property
     def findings(self) -> dict[str, dict[str, Any]]:
         """Of a report in JSON, by name."""
-        return {finding["name"]: finding for finding in json.loads(self.said)["findings"]}
+        return {finding["name"]: finding for finding in json.loads(self.stdout)["findings"]}
 
     @property
     def failed(self) -> list[str]:
@@ -108,16 +108,16 @@ async def test_a_device_that_works_is_found_in_order_with_its_measures(room: Roo
     assert not room.card.speaker_open
 
 
-async def test_what_is_wrong_is_told_with_its_mend_counted_and_packed_without_secrets(room: Room) -> None:
+async def test_failures_are_reported_with_their_remedies_counted_and_packed_without_secrets(room: Room) -> None:
     room.service.faults = Faults(refuse_status=401)
     room.card.unplug()
     config, environment = device(room, service={"proxy": None, "instructions": f"my key is {'a1' * 16} or {KEY}"})
     report = room.folder / "report.tar.gz"
     diagnosis = await doctor(config, environment, "--report", str(report))
-    lines = diagnosis.said.splitlines()
+    lines = diagnosis.stdout.splitlines()
     assert diagnosis.code == sum(" FAILED " in line for line in lines)
     assert {line.split()[0] for line in lines if " FAILED " in line} >= {"session", "speaker", "microphone"}
-    assert "refused the key" in diagnosis.said
+    assert "refused the key" in diagnosis.stdout
     assert "wake words          skipped  needs what failed above: microphone" in lines
     assert lines[-1].startswith(f"{diagnosis.code} failures")
     assert report.stat().st_mode & 0o077 == 0
@@ -151,8 +151,8 @@ async def test_a_running_speaker_keeps_its_cards_and_is_asked_instead(room: Room
     assert "schedule 07:30 mon-fri" in findings
     for name in ("microphone", "speaker", "wake words", "lights and buttons"):
         assert findings[name]["status"] == "skipped"
-        assert "in use by the running speaker" in findings[name]["what"]
-        assert findings[name]["mend"]
+        assert "the running speaker is using it" in findings[name]["what"]
+        assert findings[name]["remedy"]
     assert findings["session"]["status"] == "ok"
 
 
@@ -165,10 +165,10 @@ async def test_where_there_is_nothing_each_thing_says_so(tmp_path: Path) -> None
         "GPIOZERO_PIN_FACTORY": "",
     }
     diagnosis = await doctor(tmp_path / "none.yaml", environment, "--json", "--report", str(tmp_path))
-    assert f"{tmp_path}: cannot be written: Is a directory" in diagnosis.complained
+    assert f"{tmp_path}: cannot be written: Is a directory" in diagnosis.stderr
     assert diagnosis.code == len(diagnosis.failed)
     assert {"config", "speaker", "microphone"} <= set(diagnosis.failed)
     assert diagnosis.findings["config"]["what"].startswith(f"{tmp_path}/none.yaml: does not exist")
-    assert all(diagnosis.findings[name]["mend"] for name in diagnosis.failed)
+    assert all(diagnosis.findings[name]["remedy"] for name in diagnosis.failed)
     skipped = {name for name, finding in diagnosis.findings.items() if finding["status"] == "skipped"}
     assert {"credential", "session", "lights and buttons"} <= skipped

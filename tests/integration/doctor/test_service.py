@@ -1,4 +1,4 @@
-"""What the unit's properties, the running speaker's words and the disk mean."""
+"""Service checks: unit properties, status of the running speaker, disk."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ STATUS: dict[str, Any] = {
 
 
 def wrong(findings: list[Finding]) -> dict[str, tuple[str, str]]:
-    """What is not ok, by name: what, and what mends it."""
-    return {finding.name: (finding.what, finding.mend) for finding in findings if finding.status is not Status.OK}
+    """What is not ok, by name: what is wrong, and its remedy."""
+    return {finding.name: (finding.what, finding.remedy) for finding in findings if finding.status is not Status.OK}
 
 
 def test_a_service_that_runs_is_ok() -> None:
@@ -48,7 +48,7 @@ def test_a_service_that_runs_is_ok() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "name", "words", "mend"),
+    ("changes", "name", "words", "remedy"),
     [
         ({"LoadState": "not-found"}, "service", "not installed", ""),
         ({"ActiveState": "inactive"}, "service", "does not run", "systemctl start"),
@@ -60,21 +60,23 @@ def test_a_service_that_runs_is_ok() -> None:
         ),
         ({"ActiveState": "failed", "ExecMainStatus": "78"}, "service", "ended with 78", "check-config"),
         ({"ActiveState": "activating", "SubState": "auto-restart"}, "service", "ended with", "journalctl"),
-        ({"UnitFileState": "disabled"}, "start at boot", "not started", "systemctl enable"),
+        ({"UnitFileState": "disabled"}, "start at boot", "not start", "systemctl enable"),
         ({"NRestarts": "3"}, "restarts", "3 times", "journalctl"),
         ({"WatchdogUSec": "0"}, "watchdog", "off", "WatchdogSec=30"),
         ({"WatchdogUSec": "infinity"}, "watchdog", "off", "WatchdogSec=30"),
         ({"Result": "watchdog"}, "watchdog", "hung", "journalctl"),
     ],
 )
-def test_what_is_wrong_with_it_is_told_with_its_mend(changes: dict[str, str], name: str, words: str, mend: str) -> None:
+def test_what_is_wrong_with_the_unit_is_reported_with_its_remedy(
+    changes: dict[str, str], name: str, words: str, remedy: str
+) -> None:
     found = wrong(judge_unit(RUNNING | changes))
     assert list(found) == [name]
     assert words in found[name][0]
-    assert mend in found[name][1]
+    assert remedy in found[name][1]
 
 
-def test_without_systemd_nothing_is_said_of_the_service() -> None:
+def test_without_systemd_the_service_is_not_checked() -> None:
     (finding,) = judge_unit({})
     assert finding.status is Status.SKIPPED
 
@@ -85,7 +87,7 @@ def test_a_running_speaker_that_complains_is_a_failure_and_its_xruns_are_a_note(
     assert wrong(judge_status(STATUS | {"speaker": {"underruns": 7}}))["speaker so far"][0] == "7 underruns"
 
 
-def test_what_somebody_turned_off_and_forgot_is_told_running_or_not() -> None:
+def test_a_speaker_that_was_left_muted_or_at_volume_0_is_reported_running_or_not() -> None:
     assert judge_mute(Remembered(), None) == []
     assert list(wrong(judge_mute(Remembered(muted=True, volume=0), None))) == ["mute", "volume"]
     assert list(wrong(judge_mute(Remembered(), STATUS | {"muted": True, "volume": 0}))) == ["mute", "volume"]
@@ -100,7 +102,7 @@ def test_what_somebody_turned_off_and_forgot_is_told_running_or_not() -> None:
         (Storage(5_000, read_only=False, writable=False), "cannot be written"),
     ],
 )
-def test_a_disk_that_does_not_take_anything_is_told(storage: Storage, words: str) -> None:
+def test_a_disk_that_cannot_be_written_is_reported(storage: Storage, words: str) -> None:
     finding = judge_storage(Path("/x"), storage, own=True)
     assert finding.status is Status.FAILED
     assert words in finding.what
@@ -137,7 +139,7 @@ async def listening(folder: Path, answer: str | None) -> AsyncIterator[ServiceCh
 
 
 async def asked(service: ServiceChecks) -> Finding:
-    (finding,) = [finding async for finding in service.look_at_speaker()]
+    (finding,) = [finding async for finding in service.check_speaker()]
     return finding
 
 
@@ -154,7 +156,7 @@ async def test_a_speaker_that_is_none_of_this_users_business_is_not_asked_again(
     async with listening(tmp_path, "error: you may not control this speaker") as service:
         finding = await asked(service)
         assert finding.status is Status.SKIPPED
-        assert finding.mend == "sudo voicelive-speaker doctor"
+        assert finding.remedy == "sudo voicelive-speaker doctor"
         assert service.running
 
 
@@ -187,5 +189,5 @@ async def test_what_it_remembers_is_read_where_the_service_keeps_it(
     assert ServiceChecks({}, unit=RUNNING).state_folder == tmp_path / "system"
     (tmp_path / "memory.json").write_text("{", encoding="utf-8")
     assert own.remembered() == Remembered()
-    (finding,) = [finding async for finding in own.look_at_storage()]
+    (finding,) = [finding async for finding in own.check_storage()]
     assert finding.measured["free_mb"] > 0

@@ -1,4 +1,4 @@
-"""Microphone and speaker as the doctor finds them, over the simulated card."""
+"""The doctor's sound checks over the simulated card."""
 
 from __future__ import annotations
 
@@ -10,28 +10,23 @@ import numpy as np
 import pytest
 
 from device_daemon.config.settings import Audio, MicrophoneSettings, SpeakerSettings
-from device_daemon.doctor import sound as sound_module
 from device_daemon.doctor.findings import Finding, Status
 from device_daemon.doctor.person import Nobody, Person
 from device_daemon.doctor.runner import Check, CheckRunner
-from device_daemon.doctor.sound import SoundChecks
+from device_daemon.doctor.sound import Durations, SoundChecks
 from scripts.rig.card import SimulatedCard
 from scripts.rig.tracks import Samples
 from tests.unit.doctor.test_gpio_checks import Somebody
 
 CONFIG = Path("/etc/voicelive-speaker/config.yaml")
 DEADLINE_S = 10.0
+QUICK = Durations(settling_ms=80, noise_ms=150, speech_ms=300, longest_echo_ms=200)
 PlugIn = Callable[..., SimulatedCard]
 
 
 @pytest.fixture
 def plug_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PlugIn]:
-    """Give the machine a sound card in a quiet room; looking takes less time than it would in a real one."""
-    monkeypatch.setattr(sound_module, "ROOM_MS", 150)
-    monkeypatch.setattr(sound_module, "SETTLING_MS", 80)
-    monkeypatch.setattr(sound_module, "SPEECH_MS", 300)
-    monkeypatch.setattr(sound_module, "LONGEST_ECHO_MS", 200)
-
+    """Give the machine a sound card in a quiet room."""
     cards: list[SimulatedCard] = []  # each exists as long as somebody has it
 
     def plug_in(noise: float = 20.0, **properties: Any) -> SimulatedCard:
@@ -54,14 +49,14 @@ def sound(loudness: float, seconds: float = 10.0) -> Samples:
 def doctor(person: Person | None = None, volume: int = 100, **audio: Any) -> SoundChecks:
     # A busy machine must not cost samples: that has tests of its own.
     settings = {"microphone": MicrophoneSettings(periods=16), "speaker": SpeakerSettings(periods=16)} | audio
-    return SoundChecks(Audio(**settings), volume, CONFIG, person or Nobody())
+    return SoundChecks(Audio(**settings), volume, CONFIG, person or Nobody(), QUICK)
 
 
 async def found(*checks: Check) -> dict[str, Finding]:
-    rounds = CheckRunner(lambda _: None, lambda error: type(error).__name__)
+    runner = CheckRunner(lambda _: None, lambda error: type(error).__name__)
     for check in checks:
-        await rounds.look("thing", check, DEADLINE_S)
-    return {finding.name: finding for finding in rounds.findings}
+        await runner.run("thing", check, DEADLINE_S)
+    return {finding.name: finding for finding in runner.findings}
 
 
 @pytest.mark.parametrize(
@@ -75,8 +70,8 @@ async def test_it_hears_itself_as_late_and_as_loud_as_it_is(
     card: dict[str, Any], delay_ms: float, gain_db: float, volume: int, plug_in: PlugIn
 ) -> None:
     simulated = plug_in(echo_gain=10 ** (gain_db / 20), echo_delay_ms=delay_ms, **card)
-    whole = doctor(volume=volume)
-    findings = await found(whole.listen(), whole.hear_itself())
+    checks = doctor(volume=volume)
+    findings = await found(checks.check_microphone_sound(), checks.check_echo())
     assert list(findings) == ["microphone sound", "speaker sound", "echo"]
     assert all(finding.status is Status.OK for finding in findings.values()), findings
     measured = findings["echo"].measured
@@ -94,16 +89,16 @@ def test_an_echo_that_is_too_loud_or_too_late_is_a_note(late_ms: float, level_db
     finding = doctor()._judge_echo(late_ms + 10, late_ms, level_db)
     assert finding.status is Status.NOTE
     assert words in finding.what
-    assert finding.mend
+    assert finding.remedy
 
 
 async def test_one_that_does_not_hear_itself_says_what_to_look_at(plug_in: PlugIn) -> None:
     plug_in()
-    whole = doctor()
-    finding = (await found(whole.listen(), whole.hear_itself()))["echo"]
+    checks = doctor()
+    finding = (await found(checks.check_microphone_sound(), checks.check_echo()))["echo"]
     assert finding.status is Status.FAILED
     assert "far from the microphone" in finding.what
-    assert "alsamixer" in finding.mend
+    assert "alsamixer" in finding.remedy
 
 
 @pytest.mark.parametrize(
@@ -111,7 +106,7 @@ async def test_one_that_does_not_hear_itself_says_what_to_look_at(plug_in: PlugI
     [
         (True, "service", Status.NOTE, "but you did"),
         (False, "service", Status.FAILED, "neither did you"),
-        (None, "hardware", Status.OK, "the card takes it away"),
+        (None, "hardware", Status.OK, "the card cancels it"),
     ],
 )
 async def test_what_a_person_hears_and_what_the_card_does_tell_why(
@@ -120,13 +115,13 @@ async def test_what_a_person_hears_and_what_the_card_does_tell_why(
     finding = await doctor(Somebody(answer), echo=echo)._not_heard()
     assert finding.status is status
     assert words in finding.what
-    assert bool(finding.mend) is (status is not Status.OK)
+    assert bool(finding.remedy) is (status is not Status.OK)
 
 
 async def test_digital_silence_is_a_failure_and_no_echo_is_looked_for_in_it(plug_in: PlugIn) -> None:
     plug_in(noise=0.0)
-    whole = doctor()
-    findings = await found(whole.listen(), whole.hear_itself())
+    checks = doctor()
+    findings = await found(checks.check_microphone_sound(), checks.check_echo())
     assert findings["microphone sound"].status is Status.FAILED
     assert "digital silence" in findings["microphone sound"].what
     assert findings["speaker sound"].status is Status.OK
@@ -135,9 +130,9 @@ async def test_digital_silence_is_a_failure_and_no_echo_is_looked_for_in_it(plug
 
 async def test_a_microphone_that_is_overdriven_is_a_failure(plug_in: PlugIn) -> None:
     plug_in(noise=60_000.0)
-    finding = (await found(doctor().listen()))["microphone sound"]
+    finding = (await found(doctor().check_microphone_sound()))["microphone sound"]
     assert finding.status is Status.FAILED
-    assert "gain_db" in finding.mend
+    assert "gain_db" in finding.remedy
 
 
 async def test_a_voice_is_asked_for_and_heard_over_the_room(plug_in: PlugIn) -> None:
@@ -146,7 +141,7 @@ async def test_a_voice_is_asked_for_and_heard_over_the_room(plug_in: PlugIn) -> 
     def speak() -> None:
         card.say(sound(3_000.0))
 
-    finding = (await found(doctor(Somebody(does=speak)).listen()))["voice"]
+    finding = (await found(doctor(Somebody(does=speak)).check_microphone_sound()))["voice"]
     assert finding.status is Status.OK
     assert finding.measured["voice_dbfs"] == pytest.approx(-20, abs=3)
 
@@ -154,31 +149,31 @@ async def test_a_voice_is_asked_for_and_heard_over_the_room(plug_in: PlugIn) -> 
 async def test_a_voice_that_is_not_there_is_a_failure(plug_in: PlugIn) -> None:
     plug_in()
     person = Somebody()
-    finding = (await found(doctor(person).listen()))["voice"]
+    finding = (await found(doctor(person).check_microphone_sound()))["voice"]
     assert finding.status is Status.FAILED
     assert "say something" in person.asked[0]
 
 
-async def test_what_the_cards_agreed_to_is_told(plug_in: PlugIn) -> None:
+async def test_the_negotiated_parameters_are_reported(plug_in: PlugIn) -> None:
     plug_in(rate_hz=48_000)
-    whole = doctor(microphone=MicrophoneSettings(device="simcard"))
-    findings = await found(whole.look_at("capture"), whole.look_at("playback"))
+    checks = doctor(microphone=MicrophoneSettings(device="simcard"))
+    findings = await found(checks.check_card("capture"), checks.check_card("playback"))
     assert "48000 Hz" in findings["microphone"].what
     assert findings["speaker"].status is Status.OK
 
 
 async def test_without_a_microphone_the_chirp_is_played_all_the_same(plug_in: PlugIn) -> None:
     plug_in()
-    finding = (await found(doctor(Somebody(answer=True)).play()))["speaker sound"]
+    finding = (await found(doctor(Somebody(answer=True)).check_speaker_sound()))["speaker sound"]
     assert (finding.status, "you heard them" in finding.what) == (Status.OK, True)
 
 
-async def test_cards_that_are_gone_or_busy_are_told_by_their_own_errors(plug_in: PlugIn) -> None:
+async def test_cards_that_are_gone_or_busy_are_reported_by_their_own_errors(plug_in: PlugIn) -> None:
     card = plug_in()
     card.busy = True
-    assert (await found(doctor().look_at("capture")))["thing"].mend == "DeviceBusy"
-    assert (await found(doctor().listen()))["thing"].mend == "DeviceBusy"
+    assert (await found(doctor().check_card("capture")))["thing"].remedy == "DeviceBusy"
+    assert (await found(doctor().check_microphone_sound()))["thing"].remedy == "DeviceBusy"
     card.busy = False
     card.unplug()
-    assert (await found(doctor().look_at("playback")))["thing"].mend == "DeviceUnknown"
-    assert (await found(doctor().play()))["thing"].mend == "DeviceUnknown"
+    assert (await found(doctor().check_card("playback")))["thing"].remedy == "DeviceUnknown"
+    assert (await found(doctor().check_speaker_sound()))["thing"].remedy == "DeviceUnknown"

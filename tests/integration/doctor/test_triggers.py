@@ -30,7 +30,7 @@ from device_daemon.doctor import checklist, remedies, triggers
 from device_daemon.doctor.board import Board
 from device_daemon.doctor.findings import Finding, Status, failed, ok
 from device_daemon.doctor.person import ANSWER_DEADLINE_S, Nobody
-from device_daemon.doctor.recording import Listening
+from device_daemon.doctor.recording import WakeWordEvents
 from device_daemon.doctor.runner import Check, CheckRunner
 from device_daemon.doctor.settings import Settings
 from device_daemon.system import clock_sync
@@ -51,11 +51,8 @@ SCHEDULE = ScheduleTrigger(at="07:30", days="mon-fri")
 DEADLINE_S = 10.0
 
 
-@pytest.fixture(autouse=True)
-def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(triggers, "PRESS_DEADLINE_S", 0.2)
-    monkeypatch.setattr(triggers, "PASSAGE_DEADLINE_S", 0.3)
-    monkeypatch.setattr(triggers, "ROOM_MS", 300)
+QUICK = triggers.Deadlines(press_s=0.2, passage_s=0.3, warm_up_ms=300)
+PATIENT = triggers.Deadlines(press_s=DEADLINE_S, passage_s=DEADLINE_S)
 
 
 @pytest.fixture
@@ -71,29 +68,29 @@ def card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SimulatedC
 
 
 class Caller(Somebody):
-    """A person who says in turn what they are asked to, or what comes to their mind."""
+    """A person who says these words one after the other, each when asked to."""
 
     def __init__(self, card: SimulatedCard, *said: str) -> None:
         super().__init__()
         self._card = card
         self._said = list(said)
 
-    def tell(self, line: str, /) -> None:
-        super().tell(line)
+    def instruct(self, line: str, /) -> None:
+        super().instruct(line)
         if self._said:
             self._card.say(spoken(self._said.pop(0)))
 
 
 def spoken(word: str) -> Samples:
-    """Somebody's call, with less of the quiet before it."""
+    """A call of a word, with less silence before it."""
     call = next(words.calls(word, words.VOICINGS[:1]))
     return call.samples[round((words.LEAD_S - 0.3) * 24_000) :]
 
 
 async def found(check: Check, deadline_s: float = DEADLINE_S) -> list[Finding]:
-    rounds = CheckRunner(lambda _: None, lambda error: remedies.mend_for(error, CONFIG))
-    await rounds.look("thing", check, deadline_s)
-    return rounds.findings
+    runner = CheckRunner(lambda _: None, lambda error: remedies.remedy_for(error, CONFIG))
+    await runner.run("thing", check, deadline_s)
+    return runner.findings
 
 
 async def only(check: Check) -> Finding:
@@ -101,8 +98,8 @@ async def only(check: Check) -> Finding:
     return finding
 
 
-def by_itself(gpio: Any, pin: int, *, high: bool) -> None:
-    """What is wired to the pin is stronger than its resistor."""
+def driven(gpio: Any, pin: int, *, high: bool) -> None:
+    """The circuit at the pin is stronger than the pull resistor."""
     gpio.pin(pin)._set_pull = lambda _: None
     (gpio.pin(pin).drive_high if high else gpio.pin(pin).drive_low)()
 
@@ -110,80 +107,78 @@ def by_itself(gpio: Any, pin: int, *, high: bool) -> None:
 @pytest.mark.parametrize("mode", ["press", "push-to-talk"])
 async def test_a_press_that_arrives_is_ok_in_either_mode(mode: Literal["press", "push-to-talk"], gpio: Any) -> None:
     person = Somebody(does=gpio.pin(17).drive_low)
-    finding = await only(triggers.look_at_button(ButtonTrigger(pin=17, mode=mode), person, CONFIG))
+    finding = await only(triggers.check_button(ButtonTrigger(pin=17, mode=mode), person, CONFIG, QUICK))
     assert (finding.status, finding.what) == (Status.OK, "pressed")
     assert person.asked == ["press the button on pin 17 now"]
 
 
 @pytest.mark.usefixtures("gpio")
-async def test_one_that_does_not_names_the_wires() -> None:
-    finding = await only(triggers.look_at_button(BUTTON, Somebody(), CONFIG))
+async def test_a_press_that_does_not_arrive_names_the_wires() -> None:
+    finding = await only(triggers.check_button(BUTTON, Somebody(), CONFIG, QUICK))
     assert finding.status is Status.FAILED
-    assert "GPIO 17, the other to ground" in finding.mend
+    assert "GPIO 17, the other to ground" in finding.remedy
 
 
 async def test_a_button_that_is_pressed_by_nobody_is_a_failure_with_or_without_a_person(gpio: Any) -> None:
-    by_itself(gpio, 17, high=False)
+    driven(gpio, 17, high=False)
     for person in (Nobody(), Somebody()):
-        finding = await only(triggers.look_at_button(BUTTON, person, CONFIG))
+        finding = await only(triggers.check_button(BUTTON, person, CONFIG, QUICK))
         assert finding.status is Status.FAILED
-        assert finding.mend == f"sudo nano {CONFIG}    # active_high: true, or its wires"
+        assert finding.remedy == f"sudo nano {CONFIG}    # active_high: true, or check its wires"
 
 
 @pytest.mark.usefixtures("gpio")
-async def test_without_a_person_it_is_only_read() -> None:
-    assert (await only(triggers.look_at_button(BUTTON, Nobody(), CONFIG))).status is Status.OK
+async def test_without_a_person_a_button_is_only_read() -> None:
+    assert (await only(triggers.check_button(BUTTON, Nobody(), CONFIG, QUICK))).status is Status.OK
 
 
 @pytest.mark.parametrize("active_high", [True, False])
 async def test_a_sensor_that_sees_somebody_walk_past_is_ok(active_high: bool, gpio: Any) -> None:
     pin = gpio.pin(4)
     person = Somebody(does=pin.drive_high if active_high else pin.drive_low)
-    finding = await only(triggers.look_at_motion(MotionTrigger(pin=4, active_high=active_high), person, CONFIG))
+    finding = await only(triggers.check_motion(MotionTrigger(pin=4, active_high=active_high), person, CONFIG, QUICK))
     assert (finding.name, finding.status) == ("motion sensor on pin 4", Status.OK)
     assert person.asked == ["walk past the motion sensor on pin 4"]
 
 
 @pytest.mark.usefixtures("gpio")
-async def test_one_that_sees_nobody_names_its_wires_and_which_way_round_it_is() -> None:
-    finding = await only(triggers.look_at_motion(SENSOR, Somebody(), CONFIG))
-    assert (finding.status, finding.what) == (Status.FAILED, "saw nobody within 0.3 s")
-    wires, setting = finding.mend.splitlines()
+async def test_a_sensor_that_sees_nobody_names_its_wires_and_its_polarity() -> None:
+    finding = await only(triggers.check_motion(SENSOR, Somebody(), CONFIG, QUICK))
+    assert (finding.status, finding.what) == (Status.FAILED, "detected nobody within 0.3 s")
+    wires, setting = finding.remedy.splitlines()
     assert "output to GPIO 4" in wires
     assert setting == f"sudo nano {CONFIG}    # active_high: false, or triggers: pin"
 
 
-async def test_one_that_sees_the_person_already_has_to_see_them_once_more(gpio: Any) -> None:
-    by_itself(gpio, 4, high=True)
+async def test_a_sensor_that_sees_the_person_already_has_to_see_them_once_more(gpio: Any) -> None:
+    driven(gpio, 4, high=True)
     person = Somebody()
-    finding = await only(triggers.look_at_motion(SENSOR, person, CONFIG))
+    finding = await only(triggers.check_motion(SENSOR, person, CONFIG, QUICK))
     assert finding.status is Status.NOTE
-    assert "active_high: false" in finding.mend
+    assert "active_high: false" in finding.remedy
     assert "keep out of its sight" in person.asked[0]
 
     def walk() -> None:
         gpio.pin(4).drive_low()
         gpio.pin(4).drive_high()
 
-    finding = await only(triggers.look_at_motion(SENSOR, Somebody(does=walk), CONFIG))
+    finding = await only(triggers.check_motion(SENSOR, Somebody(does=walk), CONFIG, QUICK))
     assert finding.status is Status.OK
 
 
 async def test_without_a_person_a_sensor_is_only_read_and_is_no_failure_when_it_sees_somebody(gpio: Any) -> None:
-    finding = await only(triggers.look_at_motion(SENSOR, Nobody(), CONFIG))
-    assert (finding.status, finding.what) == (Status.OK, "can be read, and sees nobody")
-    by_itself(gpio, 4, high=True)
-    finding = await only(triggers.look_at_motion(SENSOR, Nobody(), CONFIG))
-    assert (finding.status, finding.what) == (Status.NOTE, "can be read, and sees somebody")
+    finding = await only(triggers.check_motion(SENSOR, Nobody(), CONFIG, QUICK))
+    assert (finding.status, finding.what) == (Status.OK, "not active")
+    driven(gpio, 4, high=True)
+    finding = await only(triggers.check_motion(SENSOR, Nobody(), CONFIG, QUICK))
+    assert (finding.status, finding.what) == (Status.NOTE, "active: it sees somebody")
 
 
 @pytest.mark.usefixtures("gpio")
-async def test_what_is_cut_short_gives_its_pin_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(triggers, "PRESS_DEADLINE_S", DEADLINE_S)
-    monkeypatch.setattr(triggers, "PASSAGE_DEADLINE_S", DEADLINE_S)
+async def test_a_check_that_is_cut_short_releases_its_pin() -> None:
     for check in (
-        triggers.look_at_button(BUTTON, Somebody(), CONFIG),
-        triggers.look_at_motion(SENSOR, Somebody(), CONFIG),
+        triggers.check_button(BUTTON, Somebody(), CONFIG, PATIENT),
+        triggers.check_motion(SENSOR, Somebody(), CONFIG, PATIENT),
     ):
         (finding,) = await found(check, deadline_s=0.05)
         assert finding.what.startswith("could not be checked: no result")
@@ -192,17 +187,17 @@ async def test_what_is_cut_short_gives_its_pin_back(monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize(
-    ("now", "told"),
+    ("now", "sentence"),
     [
         ("2026-01-05T05:00", "next on Monday, 5 January, at 07:30, Europe/Berlin"),
         ("2026-01-05T06:30", "next on Tuesday, 6 January, at 07:30, Europe/Berlin"),
         ("2026-03-27T12:00", "next on Monday, 30 March, at 07:30, Europe/Berlin"),  # and summer time begins
     ],
 )
-def test_a_schedule_says_when_it_is_due_next_by_the_clock_on_the_wall(now: str, told: str) -> None:
+def test_a_schedule_says_when_it_is_due_next_by_the_clock_on_the_wall(now: str, sentence: str) -> None:
     now_s = datetime.fromisoformat(now).replace(tzinfo=UTC).timestamp() + 0.3
     finding = triggers.judge_schedule(SCHEDULE, now_s, ZoneInfo("Europe/Berlin"), clock_is_set=True)
-    assert finding == ok("schedule 07:30 mon-fri", told)
+    assert finding == ok("schedule 07:30 mon-fri", sentence)
 
 
 def test_a_schedule_waits_for_the_clock_to_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -210,30 +205,30 @@ def test_a_schedule_waits_for_the_clock_to_be_set(monkeypatch: pytest.MonkeyPatc
     finding = triggers.judge_schedule(SCHEDULE, 1e9, UTC, clock_is_set=False)
     assert finding.status is Status.NOTE
     assert "not before the clock is set" in finding.what
-    assert finding.mend == remedies.SET_CLOCK
+    assert finding.remedy == remedies.SET_CLOCK
 
 
 async def test_a_schedule_goes_by_the_clock_and_the_zone_of_this_device() -> None:
-    finding = await only(triggers.look_at_schedule(SCHEDULE))
+    finding = await only(triggers.check_schedule(SCHEDULE))
     assert finding.status is (Status.OK if clock_sync.is_set() else Status.NOTE)
     assert f", {local_zone()}" in finding.what
 
 
 async def test_without_a_person_the_engine_listens_to_what_the_microphone_gives(card: SimulatedCard) -> None:
     began_s = card.time_of(card.now_frame())
-    findings = await found(triggers.look_at_words([WORD, OTHER_WORD], MICROPHONE, Nobody(), CONFIG))
+    findings = await found(triggers.check_wake_words([WORD, OTHER_WORD], MICROPHONE, Nobody(), CONFIG, QUICK))
     assert [(finding.name, finding.status) for finding in findings] == [
         ("wake word okay_nabu", Status.OK),
         ("wake word Alexa", Status.OK),
     ]
-    assert card.captured_until_s >= began_s + triggers.ROOM_MS / 1000
+    assert card.captured_until_s >= began_s + QUICK.warm_up_ms / 1000
 
 
 async def test_each_word_is_asked_for_and_heard_whatever_quiet_the_config_wants_between_them(
     card: SimulatedCard,
 ) -> None:
     person = Caller(card, "okay_nabu", "alexa")
-    findings = await found(triggers.look_at_words([WORD, OTHER_WORD], MICROPHONE, person, CONFIG))
+    findings = await found(triggers.check_wake_words([WORD, OTHER_WORD], MICROPHONE, person, CONFIG, QUICK))
     assert [(finding.name, finding.what) for finding in findings] == [
         ("wake word okay_nabu", "heard"),
         ("wake word Alexa", "heard"),
@@ -242,17 +237,20 @@ async def test_each_word_is_asked_for_and_heard_whatever_quiet_the_config_wants_
 
 
 async def test_a_word_that_is_not_heard_names_what_makes_it_heard(
-    card: SimulatedCard, monkeypatch: pytest.MonkeyPatch
+    card: SimulatedCard,
 ) -> None:
-    monkeypatch.setattr(triggers, "WORD_DEADLINE_S", 0.2)
-    finding = await only(triggers.look_at_words([WORD], MICROPHONE, Caller(card), CONFIG))
+    finding = await only(
+        triggers.check_wake_words(
+            [WORD], MICROPHONE, Caller(card), CONFIG, triggers.Deadlines(word_s=0.2, warm_up_ms=300)
+        )
+    )
     assert (finding.status, finding.what) == (Status.FAILED, "not heard within 0.2 s")
-    assert finding.mend.startswith(f"sudo nano {CONFIG}    # sensitivity: up to 1, now 0.5")
-    assert "gain_db" in finding.mend
+    assert finding.remedy.startswith(f"sudo nano {CONFIG}    # sensitivity: up to 1, now 0.5")
+    assert "gain_db" in finding.remedy
 
 
 async def test_only_the_word_that_was_asked_for_counts_and_only_from_then_on() -> None:
-    heard = Listening()
+    heard = WakeWordEvents()
     waiting = asyncio.ensure_future(heard.until_heard("okay_nabu", after_s=7.0))
     for word, ends_at_s in ((WORD, 6.9), (OTHER_WORD, 7.5)):
         await asyncio.sleep(0)
@@ -263,13 +261,13 @@ async def test_only_the_word_that_was_asked_for_counts_and_only_from_then_on() -
     await asyncio.wait_for(waiting, DEADLINE_S)
 
 
-async def test_without_the_engine_the_mend_is_the_command_that_installs_it_and_nothing_is_opened(
+async def test_without_the_engine_the_remedy_is_the_command_that_installs_it_and_nothing_is_opened(
     card: SimulatedCard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     began_s = card.captured_until_s
     monkeypatch.setitem(sys.modules, "pymicro_wakeword", None)
-    finding = await only(triggers.look_at_words([WORD], MICROPHONE, Nobody(), CONFIG))
-    assert (finding.status, finding.mend) == (Status.FAILED, INSTALL_COMMAND)
+    finding = await only(triggers.check_wake_words([WORD], MICROPHONE, Nobody(), CONFIG, QUICK))
+    assert (finding.status, finding.remedy) == (Status.FAILED, INSTALL_COMMAND)
     assert "not installed" in finding.what
     assert card.captured_until_s == began_s
 
@@ -279,23 +277,25 @@ async def test_an_engine_that_does_not_load_says_what_it_needs(monkeypatch: pyte
     broken = ModuleType("pymicro_wakeword")
     broken.__spec__ = importlib.util.find_spec("pymicro_wakeword")
     monkeypatch.setitem(sys.modules, "pymicro_wakeword", broken)
-    finding = await only(triggers.look_at_words([WORD], MICROPHONE, Nobody(), CONFIG))
-    assert (finding.status, finding.mend) == (Status.FAILED, INSTALL_COMMAND)
+    finding = await only(triggers.check_wake_words([WORD], MICROPHONE, Nobody(), CONFIG, QUICK))
+    assert (finding.status, finding.remedy) == (Status.FAILED, INSTALL_COMMAND)
     assert "does not load" in finding.what
 
 
 @pytest.mark.usefixtures("card")
-async def test_a_word_that_is_not_installed_is_told_with_those_that_are() -> None:
-    finding = await only(triggers.look_at_words([WakeWordTrigger(word="computer")], MICROPHONE, Nobody(), CONFIG))
+async def test_a_word_that_is_not_installed_is_reported_with_those_that_are() -> None:
+    finding = await only(
+        triggers.check_wake_words([WakeWordTrigger(word="computer")], MICROPHONE, Nobody(), CONFIG, QUICK)
+    )
     assert "choose one of alexa, hey_jarvis, hey_mycroft, okay_nabu" in finding.what
-    assert finding.mend == f"sudo nano {CONFIG}    # triggers: word"
+    assert finding.remedy == f"sudo nano {CONFIG}    # triggers: word"
 
 
-async def test_a_microphone_that_goes_meanwhile_is_told_by_its_own_error(card: SimulatedCard) -> None:
-    finding = await only(triggers.look_at_words([WORD], MICROPHONE, Somebody(does=card.unplug), CONFIG))
+async def test_a_microphone_that_is_unplugged_meanwhile_is_reported_by_its_own_error(card: SimulatedCard) -> None:
+    finding = await only(triggers.check_wake_words([WORD], MICROPHONE, Somebody(does=card.unplug), CONFIG, QUICK))
     assert finding.status is Status.FAILED
     assert "microphone" in finding.what
-    assert finding.mend.startswith("journalctl -k")
+    assert finding.remedy.startswith("journalctl -k")
 
 
 async def test_cut_short_while_somebody_is_waited_for_the_microphone_is_closed(card: SimulatedCard) -> None:
@@ -305,21 +305,21 @@ async def test_cut_short_while_somebody_is_waited_for_the_microphone_is_closed(c
         open_then.append(card.microphone_open)
         looking.cancel()
 
-    check = triggers.look_at_words([WORD], MICROPHONE, Somebody(does=interrupt), CONFIG)
+    check = triggers.check_wake_words([WORD], MICROPHONE, Somebody(does=interrupt), CONFIG, QUICK)
     looking = asyncio.ensure_future(found(check))
     with pytest.raises(asyncio.CancelledError):
         await asyncio.wait_for(looking, DEADLINE_S)
     assert open_then == [True]  # and the fixture sees that it no longer is
 
 
-class Unhurried(CheckRunner):
-    """Looks at nothing, and notes how long each look might have taken."""
+class DeadlineRecorder(CheckRunner):
+    """Runs no check, and records the deadline of each."""
 
     def __init__(self) -> None:
         super().__init__(lambda _: None, str)
         self.deadlines_s: dict[str, float] = {}
 
-    async def look(self, name: str, check: Check, deadline_s: float) -> bool:
+    async def run(self, name: str, check: Check, deadline_s: float) -> bool:
         await check.aclose()
         self.deadlines_s[name] = deadline_s
         return True
@@ -329,29 +329,28 @@ def settings_with(*configured: Any) -> Settings:
     return Settings(CONFIG, {}, config=Config(Service(local=True), triggers=list(configured)))
 
 
-async def test_a_person_has_more_time_than_they_are_given(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.undo()
-    settings, rounds = settings_with(BUTTON, SENSOR, WORD, OTHER_WORD, SCHEDULE), Unhurried()
-    await checklist._look_at_panel(rounds, settings, Board(), Nobody())
-    await checklist._look_at_words(rounds, settings, Nobody())
-    assert rounds.deadlines_s["button on pin 17"] > triggers.PRESS_DEADLINE_S + ANSWER_DEADLINE_S / 2
-    assert rounds.deadlines_s["motion sensor on pin 4"] > triggers.PASSAGE_DEADLINE_S + 5
-    assert rounds.deadlines_s["wake words"] > 2 * triggers.WORD_DEADLINE_S + 20
+async def test_a_check_has_more_time_than_the_person_it_waits_for() -> None:
+    settings, runner = settings_with(BUTTON, SENSOR, WORD, OTHER_WORD, SCHEDULE), DeadlineRecorder()
+    await checklist._check_gpio(runner, settings, Board(), Nobody())
+    await checklist._check_wake_words(runner, settings, Nobody())
+    assert runner.deadlines_s["button on pin 17"] > triggers.DEADLINES.press_s + ANSWER_DEADLINE_S / 2
+    assert runner.deadlines_s["motion sensor on pin 4"] > triggers.DEADLINES.passage_s + 5
+    assert runner.deadlines_s["wake words"] > 2 * triggers.DEADLINES.word_s + 20
 
 
 @pytest.mark.parametrize("name", ["microphone", "microphone sound"])
 async def test_what_the_microphone_failed_at_is_the_reason_why_no_word_is_listened_for(name: str) -> None:
-    rounds = Unhurried()
-    rounds.add(failed(name, "no", "mend it"))
-    await checklist._look_at_words(rounds, settings_with(WORD), Nobody())
-    assert not rounds.deadlines_s
-    finding = rounds.findings[-1]
+    runner = DeadlineRecorder()
+    runner.add(failed(name, "no", "fix it"))
+    await checklist._check_wake_words(runner, settings_with(WORD), Nobody())
+    assert not runner.deadlines_s
+    finding = runner.findings[-1]
     assert (finding.name, finding.status) == ("wake words", Status.SKIPPED)
     assert finding.what == f"needs what failed above: {name}"
 
 
-async def test_where_no_word_is_configured_nothing_is_said_of_words() -> None:
-    rounds = Unhurried()
-    rounds.add(failed("microphone", "no", "mend it"))
-    await checklist._look_at_words(rounds, settings_with(BUTTON), Nobody())
-    assert (len(rounds.findings), rounds.deadlines_s) == (1, {})
+async def test_where_no_word_is_configured_no_word_is_reported() -> None:
+    runner = DeadlineRecorder()
+    runner.add(failed("microphone", "no", "fix it"))
+    await checklist._check_wake_words(runner, settings_with(BUTTON), Nobody())
+    assert (len(runner.findings), runner.deadlines_s) == (1, {})

@@ -15,16 +15,16 @@ LOCAL = "service: {local: true}\n"
 
 @dataclass(frozen=True)
 class Case:
-    """`told` is each message without the name of the file: line:column: path: sentence."""
+    """`messages` is each message without the name of the file: line:column: path: sentence."""
 
     about: str
     text: str
-    told: tuple[str, ...]
+    messages: tuple[str, ...]
 
-    def __init__(self, about: str, text: str, *told: str) -> None:
+    def __init__(self, about: str, text: str, *messages: str) -> None:
         object.__setattr__(self, "about", about)
         object.__setattr__(self, "text", text)
-        object.__setattr__(self, "told", told)
+        object.__setattr__(self, "messages", messages)
 
     def __str__(self) -> str:
         return self.about
@@ -39,4 +39,4 @@ def problems(text: str, name: str = "config.yaml") -> list[str]:
 
 def check(case: Case) -> None:
     """Compare what is said about the case's file with what should be."""
-    assert problems(case.text) == [f"config.yaml:{line}" for line in case.told]
+    assert problems(case.text) == [f"config.yaml:{line}" for line in case.messages]

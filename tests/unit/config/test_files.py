@@ -73,9 +73,9 @@ def test_a_name_too_long_for_any_file_is_no_crash(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("data", "told"),
+    ("data", "sentence"),
     [
-        (b"#" * 1_048_577, ": is larger than 1048576 bytes; a config is not: name another file"),
+        (b"#" * 1_048_577, ": is larger than 1048576 bytes; is this the right file?"),
         ("service:\n  model: caf\xe9\n".encode("latin-1"), ":2:13: found the byte 0xE9, which is not UTF-8"),
         ("name: M\xfcller \xe9".encode()[:-1], ":1:14: found the byte 0xC3, which is not UTF-8"),
         ("service: {local: true}".encode("utf-16"), ":1:1: found UTF-16 text"),
@@ -83,10 +83,10 @@ def test_a_name_too_long_for_any_file_is_no_crash(tmp_path: Path) -> None:
     ],
     ids=["too large", "latin-1", "cut off", "utf-16", "binary"],
 )
-def test_bytes_that_are_no_text_are_named_with_their_place(tmp_path: Path, data: bytes, told: str) -> None:
+def test_bytes_that_are_no_text_are_named_with_their_place(tmp_path: Path, data: bytes, sentence: str) -> None:
     path = tmp_path / "config.yaml"
     path.write_bytes(data)
-    assert problem(path) == f"{path}{told}" + ("" if "larger" in told else "; save the file as UTF-8")
+    assert problem(path) == f"{path}{sentence}" + ("" if "larger" in sentence else "; save the file as UTF-8")
 
 
 def test_a_file_from_windows_is_read(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A config takes over from other files what it does not say itself, and problems are told where they stand."""
+"""A config takes over from other files what it does not say itself, and problems are sentence where they stand."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_a_file_beside_the_config_comes_before_a_shared_one(folder: Path, shared
     assert config(folder, "", "include: boards/other.yaml\n").audio.speaker.volume == 1
 
 
-def test_a_problem_is_told_with_the_file_it_stands_in(folder: Path) -> None:
+def test_a_problem_is_reported_with_the_file_it_is_in(folder: Path) -> None:
     board = BOARD.replace("pin: 25", "pin: 99").replace("gain_db: 6", "gain: 6")
     (folder / "boards/board.yaml").write_text(board, encoding="utf-8")
     assert problems(folder, "audio: {speaker: {volume: 400}}\n") == [
@@ -102,47 +102,47 @@ def test_a_problem_is_told_with_the_file_it_stands_in(folder: Path) -> None:
 
 
 def test_what_replaces_a_list_is_no_longer_the_boards(folder: Path) -> None:
-    (told,) = problems(folder, "lights: [{type: led, pin: 99}]\n")
-    assert told.startswith("config.yaml:3:27: lights[0].pin: found 99")
+    (sentence,) = problems(folder, "lights: [{type: led, pin: 99}]\n")
+    assert sentence.startswith("config.yaml:3:27: lights[0].pin: found 99")
 
 
 def test_a_later_file_has_problems_of_its_own(folder: Path) -> None:
     (folder / "loud.yaml").write_text("audio:\n  speaker: {volume: 400}\n", encoding="utf-8")
-    (told,) = problems(folder, "", "include: [boards/board.yaml, loud.yaml]\n")
-    assert told.startswith("loud.yaml:2:21: audio.speaker.volume: found 400")
+    (sentence,) = problems(folder, "", "include: [boards/board.yaml, loud.yaml]\n")
+    assert sentence.startswith("loud.yaml:2:21: audio.speaker.volume: found 400")
 
 
 def test_a_pin_of_the_board_used_again_names_both_files(folder: Path) -> None:
-    (told,) = problems(folder, "mute: {switch_pin: 25}\n")
-    assert told == (
+    (sentence,) = problems(folder, "mute: {switch_pin: 25}\n")
+    assert sentence == (
         "config.yaml:3:20: mute.switch_pin: found 25, which lights[0].pin (boards/board.yaml, line 7) uses already;"
         " give each a pin of its own"
     )
 
 
-def test_yaml_that_is_no_yaml_is_told_of_with_its_file(folder: Path) -> None:
+def test_a_syntax_error_in_an_included_file_is_reported_with_that_file(folder: Path) -> None:
     (folder / "boards/board.yaml").write_text("audio: 'card\n", encoding="utf-8")
-    (told,) = problems(folder, "")
-    assert told.startswith("boards/board.yaml:1:8: found a quote that is not closed")
+    (sentence,) = problems(folder, "")
+    assert sentence.startswith("boards/board.yaml:1:8: found a quote that is not closed")
 
 
 def test_a_file_that_is_not_there_names_those_that_are(folder: Path, shared: Path) -> None:
-    (told,) = problems(folder, "", "include: boards/bord.yaml\n")
-    assert told == (
+    (sentence,) = problems(folder, "", "include: boards/bord.yaml\n")
+    assert sentence == (
         f"config.yaml:2:10: include[0]: found 'boards/bord.yaml', and no such file in {folder} or {shared};"
         " allowed: boards/board.yaml (did you mean 'boards/board.yaml'?)"
     )
 
 
 def test_a_name_too_long_for_any_file_is_no_crash(folder: Path) -> None:
-    (told,) = problems(folder, "", f"include: {'x' * 300}\n")
-    assert "and no such file in" in told
+    (sentence,) = problems(folder, "", f"include: {'x' * 300}\n")
+    assert "and no such file in" in sentence
 
 
 @pytest.mark.parametrize("name", ["/etc/passwd", "../config.yaml", "boards/../../x.yaml"])
 def test_a_path_that_leads_elsewhere_is_refused(folder: Path, name: str) -> None:
-    (told,) = problems(folder, "", f"include: {name}\n")
-    assert told.endswith("allowed: a path below the folder of this file, without '..'")
+    (sentence,) = problems(folder, "", f"include: {name}\n")
+    assert sentence.endswith("allowed: a path below the folder of this file, without '..'")
 
 
 def test_an_included_file_includes_nothing(folder: Path) -> None:
@@ -153,13 +153,13 @@ def test_an_included_file_includes_nothing(folder: Path) -> None:
 
 
 def test_a_config_that_includes_itself_ends(folder: Path) -> None:
-    (told,) = problems(folder, "", "include: config.yaml\n")
-    assert told == "config.yaml:2:1: include: found in a file that is included itself; name it in the config"
+    (sentence,) = problems(folder, "", "include: config.yaml\n")
+    assert sentence == "config.yaml:2:1: include: found in a file that is included itself; name it in the config"
 
 
 def test_no_more_than_a_few_files_are_included(folder: Path) -> None:
-    (told,) = problems(folder, "", f"include: [{', '.join(['boards/board.yaml'] * 9)}]\n")
-    assert told == "config.yaml:2:10: include: found 9 files; allowed: at most 8"
+    (sentence,) = problems(folder, "", f"include: [{', '.join(['boards/board.yaml'] * 9)}]\n")
+    assert sentence == "config.yaml:2:10: include: found 9 files; allowed: at most 8"
 
 
 @pytest.mark.parametrize(
@@ -170,9 +170,9 @@ def test_no_more_than_a_few_files_are_included(folder: Path) -> None:
         ("include: ['']\n", "2:11: include[0]: found empty text; allowed: text that is not empty"),
     ],
 )
-def test_what_names_no_file_is_told_of(folder: Path, head: str, said: str) -> None:
-    (told,) = problems(folder, "", head)
-    assert told.startswith(f"config.yaml:{said}")
+def test_a_name_of_no_file_is_reported(folder: Path, head: str, said: str) -> None:
+    (sentence,) = problems(folder, "", head)
+    assert sentence.startswith(f"config.yaml:{said}")
 
 
 def test_an_include_of_nothing_is_none(folder: Path) -> None:
@@ -181,11 +181,11 @@ def test_an_include_of_nothing_is_none(folder: Path) -> None:
 
 def test_an_included_list_is_no_config(folder: Path) -> None:
     (folder / "boards/board.yaml").write_text("- audio\n", encoding="utf-8")
-    (told,) = problems(folder, "")
-    assert told == "boards/board.yaml:1:1: found a list; allowed: keys with values, as in the config"
+    (sentence,) = problems(folder, "")
+    assert sentence == "boards/board.yaml:1:1: found a list; allowed: keys with values, as in the config"
 
 
 def test_an_included_file_that_may_not_be_read_is_named(folder: Path) -> None:
     (folder / "boards/board.yaml").write_bytes(b"audio: \xff")
-    (told,) = problems(folder, "")
-    assert told.startswith("config.yaml:2:10: include[0]: boards/board.yaml:1:")
+    (sentence,) = problems(folder, "")
+    assert sentence.startswith("config.yaml:2:10: include[0]: boards/board.yaml:1:")

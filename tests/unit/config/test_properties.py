@@ -21,7 +21,7 @@ from scripts import REPOSITORY
 SHIPPED = REPOSITORY / "config" / "config.yaml"
 GOOD = SHIPPED.read_text(encoding="utf-8")
 LINES = [line for line in GOOD.splitlines() if line.strip() and not line.lstrip().startswith("#")]
-MESSAGE = re.compile(r"f:[1-9][0-9]*:[1-9][0-9]*: \S.*|f: [0-9]+ more problems; mend these first")
+MESSAGE = re.compile(r"f:[1-9][0-9]*:[1-9][0-9]*: \S.*|f: [0-9]+ more problems; fix these first")
 
 words = sorted(set(re.findall(r"[\w-]+", GOOD)) | {"on", "~", "07:30", "017", "0x1", "1e9", ".nan", "{name}", "<<"})
 scalars = st.one_of(
@@ -35,7 +35,7 @@ structures = st.recursive(
 
 
 def outcome(text: str) -> Config | None:
-    """Read `text`; what comes out must satisfy msgspec, or consist of messages with their places."""
+    """Read `text`; what comes out must satisfy msgspec, or consist of messages with their source_map."""
     problems: list[str] = []
     config = None
     try:

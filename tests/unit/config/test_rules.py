@@ -168,7 +168,7 @@ def test_a_pin_used_twice_is_named_with_both_places(case: Case) -> None:
         Case(
             "hours that begin where they end",
             LOCAL + "triggers: [{type: motion, pin: 4, between: 07:00-07:00}]",
-            "2:44: triggers[0].between: found '07:00-07:00', which is no time at all; allowed: two times that differ",
+            "2:44: triggers[0].between: found '07:00-07:00', which is an empty span; allowed: two times that differ",
         ),
         Case(
             "the same word twice",
@@ -218,7 +218,7 @@ WORDS = Installed(["alexa", "hey_jarvis", "okay_nabu"], "pip install engine")
 
 
 @pytest.mark.parametrize(
-    ("word", "installed", "told"),
+    ("word", "installed", "sentence"),
     [
         (
             "Okay Nabbu",
@@ -233,11 +233,13 @@ WORDS = Installed(["alexa", "hey_jarvis", "okay_nabu"], "pip install engine")
         ),
     ],
 )
-def test_a_word_that_is_not_installed_is_named_with_those_that_are(word: str, installed: Installed, told: str) -> None:
+def test_a_word_that_is_not_installed_is_named_with_those_that_are(
+    word: str, installed: Installed, sentence: str
+) -> None:
     text = LOCAL + f"triggers:\n  - {{type: wake-word, word: {word}}}\n"
     with pytest.raises(ConfigError) as caught:
         read(text, "f", installed=installed)
-    assert caught.value.problems == [f"f:3:29: triggers[0].word: {told}"]
+    assert caught.value.problems == [f"f:3:29: triggers[0].word: {sentence}"]
 
 
 @pytest.mark.parametrize("word", ["okay_nabu", "Okay Nabu", "HEY_jarvis"])
@@ -255,7 +257,7 @@ def test_where_nobody_says_what_is_installed_any_word_will_do(tmp_path: Path) ->
         load(path, WORDS)
 
 
-def test_all_problems_of_a_file_are_told_at_once_in_its_order() -> None:
+def test_all_problems_of_a_file_are_reported_together_in_file_order() -> None:
     text = """\
 service:
   endpoint: http://x.example
@@ -298,7 +300,7 @@ def test_a_broken_service_does_not_hide_what_is_wrong_elsewhere(service: str) ->
     ]
 
 
-def test_one_mistake_is_told_once() -> None:
+def test_one_mistake_is_reported_once() -> None:
     for text in (
         LOCAL + "greetings: {welcome: {say: [a]}}\ntriggers: [{type: button, pin: 1, greeting: welcome}]",
         LOCAL + "greetings: {welcome: {say: '{name}'}}\nnames: {name: [a]}",
@@ -318,10 +320,10 @@ def test_one_mistake_is_told_once() -> None:
         assert len(problems(text)) == 1
 
 
-def test_a_file_full_of_mistakes_is_told_of_in_a_hundred_lines() -> None:
+def test_at_most_a_hundred_mistakes_are_listed() -> None:
     lines = problems(LOCAL + "\n".join(f"key{n}: 1" for n in range(150)))
     assert len(lines) == 101
-    assert lines[-1] == "config.yaml: 50 more problems; mend these first"
+    assert lines[-1] == "config.yaml: 50 more problems; fix these first"
 
 
 def test_values_in_messages_are_short_and_on_one_line() -> None:

@@ -157,17 +157,17 @@ EMPTY = (
         Case(
             "text after the end",
             LOCAL + "...\nnames: {}\n",
-            "3:1: found what is no YAML (did not find expected <document start>); check quotes, colons and spaces",
+            "3:1: found text that is not YAML (did not find expected <document start>); check quotes, colons and spaces",
         ),
     ],
     ids=str,
 )
-def test_what_yaml_cannot_read_is_told_where_the_mistake_is(case: Case) -> None:
+def test_what_yaml_cannot_read_is_reported_at_the_mistake(case: Case) -> None:
     check(case)
 
 
 @pytest.mark.parametrize("text", ["", "# nothing yet\n\n", "~", "---\n", "\ufeff", " \n"])
-def test_an_empty_file_is_told_what_it_needs_at_least(text: str) -> None:
+def test_an_empty_file_names_the_keys_it_needs_at_least(text: str) -> None:
     assert problems(text) == [f"config.yaml:1:1: {EMPTY}"]
 
 
@@ -176,12 +176,12 @@ def test_an_empty_file_is_told_what_it_needs_at_least(text: str) -> None:
     [("\0", "U+0000"), ("\x1b", "U+001B"), ("\x7f", "U+007F"), ("\ud800", "U+D800"), ("\uffff", "U+FFFF")],
 )
 def test_a_character_that_is_no_text_is_named(character: str, name: str) -> None:
-    told = f"config.yaml:2:10: found the character {name}, which no text may hold; remove it"
-    assert problems(f"service:\n  local: {character}true\n") == [told]
+    sentence = f"config.yaml:2:10: found the character {name}, which no text may hold; remove it"
+    assert problems(f"service:\n  local: {character}true\n") == [sentence]
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "sentence"),
     [
         ("#" * 1_048_577, "1:1: found more than 1048576 bytes; a config is a few kilobytes: is this the file?"),
         ("names: [" + "x, " * 10_000 + "]", "1:30000: found more than 10000 values; is this the right file?"),
@@ -199,5 +199,5 @@ def test_a_character_that_is_no_text_is_named(character: str, name: str) -> None
     ],
     ids=["bytes", "values", "lists", "keys", "dashes", "alias bomb", "deep only together"],
 )
-def test_a_file_without_measure_is_refused_before_it_takes_time(text: str, told: str) -> None:
-    assert problems(text) == [f"config.yaml:{told}"]
+def test_a_file_without_measure_is_refused_before_it_takes_time(text: str, sentence: str) -> None:
+    assert problems(text) == [f"config.yaml:{sentence}"]

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from device_daemon.config.times import (
     DAYS,
+    guess_span,
+    guess_time,
+    guess_weekdays,
     is_within,
-    meant_span,
-    meant_time,
-    meant_weekdays,
     parse_days,
     parse_hours,
     parse_time,
@@ -99,9 +99,9 @@ def test_hours_begin_with_their_first_minute_and_end_before_their_last(moment: t
 
 @given(st.text(max_size=12) | st.from_regex(r"[0-9]{1,2}[:.h ]?[0-9]{2} ?([ap]m)?", fullmatch=True))
 def test_what_was_meant_is_a_time_that_would_do(text: str) -> None:
-    if (meant := meant_time(text)) is not None:
-        parse_time(meant)
-    if (hours := meant_span(f"{text}-{text}")) is not None:
+    if (guess := guess_time(text)) is not None:
+        parse_time(guess)
+    if (hours := guess_span(f"{text}-{text}")) is not None:
         parse_hours(hours)
 
 
@@ -110,12 +110,12 @@ def test_what_was_meant_is_a_time_that_would_do(text: str) -> None:
     | st.lists(st.sampled_from(["monday", "to", "-", ",", "Fri", "weekdays", "and", "x"])).map(" ".join)
 )
 def test_what_was_meant_are_days_that_would_do(text: str) -> None:
-    if (meant := meant_weekdays(text)) is not None:
-        parse_days(meant)
+    if (guess := guess_weekdays(text)) is not None:
+        parse_days(guess)
 
 
 @pytest.mark.parametrize(
-    ("text", "meant"),
+    ("text", "guess"),
     [
         ("7:30", "07:30"),
         ("7.30 pm", "19:30"),
@@ -130,12 +130,12 @@ def test_what_was_meant_are_days_that_would_do(text: str) -> None:
         ("7" * 101, None),
     ],
 )
-def test_a_time_written_otherwise_is_understood_or_not_guessed_at(text: str, meant: str | None) -> None:
-    assert meant_time(text) == meant
+def test_a_time_written_otherwise_is_understood_or_not_guessed_at(text: str, guess: str | None) -> None:
+    assert guess_time(text) == guess
 
 
 @pytest.mark.parametrize(
-    ("text", "meant"),
+    ("text", "guess"),
     [
         ("Monday-Friday", "mon-fri"),
         ("Monday to Friday", "mon-fri"),
@@ -148,5 +148,5 @@ def test_a_time_written_otherwise_is_understood_or_not_guessed_at(text: str, mea
         ("mon " * 30, None),
     ],
 )
-def test_days_written_otherwise_are_understood_or_not_guessed_at(text: str, meant: str | None) -> None:
-    assert meant_weekdays(text) == meant
+def test_days_written_otherwise_are_understood_or_not_guessed_at(text: str, guess: str | None) -> None:
+    assert guess_weekdays(text) == guess

@@ -90,13 +90,13 @@ def test_an_owner_only_has_to_replace_the_endpoint_of_the_shipped_file() -> None
 def test_the_comments_of_the_shipped_file_state_the_defaults_of_sound_too() -> None:
     text = re.sub(r"\s*\n\s*# ", " ", SHIPPED.read_text(encoding="utf-8"))
     microphone, speaker = MicrophoneSettings(), SpeakerSettings()
-    for told in (
+    for sentence in (
         f"period_ms (2 to 100, default {microphone.period_ms}) is how often the microphone is listened to",
         f"everything else in chunks of {CHUNK_MS} ms.",
         f"Times periods (2 to 32, default {microphone.periods}) it is how much sound the card keeps",
         f"period_ms: default {speaker.period_ms}; periods: default {speaker.periods}.",
     ):
-        assert told in text
+        assert sentence in text
 
 
 def test_the_comments_of_the_shipped_file_name_every_key_and_every_word() -> None:

@@ -1,4 +1,4 @@
-"""What a board tells about itself."""
+"""Board checks: model, pins, power, temperature."""
 
 from pathlib import Path
 
@@ -23,10 +23,10 @@ def board(folder: Path, model: str, throttled: str = "0", temperature_mc: str = 
 
 
 async def findings(board: Board) -> dict[str, Finding]:
-    return {finding.name: finding async for finding in board.look()}
+    return {finding.name: finding async for finding in board.check()}
 
 
-async def test_a_pi_tells_its_model_its_power_and_its_temperature(tmp_path: Path) -> None:
+async def test_a_pi_reports_its_model_its_power_and_its_temperature(tmp_path: Path) -> None:
     found = await findings(board(tmp_path, "Raspberry Pi 4 Model B Rev 1.5", throttled="50005"))
     assert "Raspberry Pi 4 Model B Rev 1.5" in found["board"].what
     assert found["power"].status is Status.FAILED
@@ -41,10 +41,10 @@ async def test_any_other_machine_is_no_failure(tmp_path: Path) -> None:
     assert "no Raspberry Pi" in found["board"].what
 
 
-async def test_pins_that_this_user_may_not_use_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_pins_that_this_user_may_not_use_are_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.access", lambda *_: False)  # root, as whom tests may run, may use all
     found = await findings(board(tmp_path, "Raspberry Pi 4 Model B"))
-    assert found["gpio access"].mend.startswith("sudo usermod -aG gpio")
+    assert found["gpio access"].remedy.startswith("sudo usermod -aG gpio")
 
 
 def test_only_the_pi_5_needs_lgpio(tmp_path: Path) -> None:
@@ -57,22 +57,22 @@ def test_only_the_pi_5_needs_lgpio(tmp_path: Path) -> None:
     ("flags", "status", "words"),
     [
         (0x0, Status.OK, "enough"),
-        (0x1, Status.FAILED, "voltage, just now"),
-        (0x50005, Status.FAILED, "voltage, just now"),
+        (0x1, Status.FAILED, "under-voltage now"),
+        (0x50005, Status.FAILED, "under-voltage now"),
         (0x4, Status.FAILED, "too hot"),
         (0x50000, Status.NOTE, "at some time"),
-        (0x80000, Status.NOTE, "too hot at some time"),
-        (None, Status.SKIPPED, "does not tell"),
+        (0x80000, Status.NOTE, "heat at some time"),
+        (None, Status.SKIPPED, "no flags"),
     ],
 )
 def test_the_firmwares_flags_are_put_into_words(flags: int | None, status: Status, words: str) -> None:
     finding = power(flags)
     assert finding.status is status
     assert words in finding.what
-    assert bool(finding.mend) is (status is not Status.OK)
+    assert bool(finding.remedy) is (status is not Status.OK)
 
 
-def test_heat_is_told_before_it_slows_the_board_down() -> None:
+def test_heat_is_reported_before_it_slows_the_board_down() -> None:
     assert temperature(60.0).status is Status.OK
     assert temperature(81.0).status is Status.NOTE
     assert temperature(None).status is Status.SKIPPED

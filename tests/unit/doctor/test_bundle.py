@@ -7,7 +7,7 @@ import tarfile
 from pathlib import Path
 
 from device_daemon.doctor import bundle
-from device_daemon.doctor.checklist import VisitOutcome
+from device_daemon.doctor.checklist import CheckupResult
 from device_daemon.doctor.findings import failed
 
 SECRET = "short-key"
@@ -22,7 +22,7 @@ def packed(path: Path) -> dict[str, str]:
         }
 
 
-def test_everything_that_can_be_had_is_in_it_and_secrets_are_not(tmp_path: Path) -> None:
+def test_the_bundle_holds_everything_that_can_be_read_and_no_secrets(tmp_path: Path) -> None:
     root = tmp_path / "root"
     for name, text in {
         "proc/asound/cards": " 0 [USB ]: a speakerphone\n",
@@ -34,7 +34,7 @@ def test_everything_that_can_be_had_is_in_it_and_secrets_are_not(tmp_path: Path)
         (root / name).write_text(text, encoding="utf-8")
     config = tmp_path / "config.yaml"
     config.write_text(f"service: {{endpoint: 'https://x', instructions: 'it is {SECRET}'}}\n", encoding="utf-8")
-    outcome = VisitOutcome(
+    outcome = CheckupResult(
         [failed("speaker", f"it said {SECRET}", "plug it in")], {"state": "idle"}, [SECRET], "a log\n"
     )
 
@@ -53,10 +53,10 @@ def test_everything_that_can_be_had_is_in_it_and_secrets_are_not(tmp_path: Path)
     assert path.stat().st_mode & 0o777 == 0o600
 
 
-def test_what_cannot_be_read_is_left_out_and_said(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_read_is_replaced_by_the_reason(tmp_path: Path) -> None:
     pipe = tmp_path / "config.yaml"
     os.mkfifo(pipe)
-    bundle.write(tmp_path / "report.tar.gz", pipe, VisitOutcome([], None, [], ""), tmp_path / "none")
+    bundle.write(tmp_path / "report.tar.gz", pipe, CheckupResult([], None, [], ""), tmp_path / "none")
     contents = packed(tmp_path / "report.tar.gz")
     assert "cannot be read" in contents["config.yaml"]
     assert "status.json" not in contents

@@ -1,4 +1,4 @@
-"""How findings are told."""
+"""Findings as text and as JSON."""
 
 import json
 
@@ -13,7 +13,7 @@ FINDINGS = [
 ]
 
 
-def test_a_failure_is_seen_at_once_and_what_to_type_stands_on_lines_of_its_own() -> None:
+def test_a_failure_is_seen_at_once_and_commands_are_on_lines_of_their_own() -> None:
     assert as_text(FINDINGS[0]) == "clock               ok       noon"
     assert as_text(FINDINGS[4]).splitlines() == [
         "config              FAILED   line 1 is wrong",
@@ -23,10 +23,10 @@ def test_a_failure_is_seen_at_once_and_what_to_type_stands_on_lines_of_its_own()
     ]
 
 
-def test_long_sentences_are_wrapped_and_lines_to_type_never_are() -> None:
-    told = as_text(failed("speaker", "word " * 40, "command " * 40)).splitlines()
-    assert max(map(len, told[:-1])) <= 120
-    assert told[-1].count("command") == 40
+def test_long_sentences_are_wrapped_and_commands_never_are() -> None:
+    lines = as_text(failed("speaker", "word " * 40, "command " * 40)).splitlines()
+    assert max(map(len, lines[:-1])) <= 120
+    assert lines[-1].count("command") == 40
 
 
 def test_the_summary_counts_what_there_is() -> None:
@@ -43,7 +43,7 @@ def test_machines_get_every_field() -> None:
         "name": "config",
         "status": "failed",
         "what": "line 1 is wrong\nline 2 too",
-        "mend": "nano a\nnano b",
+        "remedy": "nano a\nnano b",
         "measured": {"problems": 2},
     }
 

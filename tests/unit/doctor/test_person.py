@@ -1,4 +1,4 @@
-"""The terminal, and who sits in front of it."""
+"""Questions to a person at a terminal."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from device_daemon.doctor.checklist import person_here
+from device_daemon.doctor.checklist import person_at_terminal
 from device_daemon.doctor.person import Nobody, Terminal
 
 
@@ -47,12 +47,12 @@ async def test_enter_is_a_yes_and_what_was_typed_before_the_question_counts_for_
     typed: bytes, answer: bool, keyboard: int
 ) -> None:
     os.write(keyboard, b"n\n" if answer else b"y\n")
-    assert await Answering(keyboard, typed).confirms("did you see it?") is answer
+    assert await Answering(keyboard, typed).confirm("did you see it?") is answer
 
 
-async def test_a_person_who_left_is_waited_for_no_longer_than_the_deadline(keyboard: int) -> None:
+async def test_an_answer_is_waited_for_no_longer_than_the_deadline(keyboard: int) -> None:
     assert keyboard
-    assert await Terminal(answer_deadline_s=0.01).confirms("did you see it?") is None
+    assert await Terminal(answer_deadline_s=0.01).confirm("did you see it?") is None
 
 
 @pytest.mark.usefixtures("keyboard")
@@ -60,7 +60,7 @@ def test_the_meter_stays_on_its_line_and_words_come_below_it(capsys: pytest.Capt
     person = Terminal()
     person.meter(-96.0)
     person.meter(-40.0)
-    person.tell("thank you")
+    person.instruct("thank you")
     meters, words = capsys.readouterr().out.split("\n")[:2]
     assert meters.count("\r") == 2
     assert meters.endswith(f"[{'#' * 20}{' ' * 20}]  -40 dBFS ")
@@ -70,13 +70,13 @@ def test_the_meter_stays_on_its_line_and_words_come_below_it(capsys: pytest.Capt
 @pytest.mark.usefixtures("keyboard")
 def test_without_a_terminal_or_for_machines_nobody_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdout", io.StringIO())
-    assert isinstance(person_here(wanted=True), Nobody)  # standard output is none
-    assert isinstance(person_here(wanted=False), Nobody)
+    assert isinstance(person_at_terminal(wanted=True), Nobody)  # standard output is none
+    assert isinstance(person_at_terminal(wanted=False), Nobody)
 
 
 async def test_nobody_answers() -> None:
     nobody = Nobody()
-    nobody.tell("press it")
+    nobody.instruct("press it")
     nobody.meter(-3.0)
-    await nobody.confirms("did you?")
+    await nobody.confirm("did you?")
     assert not nobody.present

@@ -1,12 +1,11 @@
-"""Each failure this program knows has a line that mends it."""
+"""Each failure this program knows has a remedy."""
 
 from pathlib import Path
 
 import pytest
 
 from device_daemon import errors
-from device_daemon.doctor import remedies
-from device_daemon.doctor.remedies import mend_for
+from device_daemon.doctor.remedies import remedy_for
 
 CONFIG = Path("/etc/voicelive-speaker/config.yaml")
 OWN_CONFIG = Path("/home/lisa/config.yaml")
@@ -25,36 +24,35 @@ OWN_CONFIG = Path("/home/lisa/config.yaml")
         (errors.SpeakerError("x"), "journalctl -u voicelive-speaker"),
     ],
 )
-def test_an_error_is_mended_by_what_is_special_about_it(error: errors.SpeakerError, line: str) -> None:
-    assert line in mend_for(error, CONFIG)
+def test_an_error_has_the_remedy_of_its_most_special_class(error: errors.SpeakerError, line: str) -> None:
+    assert line in remedy_for(error, CONFIG)
 
 
 def test_the_owners_own_config_is_edited_without_sudo() -> None:
-    assert mend_for(errors.SessionRejected("x"), OWN_CONFIG).startswith(f"nano {OWN_CONFIG}")
+    assert remedy_for(errors.SessionRejected("x"), OWN_CONFIG).startswith(f"nano {OWN_CONFIG}")
 
 
 def test_the_key_is_set_by_the_command_that_came_with_the_package_or_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shutil.which", lambda name: f"/usr/bin/{name}")
-    assert mend_for(errors.KeyMissing("x"), CONFIG) == "sudo voicelive-speaker-set-key"
+    assert remedy_for(errors.KeyMissing("x"), CONFIG) == "sudo voicelive-speaker-set-key"
     monkeypatch.setattr("shutil.which", lambda _: None)
-    assert "AZURE_VOICELIVE_API_KEY" in mend_for(errors.AuthRefused("x"), CONFIG)
+    assert "AZURE_VOICELIVE_API_KEY" in remedy_for(errors.AuthRefused("x"), CONFIG)
 
 
 def test_a_device_is_plugged_in_allowed_or_named_whichever_is_missing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     card, pin = errors.DeviceUnknown("x", "d"), errors.PinUnusable("x", "p")
-    monkeypatch.setattr(remedies, "_DEV", tmp_path)
-    assert "plug a sound card in" in mend_for(card, CONFIG)
-    assert "GPIOZERO_PIN_FACTORY=mock" in mend_for(pin, CONFIG)
+    assert "plug a sound card in" in remedy_for(card, CONFIG, tmp_path)
+    assert "GPIOZERO_PIN_FACTORY=mock" in remedy_for(pin, CONFIG, tmp_path)
     (tmp_path / "snd").mkdir()
     (tmp_path / "snd" / "controlC0").touch()
     (tmp_path / "gpiochip0").touch()
-    assert mend_for(card, CONFIG).startswith("voicelive-speaker devices")
+    assert remedy_for(card, CONFIG, tmp_path).startswith("voicelive-speaker devices")
     monkeypatch.setattr("importlib.util.find_spec", lambda name: name)
-    assert mend_for(pin, CONFIG).startswith("gpioinfo")
+    assert remedy_for(pin, CONFIG, tmp_path).startswith("gpioinfo")
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
-    assert mend_for(pin, CONFIG) == "sudo apt install python3-lgpio"
+    assert remedy_for(pin, CONFIG, tmp_path) == "sudo apt install python3-lgpio"
     monkeypatch.setattr("os.access", lambda *_: False)
-    assert mend_for(card, CONFIG).startswith("sudo usermod -aG audio")
-    assert mend_for(pin, CONFIG).startswith("sudo usermod -aG gpio")
+    assert remedy_for(card, CONFIG, tmp_path).startswith("sudo usermod -aG audio")
+    assert remedy_for(pin, CONFIG, tmp_path).startswith("sudo usermod -aG gpio")

@@ -31,19 +31,19 @@ async def look(text: str, folder: Path, environment: dict[str, str], places: Cre
     path = folder / "config.yaml"
     path.write_text(text, encoding="utf-8")
     settings = Settings(path, environment, places)
-    findings = [finding async for finding in settings.look_at_config()]
-    return findings + [finding async for finding in settings.look_at_credential()]
+    findings = [finding async for finding in settings.check_config()]
+    return findings + [finding async for finding in settings.check_credential()]
 
 
 async def test_all_that_is_wrong_with_the_config_is_one_failure(tmp_path: Path, places: CredentialPlaces) -> None:
     config, credential = await look("service: {local: maybe}\nlights: 3\n", tmp_path, {}, places)
     assert config.status is Status.FAILED
     assert len(config.what.splitlines()) == 2
-    assert str(tmp_path / "config.yaml") in config.mend
+    assert str(tmp_path / "config.yaml") in config.remedy
     assert credential.status is Status.SKIPPED
 
 
-async def test_a_config_that_is_right_is_told_in_short(tmp_path: Path, places: CredentialPlaces) -> None:
+async def test_a_valid_config_is_summed_up(tmp_path: Path, places: CredentialPlaces) -> None:
     config, _ = await look(CONFIG, tmp_path, {KEY_VARIABLE: KEY}, places)
     assert config.status is Status.OK
     assert config.what.endswith("1 greeting, 1 trigger, 0 lights")
@@ -56,18 +56,18 @@ async def test_without_the_engine_of_its_wake_words_the_config_fails_and_the_res
     config, credential = await look(WITH_WORD, tmp_path, {KEY_VARIABLE: KEY}, places)
     assert config.status is Status.FAILED
     assert "no engine that listens for words" in config.what
-    assert config.mend == INSTALL_COMMAND
+    assert config.remedy == INSTALL_COMMAND
     assert credential.status is Status.OK
 
 
-async def test_a_wake_word_that_is_not_installed_is_mended_in_the_config(
+async def test_a_wake_word_that_is_not_installed_is_fixed_in_the_config(
     tmp_path: Path, places: CredentialPlaces
 ) -> None:
     unknown = WITH_WORD.replace("alexa", "computer")
     config, credential = await look(unknown, tmp_path, {KEY_VARIABLE: KEY}, places)
     assert config.status is Status.FAILED
     assert "allowed: alexa, hey_jarvis, hey_mycroft, okay_nabu" in config.what
-    assert str(tmp_path / "config.yaml") in config.mend
+    assert str(tmp_path / "config.yaml") in config.remedy
     assert credential.status is Status.OK
     config, _ = await look(WITH_WORD, tmp_path, {KEY_VARIABLE: KEY}, places)
     assert config.status is Status.OK
@@ -134,13 +134,13 @@ async def test_a_key_that_only_root_may_see_is_no_failure(
     assert find_key_of_service(Service(), {KEY_VARIABLE: KEY}, places)[0] == KEY
     _, credential = await look(CONFIG, tmp_path, {}, places)
     assert credential.status is Status.SKIPPED
-    assert credential.mend == "sudo voicelive-speaker doctor"
+    assert credential.remedy == "sudo voicelive-speaker doctor"
 
 
 @pytest.mark.parametrize(
     "answer", [ProgramResult(1, "", "Failed to decrypt\nno key of this host"), FileNotFoundError(2, "none")]
 )
-def test_a_key_that_cannot_be_decrypted_is_told(
+def test_a_key_that_cannot_be_decrypted_is_reported(
     places: CredentialPlaces, monkeypatch: pytest.MonkeyPatch, answer: ProgramResult | OSError
 ) -> None:
     def run(*_command: str) -> ProgramResult:
