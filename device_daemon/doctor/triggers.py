@@ -41,7 +41,7 @@ from device_daemon.triggers.timetable import Timetable
 from device_daemon.triggers.wakeword import WakeWords
 
 
-class Deadlines(Struct, frozen=True):
+class PersonDeadlines(Struct, frozen=True):
     """How long each check waits for the person."""
 
     press_s: float = 10.0
@@ -53,14 +53,14 @@ class Deadlines(Struct, frozen=True):
     """Sound before the first word is asked for: the engine loads and adapts to the noise level."""
 
 
-DEADLINES: Final = Deadlines()
+DEADLINES: Final = PersonDeadlines()
 _AFTER_WORD_S: Final = 1.0
 """Replaces `refractory_s` of the config: the next word is asked for at once."""
 _MOTION_SENSOR: Final = "motion sensor"
 
 
 async def check_button(
-    button: ButtonTrigger, person: Person, config_path: Path, deadlines: Deadlines = DEADLINES
+    button: ButtonTrigger, person: Person, config_path: Path, deadlines: PersonDeadlines = DEADLINES
 ) -> Check:
     """Read a button at rest and ask a person to press it. Raises PinUnusable."""
     name = describe("button", (button.pin,))
@@ -95,7 +95,7 @@ async def check_button(
 
 
 async def check_motion(
-    sensor: MotionTrigger, person: Person, config_path: Path, deadlines: Deadlines = DEADLINES
+    sensor: MotionTrigger, person: Person, config_path: Path, deadlines: PersonDeadlines = DEADLINES
 ) -> Check:
     """Read a motion sensor and ask a person to walk past. Raises PinUnusable.
 
@@ -155,7 +155,7 @@ async def check_wake_words(
     microphone: MicrophoneSettings,
     person: Person,
     config_path: Path,
-    deadlines: Deadlines = DEADLINES,
+    deadlines: PersonDeadlines = DEADLINES,
 ) -> Check:
     """Run the engine on the microphone and ask a person to say each word. Raises WakeWordsUnusable, DeviceUnknown."""
     async with _listening(words, microphone) as heard:

@@ -51,8 +51,8 @@ SCHEDULE = ScheduleTrigger(at="07:30", days="mon-fri")
 DEADLINE_S = 10.0
 
 
-QUICK = triggers.Deadlines(press_s=0.2, passage_s=0.3, warm_up_ms=300)
-PATIENT = triggers.Deadlines(press_s=DEADLINE_S, passage_s=DEADLINE_S)
+QUICK = triggers.PersonDeadlines(press_s=0.2, passage_s=0.3, warm_up_ms=300)
+PATIENT = triggers.PersonDeadlines(press_s=DEADLINE_S, passage_s=DEADLINE_S)
 
 
 @pytest.fixture
@@ -241,7 +241,7 @@ async def test_a_word_that_is_not_heard_names_what_makes_it_heard(
 ) -> None:
     finding = await only(
         triggers.check_wake_words(
-            [WORD], MICROPHONE, Caller(card), CONFIG, triggers.Deadlines(word_s=0.2, warm_up_ms=300)
+            [WORD], MICROPHONE, Caller(card), CONFIG, triggers.PersonDeadlines(word_s=0.2, warm_up_ms=300)
         )
     )
     assert (finding.status, finding.what) == (Status.FAILED, "not heard within 0.2 s")
