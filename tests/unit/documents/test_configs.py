@@ -56,3 +56,11 @@ def test_the_first_boot_of_a_fleet_knows_no_secret() -> None:
     assert text.startswith("#cloud-config\n")
     assert yaml.safe_load(text)["ssh_pwauth"] is False
     assert "voicelive_api_key" not in text
+
+
+def test_what_must_hold_is_run_on_both_debians() -> None:
+    workflow = yaml.safe_load((REPOSITORY / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8"))
+    job = workflow["jobs"]["ci"]
+    assert job["strategy"]["matrix"]["debian"] == ["12", "13"]
+    assert job["container"]["image"] == "debian:${{ matrix.debian }}"
+    assert job["steps"][-1]["run"] == ".ci/run"
