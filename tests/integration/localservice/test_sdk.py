@@ -3,63 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any, Self
+from typing import Any
 
 import pytest
 from azure.ai.voicelive import models as sdk
 from azure.ai.voicelive.aio import ConnectionError as VoiceLiveConnectionError
-from azure.ai.voicelive.aio import VoiceLiveConnection, connect
-from azure.core.credentials import AccessToken, AzureKeyCredential
+from azure.ai.voicelive.aio import connect
 
 from device_daemon.localservice.faults import Faults
-from device_daemon.localservice.scripted_replies import CallRule, Replies, Rule
-from device_daemon.localservice.server import LocalService
+from device_daemon.localservice.scripted_replies import Replies, Rule
+from tests.integration.localservice.sdk_client import KEY, SomeToken, connection, until
 from tests.integration.localservice.wire import DEADLINE_S, service
 from tests.unit.localservice.client_messages import silence, speech
 
-KEY = "a secret"
 MODELS = ["gpt-realtime", "gpt-4o", "phi4-mm-realtime"]
-
-
-class SomeToken:
-    """A credential as azure-identity's are."""
-
-    def __init__(self, token: str) -> None:
-        self._token = token
-
-    async def get_token(self, *_scopes: str, **_options: Any) -> AccessToken:
-        return AccessToken(self._token, 4_000_000_000)
-
-    async def close(self) -> None:
-        pass
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_details: object) -> None:
-        pass
-
-
-@asynccontextmanager
-async def connection(
-    local: LocalService, model: str = "gpt-realtime", key: str = KEY
-) -> AsyncIterator[VoiceLiveConnection]:
-    async with connect(endpoint=local.endpoint, credential=AzureKeyCredential(key), model=model) as opened:
-        yield opened
-
-
-async def until(opened: VoiceLiveConnection, kind: sdk.ServerEventType) -> list[sdk.ServerEvent]:
-    """Return the events up to one of a type, which is the last."""
-    events: list[sdk.ServerEvent] = []
-    async with asyncio.timeout(DEADLINE_S):
-        async for event in opened:
-            assert not isinstance(event, sdk.ServerEventError), event
-            events.append(event)
-            if event.type == kind:
-                return events
-    raise AssertionError(f"closed before {kind}: {[event.type for event in events]}")
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -135,25 +92,6 @@ async def test_talking_over_an_answer_interrupts_it_and_what_was_heard_is_told()
         truncated = (await until(opened, sdk.ServerEventType.CONVERSATION_ITEM_TRUNCATED))[-1]
         assert isinstance(truncated, sdk.ServerEventConversationItemTruncated)
         assert truncated.audio_end_ms == 60
-
-
-async def test_a_function_is_called_and_its_output_answered() -> None:
-    replies = Replies([Rule(after="result", say="It is {output}."), Rule(call=CallRule("get_time", {"zone": "here"}))])
-    async with service(replies=replies) as local, connection(local) as opened:
-        tools: list[sdk.Tool] = [sdk.FunctionTool(name="get_time", parameters={"type": "object"})]
-        await opened.session.update(session=sdk.RequestSession(tools=tools))
-        await opened.conversation.item.create(
-            item=sdk.UserMessageItem(content=[sdk.InputTextContentPart(text="What time is it?")])
-        )
-        await opened.response.create()
-        events = await until(opened, sdk.ServerEventType.RESPONSE_DONE)
-        (call,) = [event for event in events if isinstance(event, sdk.ServerEventResponseFunctionCallArgumentsDone)]
-        assert (call.name, call.arguments) == ("get_time", '{"zone":"here"}')
-        await opened.conversation.item.create(item=sdk.FunctionCallOutputItem(call_id=call.call_id, output="noon"))
-        await opened.response.create()
-        events = await until(opened, sdk.ServerEventType.RESPONSE_DONE)
-    (said,) = [event for event in events if isinstance(event, sdk.ServerEventResponseAudioTranscriptDone)]
-    assert said.transcript == "It is noon."
 
 
 async def test_word_times_come_if_they_are_asked_for() -> None:

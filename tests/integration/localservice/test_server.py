@@ -2,12 +2,18 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import aiohttp
 import pytest
 
 from device_daemon.errors import ServiceUnreachable
+from device_daemon.localservice.certificate import self_signed
 from device_daemon.localservice.faults import Faults
 from device_daemon.localservice.server import LocalService
 from tests.integration.localservice.wire import DEADLINE_S, QUERY, connected, in_session, service
@@ -59,6 +65,55 @@ async def test_a_key_may_be_shown_in_four_ways(headers: dict[str, str], query: s
     async with service(key=KEY) as local:
         assert await status(f"{local.endpoint}/voice-live/realtime?{QUERY}{query}", headers) == expected
         assert KEY not in json.dumps([session.as_json() for session in local.record.sessions])
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ({"Authorization": "Bearer a token"}, 101),
+        ({"api-key": KEY}, 101),
+        ({"Authorization": f"Bearer {KEY}"}, 401),
+        ({"Authorization": "Basic a token"}, 401),
+        ({"Authorization": "a token"}, 401),
+        ({"api-key": "a token"}, 401),
+        ({}, 401),
+    ],
+)
+async def test_a_token_is_shown_as_a_bearer_and_is_no_key(headers: dict[str, str], expected: int) -> None:
+    async with service(key=KEY, token="a token") as local:
+        assert await status(f"{local.endpoint}/voice-live/realtime?{QUERY}", headers) == expected
+
+
+async def test_an_agent_is_signed_in_to_by_token_and_named_with_its_project() -> None:
+    async with service(key=KEY, token="a token") as local:
+        bearer = {"Authorization": "Bearer a token"}
+        url = f"{local.endpoint}/voice-live/realtime?api-version=1&agent-name=concierge"
+        assert await status(f"{url}&agent-project-name=hotel", bearer) == 101
+        assert await status(f"{url}&agent-project-name=hotel", {"api-key": KEY}) == 401
+        assert await status(url, bearer) == 400
+
+
+async def test_tls_is_served_with_a_certificate_that_clients_have_to_trust(tmp_path: Path) -> None:
+    certificate = self_signed(tmp_path)
+    async with service(certificate=certificate) as local, aiohttp.ClientSession() as http:
+        assert local.endpoint.startswith("wss://")
+        url = f"{local.endpoint}/voice-live/realtime?{QUERY}"
+        with pytest.raises(aiohttp.ClientConnectorCertificateError):
+            async with http.ws_connect(url):
+                pass
+        trusting = ssl.create_default_context(cafile=certificate.path)
+        for host in ("127.0.0.1", "localhost"):
+            async with http.ws_connect(url.replace("127.0.0.1", host), ssl=trusting) as socket:
+                assert (await socket.receive_json())["type"] == "session.created"
+
+
+async def test_a_certificate_may_be_out_of_date(tmp_path: Path) -> None:
+    certificate = self_signed(tmp_path, now=datetime.now(UTC) - timedelta(days=2))
+    trusting = ssl.create_default_context(cafile=certificate.path)
+    async with service(certificate=certificate) as local, aiohttp.ClientSession() as http:
+        with pytest.raises(aiohttp.ClientConnectorCertificateError, match="expired"):
+            async with http.ws_connect(f"{local.endpoint}/voice-live/realtime?{QUERY}", ssl=trusting):
+                pass
 
 
 async def test_a_plain_request_is_told_to_upgrade() -> None:
@@ -203,29 +258,55 @@ async def test_the_window_for_tests_is_closed_by_default() -> None:
         assert response.status == 404
 
 
-async def test_as_a_program_it_says_where_it_listens_and_ends_with_its_parent() -> None:
-    arguments = ["local-service", "--port", "0", "--until-stdin-closes", "--fault", "speed=0"]
+@asynccontextmanager
+async def program(*arguments: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    """The local service as a program of its own."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         "device_daemon",
+        "local-service",
+        "--port=0",
+        "--until-stdin-closes",
         *arguments,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
     )
-    assert process.stdin
-    assert process.stdout
     try:
         async with asyncio.timeout(3 * DEADLINE_S):
-            line = (await process.stdout.readline()).decode()
-            assert "listening on ws://127.0.0.1:" in line
-            assert "does not understand speech" in line
-            endpoint = line.split()[4]
-            assert await status(f"{endpoint}/voice-live/realtime?{QUERY}") == 101
-            process.stdin.close()
-            assert await process.wait() == 0
+            yield process
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
+
+
+async def test_as_a_program_it_says_where_it_listens_and_ends_with_its_parent() -> None:
+    async with program("--fault", "speed=0") as process:
+        assert process.stdin
+        assert process.stdout
+        line = (await process.stdout.readline()).decode()
+        assert "listening on ws://127.0.0.1:" in line
+        assert "does not understand speech" in line
+        assert await status(f"{line.split()[4]}/voice-live/realtime?{QUERY}") == 101
+        process.stdin.close()
+        assert await process.wait() == 0
+
+
+async def test_as_a_program_with_tls_it_prints_its_certificate_and_takes_it_away_again() -> None:
+    async with program("--tls") as process:
+        assert process.stdin
+        assert process.stdout
+        certificate = Path((await process.stdout.readline()).decode().strip().partition("SSL_CERT_FILE=")[2])
+        endpoint = (await process.stdout.readline()).decode().split()[4]
+        assert endpoint.startswith("wss://")
+        trusting = ssl.create_default_context(cafile=certificate)
+        async with (
+            aiohttp.ClientSession() as http,
+            http.ws_connect(f"{endpoint}/voice-live/realtime?{QUERY}", ssl=trusting),
+        ):
+            pass
+        process.stdin.close()
+        assert await process.wait() == 0
+    assert not certificate.parent.exists()

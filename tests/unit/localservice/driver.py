@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from device_daemon.localservice.messages import Close, Emit
 from device_daemon.localservice.model import Model
 from device_daemon.localservice.response_policy import PlannedResponse
-from device_daemon.localservice.scripted_replies import Replies, Rule
+from device_daemon.localservice.scripted_replies import Replies, Rule, TranscriptRule
 from device_daemon.localservice.session import Session
 from tests.unit.localservice.client_messages import Json, speech
 
@@ -24,9 +25,15 @@ class Driver:
     """A client of a session, and the maker of its answers: 100 ms of sound a word."""
 
     def __init__(
-        self, model: str = "gpt-realtime", rules: list[Rule] | None = None, *, agent: bool = False, **options: Any
+        self,
+        model: str = "gpt-realtime",
+        rules: list[Rule] | None = None,
+        *,
+        transcripts: Sequence[TranscriptRule] = (),
+        agent: bool = False,
+        **options: Any,
     ) -> None:
-        replies = Replies(rules or [Rule(say="Hello there.")])
+        replies = Replies(rules or [Rule(say="Hello there.")], transcripts)
         self.session = Session(Model(model, agent), replies, expires_at=1_800_000_000, **options)
         self.now_s = 100.0
         self.events: list[Json] = []
@@ -78,8 +85,14 @@ def types(events: list[Json]) -> list[str]:
     return [event["type"] for event in events]
 
 
-def configured(model: str = "gpt-realtime", rules: list[Rule] | None = None, **session: Any) -> Driver:
-    driver = Driver(model, rules)
+def configured(
+    model: str = "gpt-realtime",
+    rules: list[Rule] | None = None,
+    *,
+    transcripts: Sequence[TranscriptRule] = (),
+    **session: Any,
+) -> Driver:
+    driver = Driver(model, rules, transcripts=transcripts)
     driver.send({"type": "session.update", "session": session or {"instructions": "Be brief."}})
     assert driver.events[-1]["type"] == "session.updated", driver.events[-1]
     return driver

@@ -39,6 +39,12 @@ INNER_KEYS = [
     "model",
     "channels",
     "reference_source",
+    "server_label",
+    "require_approval",
+    "allowed_tools",
+    "approval_request_id",
+    "approve",
+    "parameters",
 ]
 json_values = st.recursive(
     st.none()
@@ -61,6 +67,7 @@ KEYS = [
     "audio_end_ms",
     "id",
     "delta",
+    "turn_id",
 ]
 some_messages = st.one_of(
     st.sampled_from(

@@ -7,7 +7,7 @@ import pytest
 
 from device_daemon.errors import ConfigError
 from device_daemon.localservice.response_context import ResponseContext
-from device_daemon.localservice.scripted_replies import Call, CallRule, Replies, Rule
+from device_daemon.localservice.scripted_replies import Call, CallRule, McpCall, McpRule, Replies, Rule
 
 TOOL = {
     "type": "function",
@@ -47,6 +47,30 @@ def test_rules_may_look_at_text_at_length_and_at_tools() -> None:
 def test_placeholders_are_filled_in() -> None:
     replies = Replies([Rule(say="{seconds} {text} {output} {turn} {other}")])
     assert replies.reply(ResponseContext("text", 3, 1.26, "t", "o")).say == "1.3 t o 3 {other}"
+
+
+def test_what_is_filled_in_is_not_filled_in_again() -> None:
+    replies = Replies([Rule(say="{text}")])
+    assert replies.reply(ResponseContext("text", text="{output}", output="secret")).say == "{output}"
+
+
+def test_a_rule_may_look_at_the_output_and_at_what_it_is_from() -> None:
+    replies = Replies([Rule(tool="get_time", text="noon", say="a"), Rule(tool="get_time", say="b"), Rule(say="c")])
+    for output, tool, say in (("It's NOON", "get_time", "a"), ("midnight", "get_time", "b"), ("noon", "other", "c")):
+        assert replies.reply(ResponseContext("result", output=output, result_of=(tool,))).say == say
+
+
+def test_an_mcp_rule_is_for_sessions_with_that_server() -> None:
+    replies = Replies([Rule(mcp=McpRule("docs", "search", output="x")), Rule(say="next")])
+    assert replies.reply(ResponseContext()).say == "next"
+    call = replies.reply(ResponseContext(mcp_servers=({"type": "mcp", "server_label": "docs"},))).mcp
+    assert call == McpCall("docs", "search", "{}", "x")
+
+
+@pytest.mark.parametrize("parameters", [[], "x", {"required": 7}, {"enum": "x"}, {"properties": [], "required": ["a"]}])
+def test_parameters_that_are_no_schema_are_called_all_the_same(parameters: object) -> None:
+    tool = {"type": "function", "name": "f", "parameters": parameters}
+    assert Replies([Rule(call=CallRule("*"))]).reply(ResponseContext(tools=(tool,))).calls[0].name == "f"
 
 
 def test_a_list_is_said_turn_by_turn() -> None:
@@ -93,7 +117,14 @@ def test_the_file_that_comes_along_says_that_it_does_not_understand() -> None:
 
 @pytest.mark.parametrize(
     ("text", "complaint"),
-    [("rules: [{sag: x}]", "sag"), ("rules: [{text: '['}]", "unterminated"), ("{", "expected"), ("", "object")],
+    [
+        ("rules: [{sag: x}]", "sag"),
+        ("rules: []\ntranscripts: [{said: x}]", "said"),
+        ("rules: []\nmcp_servers: [{}]", "label"),
+        ("rules: [{text: '['}]", "unterminated"),
+        ("{", "expected"),
+        ("", "object"),
+    ],
 )
 def test_a_wrong_file_is_named_with_what_is_wrong(tmp_path: Path, text: str, complaint: str) -> None:
     path = tmp_path / "mine.yaml"

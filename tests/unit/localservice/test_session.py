@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
 import pytest
+from azure.ai.voicelive import models as sdk
 
 from device_daemon.localservice.messages import Close
 from tests.unit.localservice.client_messages import CREATE, UPDATE, Json, append, given, silence, typed
@@ -200,6 +204,70 @@ def test_a_written_answer_has_no_sound() -> None:
         "response.output_item.done",
         "response.done",
     ]
+
+
+def test_a_setting_without_effect_is_accepted_with_a_warning_once() -> None:
+    change = {"animation": {"outputs": ["viseme_id"]}, "avatar": {"character": "lisa", "customized": False}}
+    driver = Driver("gpt-4o")
+    session = {**change, "interim_response": {"type": "static_interim_response", "texts": ["One moment."]}}
+    updated, *warnings = driver.send({"type": "session.update", "session": session})
+    assert updated["session"].items() >= session.items()
+    assert types(warnings) == ["warning"] * 3
+    assert [event["warning"]["param"] for event in warnings] == [f"session.{key}" for key in session]
+    assert types(driver.send({"type": "session.update", "session": session})) == ["session.updated"]
+
+
+def test_metadata_comes_back() -> None:
+    driver = configured(metadata={"device": "kitchen", "trigger": "doorbell"})
+    assert driver.session.settings["metadata"] == {"device": "kitchen", "trigger": "doorbell"}
+    refused: list[Any] = [{"device": 7}, [], {str(number): "x" for number in range(17)}]
+    for wrong in refused:
+        error = driver.error({"type": "session.update", "session": {"metadata": wrong}})
+        assert error["param"].startswith("session.metadata")
+
+
+def test_ids_are_made_of_letters_and_digits_behind_the_prefix_of_their_kind() -> None:
+    driver = configured()
+    driver.send(given("Hello"))
+    driver.answer()
+    done = driver.events[-1]
+    ids = [driver.session.id, done["event_id"], done["response"]["id"], done["response"]["output"][0]["id"]]
+    assert [entry.partition("_")[0] for entry in ids] == ["sess", "event", "resp", "item"]
+    assert all(re.fullmatch(r"[a-z]+_[A-Za-z0-9]{22}", entry) for entry in ids)
+
+
+def test_a_response_that_was_cancelled_before_any_output_used_nothing() -> None:
+    driver = configured()
+    driver.send(typed("A question of some words."), CREATE)
+    (done,) = driver.send({"type": "response.cancel"})
+    usage = done["response"]["usage"]
+    assert (usage["total_tokens"], usage["input_tokens"], usage["output_tokens"]) == (0, 0, 0)
+    driver.send(CREATE)
+    driver.answer()
+    assert driver.events[-1]["response"]["usage"]["input_tokens"] > 0
+
+
+def test_usage_and_transcription_show_only_fields_that_the_sdk_knows() -> None:
+    driver = configured("gpt-4o", input_audio_transcription={"model": "azure-speech"})
+    driver.send(CREATE)
+    driver.answer()
+    usage = driver.events[-1]["response"]["usage"]
+    transcription = driver.session.settings["input_audio_transcription"]
+    for shown, model, beyond in (
+        (usage, sdk.TokenUsage, set()),
+        (usage["input_token_details"], sdk.InputTokenDetails, set()),
+        (usage["output_token_details"], sdk.OutputTokenDetails, set()),
+        (transcription, sdk.AudioInputTranscriptionOptions, {"prompt"}),  # recorded, though the SDK lacks it
+    ):
+        assert set(shown) - beyond <= set(model.__annotations__)
+
+
+def test_a_transcription_session_update_changes_the_session_like_any_other() -> None:
+    driver = configured()
+    change = {"input_audio_transcription": {"model": "whisper-1"}}
+    (updated,) = driver.send({"type": "transcription_session.update", "session": change})
+    assert updated["type"] == "session.updated"
+    assert updated["session"]["input_audio_transcription"]["model"] == "whisper-1"
 
 
 @pytest.mark.parametrize(

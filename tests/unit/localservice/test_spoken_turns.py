@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from device_daemon.localservice.scripted_replies import Rule
+from device_daemon.localservice.scripted_replies import Rule, TranscriptRule
 from tests.unit.localservice.client_messages import CREATE, Json, append, given, silence, speech
 from tests.unit.localservice.driver import CHAIN_END, configured, turn, types
 
@@ -137,6 +139,55 @@ def test_push_to_talk_hears_nothing_until_it_is_told() -> None:
     assert types(events) == ["input_audio_buffer.committed", "conversation.item.created", "conversation.item.done"]
     driver.send(CREATE)
     assert driver.planned[-1].reply.say == "2.0"
+
+
+def test_a_turn_that_the_client_delimits_is_committed_whatever_turn_detection_hears() -> None:
+    driver = configured(rules=[Rule(after="speech", say="{seconds}")])
+
+    def turn_message(kind: str, **fields: Any) -> Json:
+        return {"type": f"input_audio.turn.{kind}", "turn_id": "mine", **fields}
+
+    driver.send(append(speech(100)))
+    assert driver.send(turn_message("start")) == []
+    assert driver.send(turn_message("append", audio=append(speech(700) + silence(700))["audio"])) == []
+    assert types(driver.send(turn_message("end"))) == [
+        "input_audio_buffer.committed",
+        "conversation.item.created",
+        "conversation.item.done",
+    ]
+    driver.send(CREATE)
+    assert driver.planned[-1].reply.say == "1.4"
+    assert driver.error(turn_message("end"))["param"] == "turn_id"
+    driver.send(turn_message("start"), turn_message("append", audio=append(speech(700))["audio"]))
+    assert driver.error(turn_message("append", turn_id="other"))["param"] == "turn_id"
+    assert types(driver.send(turn_message("cancel"))) == ["input_audio_buffer.cleared"]
+    assert types(driver.send({"type": "input_audio.clear"})) == ["input_audio_buffer.cleared"]
+
+
+def test_what_was_said_may_be_scripted_turn_by_turn() -> None:
+    rules = [Rule(after="speech", text="weather", say="It rains."), Rule(after="speech", say="You said: {text}")]
+    heard = TranscriptRule(["What's the weather?", "And tomorrow?"])
+    driver = configured("gpt-4o", rules=rules, transcripts=[heard])
+    for text, reply in (("What's the weather?", "It rains."), ("And tomorrow?", "You said: And tomorrow?")):
+        events = driver.send(append(speech(1000) + silence(600)))
+        completed = next(event for event in events if event["type"].endswith("transcription.completed"))
+        assert completed["transcript"] == text
+        assert driver.planned[-1].reply.say == reply
+        driver.answer()
+        driver.now_s += 60
+
+
+def test_the_transcript_of_a_turn_may_depend_on_its_length_and_recognition_may_fail() -> None:
+    transcripts = [TranscriptRule("Yes.", most_s=0.5), TranscriptRule(fails=True, turn=2)]
+    driver = configured("gpt-4o", transcripts=transcripts)
+    kinds = {"completed": "Yes.", "failed": None}
+    for length_ms, (kind, text) in zip((400, 1000), kinds.items(), strict=True):
+        events = driver.send(append(speech(length_ms) + silence(600)))
+        (found,) = [event for event in events if "transcription" in event["type"]]
+        assert found["type"].endswith(kind)
+        assert found.get("transcript") == text
+        driver.answer()
+        driver.now_s += 60
 
 
 def test_an_empty_buffer_can_not_be_committed() -> None:
