@@ -29,8 +29,8 @@ def nothing(*_details: Any) -> None:
 
 
 async def test_audio_waits_while_the_client_does_not_read() -> None:
-    socket: Any = SlowSocket()
-    writer = Writer(socket, nothing, nothing)
+    slow: Any = SlowSocket()
+    writer = Writer(slow, nothing, nothing)
     writing = asyncio.create_task(writer.run())
     waited_for = 0
     while waited_for < 1_000:
@@ -42,7 +42,7 @@ async def test_audio_waits_while_the_client_does_not_read() -> None:
         waited_for += 1
     assert waited_for < 100
     for _ in range(waited_for):
-        socket.may_read.release()
+        slow.may_read.release()
     await room
     writing.cancel()
     await asyncio.wait({writing})
@@ -50,8 +50,8 @@ async def test_audio_waits_while_the_client_does_not_read() -> None:
 
 async def test_a_client_that_never_reads_is_dropped() -> None:
     dropped: list[bool] = []
-    socket: Any = SlowSocket()
-    writer = Writer(socket, lambda: dropped.append(True), nothing)
+    slow: Any = SlowSocket()
+    writer = Writer(slow, lambda: dropped.append(True), nothing)
     for _ in range(20_000):
         writer.put(event("error"))
     assert dropped == [True]
