@@ -5,6 +5,7 @@ Importing it brings in most of the program: the daemon opens the buttons first.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from functools import partial
 
@@ -41,7 +42,7 @@ class Wiring:
         buttons: Buttons,
         show: Callable[[State], None],
     ) -> None:
-        saved_state = SavedState(folders.state)
+        self._saved_state = saved_state = SavedState(folders.state)
         self._client = _client(config, environment)
         greeting_cache = GreetingCache(folders.state / "greetings")
         self.controller = Controller(config, self._client, saved_state, greeting_cache, show)
@@ -52,7 +53,7 @@ class Wiring:
         """Release the triggers, end the conversation, and close everything."""
         self.triggers.close()
         await self.controller.close()
-        await self._client.close()
+        await asyncio.gather(self._client.close(), self._saved_state.close())
 
 
 def _client(config: Config, environment: Mapping[str, str]) -> Client | LocalClient:

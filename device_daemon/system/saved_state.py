@@ -1,22 +1,32 @@
-"""What the device remembers across restarts: one small JSON file in the state folder.
+"""What the device remembers across restarts: one small JSON file in the state folder, written in the background.
 
-Losing it costs little, so a damaged file is dropped and a folder that cannot be written is told once.
+A damaged field is dropped by itself and costs little, with one exception: whether the microphone is muted. Where that
+cannot be read the microphone stays muted.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import time
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final, get_type_hints
 
 import msgspec
 
+from device_daemon.errors import SpeakerError
+from device_daemon.health import Health, Part
+from device_daemon.system.file_writer import FileWriter, write_atomically
+
 logger = logging.getLogger(__name__)
 
+FLUSH_DEADLINE_S: Final = 1.0
 
-class Remembered(msgspec.Struct, forbid_unknown_fields=False):
-    """The file's content."""
+
+class Remembered(msgspec.Struct):
+    """The file's content. Fields that a newer version wrote are ignored."""
 
     last_templates: dict[str, str] = msgspec.field(default_factory=dict)
     """By greeting: which text of its list was said last."""
@@ -26,33 +36,80 @@ class Remembered(msgspec.Struct, forbid_unknown_fields=False):
     """As last set by a person; None: as in the config."""
 
 
-class SavedState:
-    """Load once, save after each change."""
+_TYPES: Final = get_type_hints(Remembered, include_extras=True)
 
-    def __init__(self, folder: Path) -> None:
+
+def decode(content: bytes) -> tuple[Remembered, list[str]]:
+    """Return what a state file says, and the names of what in it is damaged. Never raises.
+
+    A damaged field has its default, but `muted`: that is True unless the file says no.
+    """
+    try:
+        found = msgspec.json.decode(content)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        return Remembered(muted=True), ["the file"]
+    remembered, damaged = Remembered(muted=True), []
+    for name, kind in _TYPES.items():
+        if name not in found:
+            if name == "muted":
+                damaged.append(name)
+            continue
+        try:
+            setattr(remembered, name, msgspec.convert(found[name], kind))
+        except msgspec.ValidationError:
+            damaged.append(name)
+    return remembered, damaged
+
+
+class SavedState:
+    """Made in the event loop's thread. Change `remembered`, then `save`; `close` waits for the disk.
+
+    Args:
+        folder: Where the file is; made with the first `save`.
+        write: Writes the file, in a thread; given by tests.
+
+    """
+
+    def __init__(self, folder: Path, *, write: Callable[[Path, bytes], None] = write_atomically) -> None:
         self._path = folder / "memory.json"
-        self._told = False
+        self.health = Health(Part.DISK)
         self.remembered = self._load()
+        self._writer = FileWriter(self._path, loop=asyncio.get_running_loop(), on_done=self._written, write=write)
+
+    def save(self) -> None:
+        """Have it written as it is now; returns at once."""
+        self._writer.put(msgspec.json.encode(self.remembered))
+
+    async def close(self) -> None:
+        """Wait until everything is written, or for as long as a stopping daemon may."""
+        if not await self._writer.flush(FLUSH_DEADLINE_S):
+            logger.warning("%s: the disk did not answer in time; the last changes are lost", self._path)
 
     def _load(self) -> Remembered:
         try:
-            return msgspec.json.decode(self._path.read_bytes(), type=Remembered)
+            content = self._path.read_bytes()
         except FileNotFoundError:
             return Remembered()
-        except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
-            logger.warning("%s: cannot be read (%s); starting without memory", self._path, error)
-            return Remembered()
-
-    def save(self) -> None:
-        """Write it whole or not at all, so that a power cut never leaves half a file."""
-        draft = self._path.with_suffix(".new")
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            draft.write_bytes(msgspec.json.encode(self.remembered))
-            draft.replace(self._path)
         except OSError as error:
-            if not self._told:
-                logger.warning(
-                    "%s: cannot be written (%s); this device forgets when it stops", self._path, error.strerror
-                )
-                self._told = True
+            logger.warning("%s: cannot be read (%s); the microphone is muted", self._path, error.strerror or error)
+            return Remembered(muted=True)
+        remembered, damaged = decode(content)
+        if damaged:
+            consequence = "; the microphone is muted" if {"muted", "the file"} & set(damaged) else ""
+            logger.warning("%s: damaged, so dropped: %s%s", self._path, ", ".join(damaged), consequence)
+        return remembered
+
+    def _written(self, error: OSError | None) -> None:
+        now_s = time.monotonic()
+        if error is None:
+            if self.health.recovered(now_s):
+                logger.info("%s: can be written again", self._path)
+            return
+        failure = SpeakerError(
+            f"{self._path}: cannot be written ({error.strerror or error}); volume and mute are lost when the speaker"
+            " stops. Free some space, or check the folder's owner."
+        )
+        if self.health.failed(failure, now_s):
+            logger.warning("%s", failure)

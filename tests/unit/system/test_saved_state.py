@@ -1,90 +1,191 @@
-"""What is remembered across restarts, and what a damaged file costs: nothing but the memory."""
+"""What is remembered across restarts, and that no damage ever opens a microphone that was muted."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
+import stat
+import threading
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from device_daemon.system.saved_state import Remembered, SavedState
+from device_daemon.system.file_writer import FileWriter, write_atomically
+from device_daemon.system.saved_state import Remembered, SavedState, decode
+
+FILE = "memory.json"
+PATIENCE_S = 5.0
 
 
-def test_what_was_saved_is_there_after_a_restart(tmp_path: Path) -> None:
-    memory = SavedState(tmp_path / "not" / "there" / "yet")
-    memory.remembered.last_templates["varied"] = "Good {daypart}!"
-    memory.remembered.last_conversation_at = datetime(2026, 11, 3, 7, 5, tzinfo=UTC)
-    memory.remembered.muted = True
-    memory.remembered.volume = 35
-    memory.save()
-    assert SavedState(tmp_path / "not" / "there" / "yet").remembered == memory.remembered
+async def test_what_was_saved_is_there_after_a_restart(tmp_path: Path) -> None:
+    folder = tmp_path / "not" / "there" / "yet"
+    state = SavedState(folder)
+    state.remembered.last_templates["varied"] = "Good {daypart}!"
+    state.remembered.last_conversation_at = datetime(2026, 11, 3, 7, 5, tzinfo=UTC)
+    state.remembered.muted = True
+    state.remembered.volume = 35
+    state.save()
+    await state.close()
+    assert SavedState(folder).remembered == state.remembered
 
 
-def test_a_new_device_remembers_nothing_and_says_nothing_about_it(
+async def test_a_new_device_remembers_nothing_is_not_muted_and_logs_nothing(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert SavedState(tmp_path).remembered == Remembered()
+    assert not Remembered().muted
     assert not caplog.records
 
 
-def test_saving_replaces_the_file_as_a_whole(tmp_path: Path) -> None:
-    memory = SavedState(tmp_path)
-    memory.save()
-    with (tmp_path / "memory.json").open("rb") as before:
-        memory.remembered.volume = 7
-        memory.save()
+async def test_saving_replaces_the_file_as_a_whole_and_only_its_owner_can_read_it(tmp_path: Path) -> None:
+    state = SavedState(tmp_path)
+    state.save()
+    await state.close()
+    with (tmp_path / FILE).open("rb") as before:
+        state.remembered.volume = 7
+        state.save()
+        await state.close()
         assert msgspec.json.decode(before.read(), type=Remembered).volume is None, "whoever reads it has all of the old"
-    assert [path.name for path in tmp_path.iterdir()] == ["memory.json"]
+    assert [path.name for path in tmp_path.iterdir()] == [FILE]
+    assert stat.S_IMODE((tmp_path / FILE).stat().st_mode) == 0o600
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"",
-        b"{",
-        b'{"muted": "perhaps"}',
-        b"[]",
-        b"\xff\xfe",
-        b'{"volume": 500}',
-        b'{"volume": -1}',
-        b'{"last_conversation_at": "2026-11-03T07:05:00"}',  # without a time zone nothing can be told of it
-    ],
-)
-def test_a_damaged_file_is_told_and_dropped(content: bytes, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    (tmp_path / "memory.json").write_bytes(content)
-    memory = SavedState(tmp_path)
-    assert memory.remembered == Remembered()
-    assert str(tmp_path / "memory.json") in caplog.text
-    memory.save()
-    assert SavedState(tmp_path).remembered == Remembered()
+# Damage
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(content=st.binary() | st.dictionaries(st.sampled_from(Remembered.__struct_fields__), st.none() | st.text() | st.integers()).map(lambda found: json.dumps(found).encode()))  # fmt: skip
-def test_no_content_whatsoever_keeps_the_speaker_from_starting(content: bytes, tmp_path: Path) -> None:
-    (tmp_path / "memory.json").write_bytes(content)
-    remembered = SavedState(tmp_path).remembered
-    assert remembered.volume is None or 0 <= remembered.volume <= 100
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff\xfe", b"null", b"{}", b"[" * 100_000])
+async def test_a_damaged_file_mutes_and_says_so(
+    content: bytes, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / FILE).write_bytes(content)
+    assert SavedState(tmp_path).remembered == Remembered(muted=True)
+    assert str(tmp_path / FILE) in caplog.text
+    assert "the microphone is muted" in caplog.text
 
 
-def test_what_a_newer_version_wrote_is_no_damage(tmp_path: Path) -> None:
-    (tmp_path / "memory.json").write_text('{"muted": true, "invented_later": [1]}', encoding="utf-8")
+async def test_a_file_that_cannot_be_read_mutes(tmp_path: Path) -> None:
+    (tmp_path / FILE).mkdir()
     assert SavedState(tmp_path).remembered.muted
 
 
-def test_a_folder_that_cannot_be_written_is_told_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.WARNING)
+@pytest.mark.parametrize("muted", ["perhaps", None, 0, 1, [], {}])
+def test_a_mute_that_cannot_be_understood_is_mute(muted: Any) -> None:
+    remembered, damaged = decode(json.dumps({"muted": muted, "volume": 30}).encode())
+    assert remembered == Remembered(muted=True, volume=30)
+    assert damaged == ["muted"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("volume", 500),
+        ("volume", -1),
+        ("last_templates", [1]),
+        ("last_conversation_at", "2026-11-03T07:05:00"),  # without a time zone it is no point in time
+    ],
+)
+@pytest.mark.parametrize("muted", [False, True])
+def test_a_damaged_field_costs_that_field_and_no_other(name: str, value: Any, muted: bool) -> None:
+    good = {"volume": 30, "last_templates": {"a": "b"}, "last_conversation_at": None, "muted": muted}
+    remembered, damaged = decode(json.dumps(good | {name: value}).encode())
+    assert damaged == [name]
+    expected = Remembered(last_templates={"a": "b"}, volume=30, muted=muted)
+    setattr(expected, name, getattr(Remembered(), name))
+    assert remembered == expected
+
+
+ANYTHING = st.none() | st.booleans() | st.integers() | st.text() | st.lists(st.integers())
+
+
+@given(st.binary() | st.dictionaries(st.sampled_from(Remembered.__struct_fields__), ANYTHING).map(json.dumps))
+def test_only_a_file_that_says_no_is_not_muted(content: bytes | str) -> None:
+    raw = content if isinstance(content, bytes) else content.encode()
+    remembered, _ = decode(raw)
+    assert remembered.volume is None or 0 <= remembered.volume <= 100
+    if not remembered.muted:
+        assert json.loads(raw)["muted"] is False
+
+
+def test_what_a_newer_version_wrote_is_no_damage() -> None:
+    assert decode(b'{"muted": false, "invented_later": [1]}') == (Remembered(), [])
+
+
+# A disk that fails, or takes its time
+
+
+async def test_a_folder_that_cannot_be_written_is_logged_once_and_is_a_failure_until_it_can(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
     (tmp_path / "state").write_text("a file where the folder should be", encoding="utf-8")
-    memory = SavedState(tmp_path / "state")
+    state = SavedState(tmp_path / "state")
     caplog.clear()
-    memory.remembered.volume = 20
-    memory.save()
-    memory.save()
+    for volume in (20, 30):
+        state.remembered.volume = volume
+        state.save()
+        await state.close()
     assert len(caplog.records) == 1
-    assert "forgets" in caplog.text
-    assert memory.remembered.volume == 20
+    assert "lost when the speaker stops" in caplog.text
+    assert not state.health.ok
+    (tmp_path / "state").unlink()
+    state.save()
+    await state.close()
+    assert state.health.ok
+    assert "can be written again" in caplog.text
+
+
+class SlowDisk:
+    """Writes when it is let."""
+
+    def __init__(self) -> None:
+        self.written: list[bytes] = []
+        self.began = threading.Event()
+        self.may_write = threading.Event()
+
+    def __call__(self, _path: Path, content: bytes) -> None:
+        self.began.set()
+        assert self.may_write.wait(PATIENCE_S)
+        self.written.append(content)
+
+
+async def test_a_slow_disk_delays_nobody_and_gets_the_last_value(tmp_path: Path) -> None:
+    disk = SlowDisk()
+    done: list[OSError | None] = []
+    writer = FileWriter(tmp_path / FILE, loop=asyncio.get_running_loop(), on_done=done.append, write=disk)
+    writer.put(b"1")
+    assert disk.began.wait(PATIENCE_S)
+    for number in range(2, 100):
+        writer.put(b"%d" % number)
+    assert not await writer.flush(0.01), "it hangs, and nobody waits longer than that"
+    disk.may_write.set()
+    assert await writer.flush(PATIENCE_S)
+    assert disk.written == [b"1", b"99"]
+    assert done == [None, None]
+
+
+async def test_no_thread_stays_when_everything_is_written(tmp_path: Path) -> None:
+    before = threading.active_count()
+    writer = FileWriter(tmp_path / FILE, loop=asyncio.get_running_loop(), on_done=lambda _: None)
+    for number in range(3):
+        writer.put(b"%d" % number)
+        assert await writer.flush(PATIENCE_S)
+    assert (tmp_path / FILE).read_bytes() == b"2"
+    async with asyncio.timeout(PATIENCE_S):
+        while threading.active_count() > before:  # noqa: ASYNC110 - the thread has posted its last, and is about to end
+            await asyncio.sleep(0.001)
+
+
+def test_a_draft_that_a_power_cut_left_is_no_hindrance_and_lends_nobody_its_mode(tmp_path: Path) -> None:
+    draft = (tmp_path / FILE).with_suffix(".new")
+    draft.write_text("half")
+    draft.chmod(0o644)
+    write_atomically(tmp_path / FILE, b"all")
+    assert (tmp_path / FILE).read_bytes() == b"all"
+    assert stat.S_IMODE((tmp_path / FILE).stat().st_mode) == 0o600
+    assert not draft.exists()
