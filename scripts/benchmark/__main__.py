@@ -19,10 +19,6 @@ scripts/bench [--rounds N] [--ours-only] [--json] [--network-ms N] [--synthesis-
       --ours-only      without the quickstart: fetches and installs nothing
       --json           one line of JSON instead of the tables
 
-scripts/bench soak [--conversations N] [--minutes N] [--json]
-    Many short conversations on one daemon (1000), then a long one (60 minutes); 0 leaves either out. Memory,
-    descriptors and threads along the way: flat or not. It can run in the background.
-
 scripts/bench slow-core [--rounds N] [--percent N] [--json]
     The daemon alone on 15 % of a core, in slices of 10 ms. Wants no xrun and no latency above three times the target.
     Needs root, for a control group.
@@ -37,7 +33,6 @@ What only the benchmark needs (PyAudio, matplotlib, the quickstart) goes into .v
 """
 
 COMMANDS: Final = {
-    "soak": "soak",
     "slow-core": "slow_core",
     "picture": "picture",
     "wake-words": "wake_words",

@@ -125,10 +125,3 @@ def _numbers(values: Sequence[float]) -> str:
         return "".join(f"{'-':>{_COLUMN_WIDTH}}" for _ in _COLUMNS)
     found = summary(values)
     return "".join(f"{getattr(found, column):{_COLUMN_WIDTH}.1f}" for column in _COLUMNS)
-
-
-def flat(values: Sequence[float], tolerance: float) -> tuple[float, float, bool]:
-    """Return the medians of the first and of the last tenth of the values, and whether it rose by no more than that."""
-    tenth = max(len(values) // 10, 1)
-    first, last = statistics.median(values[:tenth]), statistics.median(values[-tenth:])
-    return first, last, last - first <= tolerance

@@ -13,10 +13,8 @@ WRONG = [
     (["--nonsense"], "bench: unrecognized arguments: --nonsense; see scripts/bench --help"),
     (["--roun", "3"], "bench: unrecognized arguments: --roun 3; see scripts/bench --help"),
     (["--rounds", "0"], "bench: argument --rounds: '0' is not a whole number of at least 1; see scripts/bench"),
-    (["soak", "--foo"], "bench: unrecognized arguments: --foo; see scripts/bench --help"),
-    (["soak", "--conversations", "0", "--minutes", "0"], "bench: without --conversations and --minutes there is"),
     (["slow-core", "--percent", "101"], "bench: argument --percent: 101 is more than one core"),
-    (["sok"], "bench: unknown command 'sok'; there are soak, slow-core, picture, wake-words"),
+    (["slow"], "bench: unknown command 'slow'; there are slow-core, picture, wake-words"),
 ]
 
 
@@ -41,7 +39,7 @@ def test_help_tells_all_commands(capsys: pytest.CaptureFixture[str]) -> None:
     assert set(re.findall(r"^scripts/bench ([a-z][\w-]+)", HELP, re.MULTILINE)) == set(COMMANDS)
 
 
-@pytest.mark.parametrize("command", ["", "soak", "slow-core", "picture"])
+@pytest.mark.parametrize("command", ["", "slow-core", "picture"])
 def test_help_tells_every_option(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     if command:
         with pytest.raises(SystemExit):

@@ -9,11 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scripts.benchmark.figures import Limit, Row, Share, flat, summary, table
+from scripts.benchmark.figures import Limit, Row, Share, summary, table
 from scripts.benchmark.rounds import Phases
 from scripts.benchmark.side_by_side import MOUTH, NEW, TARGETS, XRUNS, Found
 from scripts.benchmark.slow_core import limits
-from scripts.benchmark.soak import Course, Sample
 
 _VALUES = st.lists(st.floats(0, 1e6), min_size=1, max_size=200)
 
@@ -118,19 +117,3 @@ def test_clicks_fall_everywhere_in_a_message() -> None:
     gaps = [after - before for before, after in itertools.pairwise(places)]
     assert max(gaps) < message_ms / 20
     assert math.isclose(sum(places) / len(places), message_ms / 2, rel_tol=0.1)
-
-
-def test_what_comes_and_goes_is_flat_and_what_rises_is_not() -> None:
-    assert flat([5.0, 9.0] * 50, tolerance=0.0) == (7.0, 7.0, True)
-    assert flat([float(number) for number in range(100)], tolerance=10.0) == (4.5, 94.5, False)
-    assert flat([100.0 - number for number in range(100)], tolerance=0.0)[2] is True
-    assert flat([3.0], tolerance=0.0) == (3.0, 3.0, True)
-
-
-def test_a_soak_tells_what_grows() -> None:
-    samples = [Sample(number, 40.0, 30.0 + number, 14, 6) for number in range(100)]
-    course = Course("conversations", samples, 60.0, 0)
-    assert course.verdicts()["private_mib"][2] is False
-    assert course.verdicts()["descriptors"][2] is True
-    assert "private_mib: 34.5 in the first tenth, 124.5 in the last: IT GROWS" in course.table()
-    assert course.as_json()["flat"] is False

@@ -1,0 +1,160 @@
+"""How each cause of the fault table is brought about, and lifted again."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from device_daemon.localservice.faults import Faults
+from scripts.rig.card import SimulatedCard
+from scripts.rig.device import BUTTON_PIN, Device
+from tests.e2e.room import Room
+from tests.faults.line import Line
+from tests.faults.table import Button, Card, Cause, Close, Disk, Network, Service, Signal
+
+SLOW_OPEN_MS = 3000
+_BOUNCES = 6
+
+
+class Causes:
+    """Brings faults about on one running speaker, and lifts them."""
+
+    def __init__(self, room: Room, line: Line, device: Device, pace: Faults) -> None:
+        self._room = room
+        self._line = line
+        self._device = device
+        self._pace = pace
+        """The service as it is without a fault."""
+        self._later: set[asyncio.Task[None]] = set()
+        self._lift: list[Callable[[], None]] = []
+
+    async def begin(self, cause: Cause) -> None:
+        """Let it happen."""
+        match cause:
+            case Service() | Close() | Network():
+                await self._begin_far(cause)
+            case Card():
+                strike(self._room.card, cause)
+                if cause.for_s is not None:
+                    self._after(cause.for_s, lambda: spare(self._room.card))
+            case Signal():
+                self._signal(cause)
+            case Disk(kind):
+                self._mount(self._room.folder / "speaker" / "state", kind)
+            case Button(kind):
+                for _ in range(_BOUNCES if kind == "bounces" else 0):
+                    await self._device.push(BUTTON_PIN)
+                    await self._device.let_go(BUTTON_PIN)
+                if kind == "stuck":
+                    await self._device.push(BUTTON_PIN)
+
+    async def _begin_far(self, cause: Service | Close | Network) -> None:
+        """What happens at the other end of the line, or on it."""
+        match cause:
+            case Service():
+                self._room.service.faults = misbehaving(self._pace, cause)
+                if cause.anew:
+                    self._line.cut()
+            case Close(code):
+                sessions = list(self._room.service._connections)
+                await asyncio.gather(*(session.close(code, "for the test") for session in sessions))
+            case Network("cut"):
+                self._line.cut()
+            case Network("refuse"):
+                self._line.refuse()
+            case Network("freeze"):
+                self._line.freeze()
+            case Network(kind):
+                raise ValueError(kind)
+
+    async def end(self) -> None:
+        """Lift whatever there was."""
+        for task in self._later:
+            task.cancel()
+        await asyncio.gather(*self._later, return_exceptions=True)
+        while self._lift:
+            self._lift.pop()()
+        self._room.service.faults = self._pace
+        spare(self._room.card)
+        await self._line.restore()
+
+    def _after(self, seconds: float, do: Callable[[], None]) -> None:
+        async def later() -> None:
+            await asyncio.sleep(seconds)
+            do()
+
+        self._later.add(asyncio.create_task(later()))
+
+    def _signal(self, cause: Signal) -> None:
+        path = self._room.folder / "speaker" / "config.yaml"
+        if cause.config == "broken":
+            before = path.read_bytes()
+            path.write_bytes(before + b"\nnonsense: [\n")
+            self._lift.append(lambda: _write(path, before))
+        self._device.process.send_signal(getattr(signal, cause.name))
+        if cause.name == "SIGSTOP":
+            self._after(cause.for_s, lambda: self._device.process.send_signal(signal.SIGCONT))
+
+    def _mount(self, folder: Path, kind: str) -> None:
+        """Put a file system of its own over the state directory: a full one, or one that cannot be written."""
+        folder.mkdir(parents=True, exist_ok=True)
+        option = "ro" if kind == "read-only" else "size=4k"
+        subprocess.run(["mount", "-t", "tmpfs", "-o", option, "tmpfs", str(folder)], check=True)
+        self._lift.append(lambda: _run("umount", "--lazy", str(folder)))
+        if kind == "full":
+            with (folder / "filler").open("wb") as filler:
+                try:
+                    filler.write(bytes(65_536))
+                    filler.flush()
+                except OSError:
+                    pass
+
+
+def misbehaving(pace: Faults, cause: Service) -> Faults:
+    """Return the service's pace with the fields of the cause."""
+    values: dict[str, Any] = msgspec.structs.asdict(pace) | dict(cause.faults)
+    return msgspec.convert(values, Faults)
+
+
+def strike(card: SimulatedCard, cause: Card) -> None:
+    """Do to a card what the cause says."""
+    match cause.kind:
+        case "unplugged":
+            card.unplug(*cause.directions)
+        case "busy":
+            card.occupy(*cause.directions)
+        case "stuck":
+            card.stall(*cause.directions)
+        case "slow":
+            card.be_slow(open_ms=SLOW_OPEN_MS)
+        case kind:
+            raise ValueError(kind)
+
+
+def spare(card: SimulatedCard) -> None:
+    """Let the card work again."""
+    card.plug()
+    card.busy = False
+    if card.stuck:
+        card.stuck = False
+    card.be_slow()
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+
+
+def _run(*command: str) -> None:
+    subprocess.run(command, check=True)
+
+
+def possible(cause: Cause) -> bool:
+    """Whether this machine lets it happen: a file system of its own needs root."""
+    return not isinstance(cause, Disk) or os.geteuid() == 0

@@ -1,0 +1,235 @@
+"""`scripts/soak`: conversations back to back on one daemon, with random faults, presses and interruptions.
+
+What must hold all along: nobody is greeted twice for one press, no bug shows in the log, the light tells the truth, the
+speaker comes back to rest, and memory, descriptors and threads do not grow.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from device_daemon.localservice.faults import Faults
+from device_daemon.state import RESTING, State
+from scripts.benchmark import process
+from scripts.rig.card import SimulatedCard
+from scripts.rig.device import Device
+from tests.e2e.room import ANSWER, GREETING, WORD_FRAMES, Room, service_for_tests, voice
+from tests.faults.causes import Causes
+from tests.faults.lights import LightWatch
+from tests.faults.line import Line
+from tests.faults.plan import Opening, Plan, Turn, plans
+
+_HELD_PIN: Final = 27
+_PACE: Final = Faults(speed=1.0, delta_ms=100)
+_QUESTION_S: Final = 0.4
+_TURN_S: Final = 5.0
+_RESTS_WITHIN_S: Final = 25.0
+_BUGS: Final = ("Traceback", "bug in this program", "never retrieved", "IllegalTransition", "never awaited")
+TOLERATED: Final = {"private_mib": 2.0, "descriptors": 2.0, "threads": 0.0}
+"""How much higher the second half's highest may be: caches of bounded size fill, and a connection may just be closing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What the daemon holds at rest."""
+
+    private_mib: float
+    descriptors: int
+    threads: int
+
+
+@dataclass(slots=True)
+class Course:
+    """How a soak went."""
+
+    seed: int
+    conversations: int = 0
+    faults: int = 0
+    minutes: float = 0.0
+    samples: list[Held] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+    def growth(self) -> dict[str, tuple[float, float]]:
+        """Return, by name, the highest of each half of the samples."""
+        half = len(self.samples) // 2
+        if not half:
+            return {}
+        halves = self.samples[:half], self.samples[half:]
+        return {
+            name: (max(getattr(s, name) for s in halves[0]), max(getattr(s, name) for s in halves[1]))
+            for name in TOLERATED
+        }
+
+    @property
+    def grows(self) -> list[str]:
+        """What is higher in the second half than it may be."""
+        return [name for name, (first, second) in self.growth().items() if second - first > TOLERATED[name]]
+
+    def report(self) -> str:
+        """Return it as lines of text."""
+        held = f"{self.conversations} conversations, {self.faults} faults, {self.minutes:.1f} minutes"
+        lines = [f"seed {self.seed}: {held}, {len(self.problems)} problems"]
+        for name, (first, second) in self.growth().items():
+            verdict = "IT GROWS" if name in self.grows else "flat"
+            lines.append(f"{name}: at most {first:.1f} in the first half, {second:.1f} in the second: {verdict}")
+        return "\n".join([*lines, *self.problems])
+
+
+async def soak(seed: int, minutes: float, first: int, folder: Path) -> Course:
+    """Hold conversations for that long, or until the speaker does not come back to rest."""
+    course, began_s = Course(seed), time.monotonic()
+    service = service_for_tests()
+    await service.start()
+    line = Line(int(service.endpoint.rpartition(":")[2]))
+    await line.start()
+    room = Room(folder, SimulatedCard(folder / "card", history_s=120.0), service)
+    held = {"type": "button", "pin": _HELD_PIN, "mode": "push-to-talk", "greeting": "none"}
+    sections: dict[str, Any] = {
+        "greetings": {"welcome": {"say": GREETING, "cache": seed % 2 == 0}},
+        "triggers": [{"type": "button", "pin": 17, "greeting": "welcome"}, held],
+        "conversation": {"idle_timeout_s": 3.0},
+    }
+    try:
+        async with room.speaker(endpoint=line.endpoint, **sections) as device:
+            await room.probed()
+            for plan in plans(seed, first):
+                if time.monotonic() - began_s > minutes * 60:
+                    break
+                problems = await _Conversation(plan, room, line, device).hold()
+                course.conversations += 1
+                course.faults += plan.row is not None
+                course.problems += [f"conversation {plan}: {problem}" for problem in problems]
+                sys.stderr.write(f"soak: {plan}: {'; '.join(problems) or 'ok'}\n")
+                pid = device.process.pid
+                memory = process.memory(pid)
+                course.samples.append(Held(memory.private_mib, process.descriptors(pid), len(process.threads(pid))))
+                if any("at rest" in problem for problem in problems):
+                    break
+    except AssertionError as failure:
+        course.problems.append(str(failure))
+    finally:
+        await line.stop()
+        await service.stop()
+    course.minutes = (time.monotonic() - began_s) / 60
+    return course
+
+
+class _Conversation:
+    def __init__(self, plan: Plan, room: Room, line: Line, device: Device) -> None:
+        self._plan = plan
+        self._room = room
+        self._device = device
+        self._causes = Causes(room, line, device, _PACE)
+        self._pressed_s: list[float] = []
+
+    async def hold(self) -> list[str]:
+        """Hold it; returns what was wrong."""
+        device, plan = self._device, self._plan
+        device.log.clear()
+        device.pin_changes.clear()
+        self._room.service.faults = _PACE
+        began_s, problems = time.monotonic(), []
+        happening = asyncio.create_task(self._happen())
+        async with LightWatch(self._room, device, exempt=plan.row) as watch:
+            await self._open()
+            for turn in plan.turns:
+                await self._take(turn)
+            await happening
+            if not await self._rests():
+                problems.append(f"not at rest {_RESTS_WITHIN_S:g} s later: {device.state}")
+        problems += watch.lies
+        greeted = self._greetings(began_s)
+        if greeted > len(self._pressed_s):
+            problems.append(f"{len(self._pressed_s)} presses, greeted {greeted} times")
+        problems += [f"{sign!r} in the log" for sign in _BUGS if any(sign in line for line in device.log)]
+        return problems
+
+    async def _happen(self) -> None:
+        if self._plan.row is None:
+            return
+        await asyncio.sleep(self._plan.fault_after_s)
+        await self._causes.begin(self._plan.row.cause)
+        await asyncio.sleep(self._plan.fault_for_s)
+        await self._causes.end()
+
+    async def _open(self) -> None:
+        device = self._device
+        match self._plan.opening:
+            case Opening.PRESS:
+                self._pressed_s.append(await device.tap())
+            case Opening.HOLD:
+                await device.push(_HELD_PIN)
+                await asyncio.sleep(0.2)
+                said_s = self._room.says()
+                await asyncio.sleep(said_s + _QUESTION_S - time.monotonic())
+                await device.let_go(_HELD_PIN)
+            case Opening.ANNOUNCE:
+                await device.ask("say hello to everybody in this house")
+        await self._until({"listening", "waiting"})
+
+    async def _take(self, turn: Turn) -> None:
+        room, device = self._room, self._device
+        match turn:
+            case Turn.PRESS:
+                self._pressed_s.append(await device.tap())
+                await asyncio.sleep(0.7)
+            case Turn.WAIT:
+                await asyncio.sleep(1.0)
+            case Turn.ASK:
+                room.says()
+                await self._until({"speaking"})
+                await self._until({"listening", "waiting"})
+            case Turn.BARGE_IN:
+                room.says()
+                await self._until({"speaking"})
+                room.says("stop that now")
+                await self._until({"listening", "waiting"})
+
+    async def _until(self, states: set[str]) -> None:
+        """Wait for one of these states, or for the end of the conversation; faults may let neither come."""
+        give_up_s = time.monotonic() + _TURN_S
+        await asyncio.sleep(0.3)
+        while time.monotonic() < give_up_s:
+            if self._device.state in states or State(self._device.state) in RESTING:
+                return
+            await asyncio.sleep(0.05)
+
+    async def _rests(self) -> bool:
+        give_up_s = time.monotonic() + _RESTS_WITHIN_S
+        while time.monotonic() < give_up_s:
+            if State(self._device.state) in RESTING:
+                return True
+            await asyncio.sleep(0.05)
+        return False
+
+    def _greetings(self, since_s: float) -> int:
+        begins = voice(GREETING)[: WORD_FRAMES * 2]
+        assert begins != voice(ANSWER)[: WORD_FRAMES * 2]
+        return sum(heard.frames == WORD_FRAMES for heard in self._room.all_heard(begins, since_s))
+
+
+def main(argv: Sequence[str]) -> int:
+    """Return 0 if everything held all along."""
+    parser = argparse.ArgumentParser("scripts/soak", description=(__doc__ or "").split("\n\n")[0])
+    parser.add_argument("--minutes", type=float, default=60.0, metavar="N", help="how long (60)")
+    parser.add_argument("--seed", type=int, default=1, metavar="S", help="which conversations and faults (1)")
+    parser.add_argument(
+        "--from", dest="first", type=int, default=1, metavar="N", help="begin with the N-th of them (1)"
+    )
+    options = parser.parse_args(argv)
+    with tempfile.TemporaryDirectory(prefix="soak-") as folder:
+        course = asyncio.run(soak(options.seed, options.minutes, options.first, Path(folder)))
+    print(course.report())
+    return 1 if course.problems or course.grows else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
