@@ -51,6 +51,12 @@ def test_each_speaker_of_the_fleet_gets_a_right_config(host: str, tmp_path: Path
     assert isinstance(config.triggers[0], ButtonTrigger)
 
 
+def test_the_playbook_leaves_to_each_speaker_what_the_inventory_says_of_it() -> None:
+    (play,) = yaml.safe_load((FLEET / "playbook.yaml").read_text(encoding="utf-8"))
+    own = {name for host in INVENTORY.values() for name in host}
+    assert own.isdisjoint(play["vars"]), "a play's variables win over those of a host"
+
+
 def test_the_first_boot_of_a_fleet_knows_no_secret() -> None:
     text = (FLEET / "user-data.yaml").read_text(encoding="utf-8")
     assert text.startswith("#cloud-config\n")
