@@ -153,7 +153,7 @@ class CardWriter:
 
     def prepare(self) -> None:
         """Make a stopped card ready now, so that the next write starts it at once."""
-        self._stream.write(b"")
+        self._stream.prepare()
 
     def _ran_dry(self) -> None:
         """All that was written was heard; the card stands still and will start at its 0 again."""

@@ -181,35 +181,34 @@ class _CaptureThread(PcmThread):
         timeline.clock.start(time.monotonic())
         silent_since_s: float | None = None
         wait_ms = period_ms + _POLL_GRACE_MS
-        with stream.reading() as read:
-            while not self.stopping:
-                polled = poll(wait_ms)
-                frames, data = read()
-                if frames > 0:
-                    silent_since_s = None
-                    frames_read += frames
-                    pcm = convert(data)
-                    chunk.append(pcm)
-                    if chunker.add(pcm):
-                        # With what came while this thread waited for the interpreter: 5 ms, while another one imports.
-                        timeline.clock.observe(frames_read + max(0, stream.avail()), time.monotonic())
-                        self._hand_over(timeline.periods(chunk))
-                        chunk.clear()
-                    self._sleep_while_nothing_is_decided(timeline, frames_read, chunker.at_once_ms)
-                    # Where the card reports in time there is no need to look at the clock.
-                    due_ms = period_ms if polled else timeline.ms_until(frames_read + got.period_frames)
-                    wait_ms = due_ms + _POLL_GRACE_MS
-                elif frames == XRUN:
+        while not self.stopping:
+            polled = poll(wait_ms)
+            frames, data = stream.read()
+            if frames > 0:
+                silent_since_s = None
+                frames_read += frames
+                pcm = convert(data)
+                chunk.append(pcm)
+                if chunker.add(pcm):
+                    # With what came while this thread waited for the interpreter: 5 ms, while another one imports.
+                    timeline.clock.observe(frames_read + max(0, stream.avail()), time.monotonic())
                     self._hand_over(timeline.periods(chunk))
-                    return False
-                else:
-                    if polled:
-                        stream.ready(polled)  # woken for nothing: a sound server's plug-in needs to know
-                    now_s = time.monotonic()
-                    silent_since_s = silent_since_s or now_s
-                    wait_ms = (timeline.ms_until(frames_read + got.period_frames) or period_ms) + _POLL_GRACE_MS
-                    if now_s - silent_since_s >= STALL_S:
-                        raise stream.gone(f"it gave no sound for {STALL_S:g} s")
+                    chunk.clear()
+                self._sleep_while_nothing_is_decided(timeline, frames_read, chunker.at_once_ms)
+                # Where the card reports in time there is no need to look at the clock.
+                due_ms = period_ms if polled else timeline.ms_until(frames_read + got.period_frames)
+                wait_ms = due_ms + _POLL_GRACE_MS
+            elif frames == XRUN:
+                self._hand_over(timeline.periods(chunk))
+                return False
+            else:
+                if polled:
+                    stream.ready(polled)  # woken for nothing: a sound server's plug-in needs to know
+                now_s = time.monotonic()
+                silent_since_s = silent_since_s or now_s
+                wait_ms = (timeline.ms_until(frames_read + got.period_frames) or period_ms) + _POLL_GRACE_MS
+                if now_s - silent_since_s >= STALL_S:
+                    raise stream.gone(f"it gave no sound for {STALL_S:g} s")
         return True
 
     def _sleep_while_nothing_is_decided(self, timeline: _Timeline, frames_read: int, at_once_ms: int) -> None:

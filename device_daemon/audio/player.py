@@ -83,9 +83,10 @@ class Player:
 
     def set_volume(self, percent: int) -> None:
         """Set the volume: in the card's mixer if it has one, else by scaling samples that are written from now on."""
-        if self._mixer is not None and not self._mixer.set_volume(percent):
+        left = self._mixer.set_volume(percent) if self._mixer else None
+        if left is None:
             self._mixer = None
-        self._gain = volume_gain(percent) if self._mixer is None else 1.0
+        self._gain = volume_gain(percent) if left is None else left
 
     def sounding(self) -> tuple[Samples, float]:
         """Return what was written last, in the program's format, and its gain; nothing while all is silent."""

@@ -32,6 +32,8 @@ from scripts.rig.utterance import VOICE_RATE_HZ, resample, utterance
 __all__ = ["SimulatedCard", "utterance"]
 
 SILENCE_PEAK: Final = 33  # -60 dBFS
+MIXER_STEPS: Final = 207
+MIXER_LEAST_DB: Final = -103.5
 _SAY_LEAD_S: Final = 0.02
 _LOOK_AGAIN_S: Final = 0.005
 _FLOCK: Final = "hhqqi4x"  # struct flock, which Python's fcntl takes as bytes
@@ -50,7 +52,8 @@ class SimulatedCard:
 
     `rate_hz` and `channels` are the card's own (16-bit samples, always); with `coarse_pointer` its position moves in
     whole periods, as many cards' does; its periods are as long as `period_ms` (least, most) allows; `echo_gain` and
-    `echo_delay_ms` are a room with one wall (see `set_echo`).
+    `echo_delay_ms` are a room with one wall (see `set_echo`). With `mixer` it has one, of which `voice_channel` is no
+    part: that is the only channel that hears anything, as of a microphone array.
     """
 
     def __init__(
@@ -61,6 +64,8 @@ class SimulatedCard:
         channels: int = 1,
         coarse_pointer: bool = False,
         period_ms: tuple[int, int] = (1, 1000),
+        mixer: bool = False,
+        voice_channel: int | None = None,
         echo_gain: float = 0.0,
         echo_delay_ms: float = 2.0,
         history_s: float = 600.0,
@@ -80,6 +85,8 @@ class SimulatedCard:
         self._header.zero_ns = self._zero_ns
         self._header.coarse_pointer = coarse_pointer
         self._header.least_period_ms, self._header.most_period_ms = period_ms
+        self._header.mixer, self._header.mixer_volume = mixer, MIXER_STEPS // 3
+        self._header.voice_channel = 0 if voice_channel is None else voice_channel + 1
         self._header.magic = MAGIC
         if echo_gain:
             self.set_echo([(echo_delay_ms, echo_gain)])
@@ -255,6 +262,24 @@ class SimulatedCard:
         """Take so long from now on to be opened, and to agree on parameters, as some drivers do."""
         self._header.open_delay_ms = open_ms
         self._header.params_delay_ms = params_ms
+
+    def lose_mixer(self) -> None:
+        """Have no mixer from now on."""
+        self._header.mixer = 0
+
+    @property
+    def mixer_db(self) -> float:
+        """To what its mixer is set, -103.5 to 0 dB; the samples are not scaled by it."""
+        return MIXER_LEAST_DB * (1 - int(self._header.mixer_volume) / MIXER_STEPS)
+
+    @property
+    def mixer_off(self) -> bool:
+        """Whether its mixer is switched off; settable."""
+        return bool(self._header.mixer_off)
+
+    @mixer_off.setter
+    def mixer_off(self, off: bool) -> None:
+        self._header.mixer_off = off
 
     # What programs do with the card
 

@@ -26,9 +26,9 @@ ctl_type.simcard {{ lib "{library}" }}
 pcm.simcard {{ type simcard; file "{file}"; hint {{ show on; description "Simulated sound card" }} }}
 pcm.simplug {{ type plug; slave.pcm simcard; hint {{ show on; description "Simulated sound card, converting" }} }}
 pcm.!default {{ type plug; slave.pcm simcard; hint {{ show on; description "Default: the simulated card" }} }}
-ctl.simcard {{ type simcard }}
-ctl.simplug {{ type simcard }}
-ctl.!default {{ type simcard }}
+ctl.simcard {{ type simcard; file "{file}" }}
+ctl.simplug {{ type simcard; file "{file}" }}
+ctl.!default {{ type simcard; file "{file}" }}
 """
 
 

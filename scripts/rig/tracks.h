@@ -31,12 +31,14 @@ struct card {
 	uint32_t busy, stuck, coarse_pointer, taps;
 	uint32_t open_delay_ms, params_delay_ms;   /* a driver that takes its time to open, or to agree on parameters */
 	uint32_t least_period_ms, most_period_ms;  /* 0: 1 ms, and 1 s */
+	uint32_t mixer, mixer_volume, mixer_off;   /* whether there is one; 0..207; its switch */
+	uint32_t voice_channel;                    /* 1 + the only one that hears anything, as of an array; 0: all do */
 	uint32_t pid[2], running[2], xruns[2];     /* [0] playback, [1] capture, as SND_PCM_STREAM_*; pid: the last opener's */
 	uint64_t late_frames;                      /* written when their moment had passed: never heard */
 	uint64_t captured_until;                   /* one past the last frame that any program was given */
 	struct { uint32_t delay_frames; float gain; } tap[MAX_TAPS]; /* the room: speaker to microphone */
 };
-_Static_assert(sizeof(struct card) == 104 + 8 * MAX_TAPS, "card.py counts on this layout");
+_Static_assert(sizeof(struct card) == 120 + 8 * MAX_TAPS, "card.py counts on this layout");
 
 static inline bool has(uint32_t bits, int direction)
 {
@@ -119,7 +121,7 @@ static inline int16_t with_room(struct card *card, uint64_t frame, int16_t said)
 	return sum >= 32767 ? 32767 : sum <= -32768 ? -32768 : (int16_t)(sum < 0 ? sum - 0.5f : sum + 0.5f);
 }
 
-/* What the microphone hears from a frame on, the same in each of the interleaved channels. */
+/* What the microphone hears from a frame on, the same in each of the interleaved channels that hear. */
 static inline void hear(struct card *card, uint64_t frame, int16_t *samples, uint64_t frames)
 {
 	struct track microphone = microphone_of(card);
@@ -136,7 +138,7 @@ static inline void hear(struct card *card, uint64_t frame, int16_t *samples, uin
 		for (uint64_t i = done; i < done + piece; i++) {
 			int16_t heard = with_room(card, frame + i, said ? *said++ : 0);
 			for (unsigned c = 0; c < card->channels; c++)
-				samples[i * card->channels + c] = heard;
+				samples[i * card->channels + c] = !card->voice_channel || c + 1 == card->voice_channel ? heard : 0;
 		}
 	}
 }

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Final
 
-import alsaaudio
 from msgspec import Struct
 
-from device_daemon.audio.alsa.error_handler import quieten
-from device_daemon.audio.alsa.stream import Direction, reason
-
-PCM_TYPES: Final[dict[Direction, int]] = {
-    "capture": alsaaudio.PCM_CAPTURE,
-    "playback": alsaaudio.PCM_PLAYBACK,
-}
+from device_daemon.audio.alsa.libasound import AlsaError, card_description, pcm_names
+from device_daemon.audio.alsa.pcm_handle import PcmHandle
+from device_daemon.audio.alsa.stream import Direction
 
 _HARDWARE: Final = re.compile(r"^\w+:CARD=([^,]+),DEV=(\d+)")
 _PLUGINS: Final = frozenset(
@@ -56,8 +51,10 @@ class DeviceInfo(Struct, frozen=True):
 
 def device_names(direction: Direction) -> list[str]:
     """Return the names worth putting into the config for a direction."""
-    quieten()
-    return worth_naming(alsaaudio.pcms(PCM_TYPES[direction]))
+    try:
+        return worth_naming(pcm_names(direction))
+    except AlsaError:
+        return []  # alsa-lib's own configuration is broken, which it says where a device is opened
 
 
 def worth_naming(hints: Iterable[str]) -> list[str]:
@@ -82,49 +79,22 @@ def list_devices() -> list[DeviceInfo]:
 
     Takes some milliseconds for each and blocks meanwhile: it is for the command line.
     """
-    quieten()
-    cards = _descriptions()
     directions: tuple[Direction, ...] = ("capture", "playback")
-    return [_look_at(name, direction, cards) for direction in directions for name in device_names(direction)]
+    return [_look_at(name, direction) for direction in directions for name in device_names(direction)]
 
 
-def _descriptions() -> dict[str, str]:
-    """Return each card's long name by its id."""
-    try:
-        return {
-            card: alsaaudio.card_name(index)[1]
-            for card, index in zip(alsaaudio.cards(), alsaaudio.card_indexes(), strict=True)
-        }
-    except (alsaaudio.ALSAAudioError, ValueError):
-        return {}  # no permission, or one was unplugged just now: names do without
-
-
-def _look_at(name: str, direction: Direction, cards: dict[str, str]) -> DeviceInfo:
+def _look_at(name: str, direction: Direction) -> DeviceInfo:
     match = _HARDWARE.match(name)
-    description = cards.get(match[1], "") if match else _OWN_WORDS.get(name, "")
+    description = card_description(match[1]) if match else _OWN_WORDS.get(name, "")
     try:
         # Of a card its own abilities are of interest, not what plughw makes of them.
-        pcm = alsaaudio.PCM(
-            type=PCM_TYPES[direction], mode=alsaaudio.PCM_NONBLOCK, device=name.removeprefix("plug") if match else name
-        )
-    except alsaaudio.ALSAAudioError as error:
-        return DeviceInfo(name, direction, description, (), (), reason(error))
+        pcm = PcmHandle(direction, name.removeprefix("plug") if match else name)
+    except AlsaError as error:
+        return DeviceInfo(name, direction, description, (), (), error.text)
     try:
-        rates = _rates(pcm)
-        # Where any rate will do, any number of channels will: asking for each of 10 000 takes a third of a second.
-        channels = tuple(pcm.getchannels()) if rates else ()
+        if pcm.highest_rate_hz() >= _ANY_RATE_HZ:
+            return DeviceInfo(name, direction, description, (), (), "")
+        rates = tuple(rate for rate in _COMMON_RATES_HZ if pcm.has_rate(rate))
+        return DeviceInfo(name, direction, description, rates, tuple(pcm.channels()), "")
     finally:
         pcm.close()
-    return DeviceInfo(name, direction, description, rates, channels, "")
-
-
-def _rates(pcm: Any) -> tuple[int, ...]:
-    rates = pcm.getrates()
-    if isinstance(rates, int):
-        return (rates,)
-    if isinstance(rates, tuple):
-        lowest, highest = rates
-        if highest > _ANY_RATE_HZ or highest < 0:
-            return ()
-        return tuple(rate for rate in _COMMON_RATES_HZ if lowest <= rate <= highest)
-    return tuple(rates)

@@ -3,84 +3,76 @@
 from __future__ import annotations
 
 import errno
-import os
 from collections.abc import Sequence
-from typing import Any, Final
-
-import alsaaudio
+from typing import Final, Protocol
 
 from device_daemon.audio.alsa.busy_owner import holder_of
-from device_daemon.audio.alsa.devices import PCM_TYPES, device_names
-from device_daemon.audio.alsa.error_handler import quieten
-from device_daemon.audio.alsa.stream import ROLES, Direction, Negotiated, Stream, reason
+from device_daemon.audio.alsa.devices import device_names
+from device_daemon.audio.alsa.error_handler import forget_messages, messages
+from device_daemon.audio.alsa.libasound import AlsaError
+from device_daemon.audio.alsa.pcm_handle import PcmHandle
+from device_daemon.audio.alsa.stream import ROLES, Direction, Negotiated, Stream
 from device_daemon.audio.pcm import OWN_FORMAT, CardFormat, SampleFormat
 from device_daemon.errors import DeviceBusy, DeviceUnknown
 
-_FORMATS: Final[dict[SampleFormat, int]] = {
-    "S16_LE": alsaaudio.PCM_FORMAT_S16_LE,
-    "S32_LE": alsaaudio.PCM_FORMAT_S32_LE,
-}
-_RATES_HZ: Final = (48_000, 96_000, 44_100, 32_000, 192_000, 16_000)
-"""For a card without 24 kHz, best first: twice the rate is cheap and loses nothing, less than 24 kHz loses treble."""
-_BUSY: Final = os.strerror(errno.EBUSY)
-_FORBIDDEN: Final = {os.strerror(errno.EACCES), os.strerror(errno.EPERM)}
-_MISSING: Final = {os.strerror(errno.ENOENT), os.strerror(errno.ENODEV), os.strerror(errno.ENXIO)}
+_RATES_HZ: Final = (OWN_FORMAT.rate_hz, 48_000, 96_000, 44_100, 32_000, 192_000, 16_000)
+"""Best first: twice the program's rate is cheap to convert and loses nothing, less than it loses treble."""
+_FORBIDDEN: Final = {errno.EACCES, errno.EPERM}
+_MISSING: Final = {errno.ENOENT, errno.ENODEV, errno.ENXIO}
+
+
+_BROKEN_CONFIGURATION: Final = "may be old or corrupted"
+"""alsa-lib's words for a file that it cannot read; before them stands where the mistake is."""
+
+
+class Abilities(Protocol):
+    """What a PCM says it can do; see `PcmHandle`."""
+
+    def formats(self) -> list[str]:
+        """Sample formats, by alsa-lib's names."""
+
+    def has_rate(self, rate_hz: int) -> bool:
+        """Whether it can run at that rate."""
 
 
 def open_stream(direction: Direction, device: str, period_ms: int, periods: int) -> Stream:
     """Open a device by its ALSA name and return it as it really is.
 
-    Raises `DeviceUnknown` (with the names of the devices there are) or `DeviceBusy` (with the program that holds it, if
-    the kernel tells).
+    Blocks for as long as the card takes, without holding the interpreter.
+
+    Raises:
+        DeviceUnknown: With the names of the devices there are, or with what alsa-lib says to it.
+        DeviceBusy: With the program that holds it, if the kernel tells.
     """
-    quieten()
-    pcm = _open(direction, device, OWN_FORMAT, period_ms, periods)
-    card = _choose(pcm, direction, device)
-    if card != OWN_FORMAT:  # ask again, so that the period is right for the rate
-        pcm.close()
-        pcm = _open(direction, device, card, period_ms, periods)
-    info = pcm.info()
-    if info["format"] != _FORMATS[card.sample_format]:
-        raise _unusable(direction, device, [info["format_name"]])
-    got = CardFormat(info["rate"], info["channels"], card.sample_format)
-    negotiated = Negotiated(device, got, info["period_size"], info["buffer_size"], info["card_no"])
-    return Stream(pcm, direction, negotiated)
-
-
-def _open(direction: Direction, device: str, card: CardFormat, period_ms: int, periods: int) -> Any:
+    forget_messages()
     try:
-        return alsaaudio.PCM(
-            type=PCM_TYPES[direction],
-            mode=alsaaudio.PCM_NONBLOCK,
-            device=device,
-            rate=card.rate_hz,
-            channels=card.channels,
-            format=_FORMATS[card.sample_format],
-            periodsize=card.rate_hz * period_ms // 1000,
-            periods=periods,
+        pcm = PcmHandle(direction, device)
+    except AlsaError as error:
+        raise _refusal(direction, device, error) from error
+    try:
+        sample_format, rate_hz = choose(pcm, direction, device)
+        rate_hz, channels, period, buffer = pcm.configure(
+            sample_format, rate_hz, OWN_FORMAT.channels, period_ms, periods
         )
-    except alsaaudio.ALSAAudioError as error:
-        raise _refusal(direction, device, reason(error)) from error
+        got = CardFormat(rate_hz, channels, sample_format)
+        return Stream(pcm, direction, Negotiated(device, got, period, buffer, pcm.card_number()))
+    except AlsaError as error:
+        pcm.close()
+        raise _refusal(direction, device, error) from error
+    except DeviceUnknown:
+        pcm.close()
+        raise
 
 
-def _choose(pcm: Any, direction: Direction, device: str) -> CardFormat:
-    """Return what to ask of a card that was asked for the program's own format: that, or the best it has."""
-    info = pcm.info()
-    rate_hz = info["rate"]
-    if rate_hz != OWN_FORMAT.rate_hz:
-        rates = pcm.getrates()
-        if isinstance(rates, tuple):
-            rates = [rate for rate in _RATES_HZ if rates[0] <= rate <= rates[1]]
-        elif isinstance(rates, int):
-            rates = [rates]
-        rate_hz = next((rate for rate in _RATES_HZ if rate in rates), rate_hz)
-    sample_format: SampleFormat = "S16_LE"
-    if info["format"] != _FORMATS["S16_LE"]:
-        formats = pcm.getformats()
-        if "S32_LE" not in formats:
-            raise _unusable(direction, device, sorted(formats))
-        sample_format = "S32_LE"
-    return CardFormat(rate_hz, info["channels"], sample_format)
+def choose(pcm: Abilities, direction: Direction, device: str) -> tuple[SampleFormat, int]:
+    """Return the sample format and the rate to ask of a card: the program's own, or the best it has."""
+    formats = pcm.formats()
+    rate_hz = next((rate for rate in _RATES_HZ if pcm.has_rate(rate)), OWN_FORMAT.rate_hz)
+    if "S16_LE" in formats:
+        return "S16_LE", rate_hz
+    if "S32_LE" in formats:
+        return "S32_LE", rate_hz
+    raise _unusable(direction, device, sorted(formats))
 
 
 def _unusable(direction: Direction, device: str, formats: Sequence[str]) -> DeviceUnknown:
@@ -92,10 +84,10 @@ def _unusable(direction: Direction, device: str, formats: Sequence[str]) -> Devi
     )
 
 
-def _refusal(direction: Direction, device: str, why: str) -> DeviceUnknown:
+def _refusal(direction: Direction, device: str, error: AlsaError) -> DeviceUnknown:
     """Return the exception for a device that could not be opened."""
     role = ROLES[direction]
-    if why == _BUSY:
+    if error.number == errno.EBUSY:
         holder = holder_of(device, direction) or "another program"
         sharing = (
             ""
@@ -106,9 +98,17 @@ def _refusal(direction: Direction, device: str, why: str) -> DeviceUnknown:
             f'the {role} "{device}" is in use by {holder}: stop that{sharing}; it is taken as soon as it is free',
             device,
         )
-    if why in _FORBIDDEN:
+    if error.number in _FORBIDDEN:
         return DeviceUnknown(f'no permission for the {role} "{device}": add this user to the group audio', device)
-    problem = f'there is no {role} "{device}"' if why in _MISSING else f'the {role} "{device}" cannot be opened ({why})'
+    missing = error.number in _MISSING
+    said = "; ".join(dict.fromkeys([error.text, *messages()]))
+    if _BROKEN_CONFIGURATION in said:
+        return DeviceUnknown(
+            f'the {role} "{device}" cannot be opened, since alsa-lib cannot read its configuration ({said}): '
+            "correct the file that it names, or remove it",
+            device,
+        )
+    problem = f'there is no {role} "{device}"' if missing else f'the {role} "{device}" cannot be opened ({said})'
     others = ", ".join(name for name in device_names(direction) if name != device)
     remedy = f"set audio.{role}.device to one of: {others}" if others else "this machine has no other: plug one in"
     return DeviceUnknown(f"{problem}: {remedy}", device)

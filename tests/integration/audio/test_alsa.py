@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import math
 import os
+import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
-import alsaaudio
 import pytest
+from msgspec import Struct
 
-from device_daemon.audio.alsa import Direction, Negotiated, find_mixer, list_devices, open_stream
-from device_daemon.audio.alsa import mixer as mixer_module
+from device_daemon.audio.alsa import Direction, Negotiated, device_names, find_mixer, list_devices, open_stream
 from device_daemon.audio.alsa.busy_owner import holder_of
 from device_daemon.audio.alsa.devices import worth_naming
-from device_daemon.audio.alsa.opening import _choose
-from device_daemon.audio.pcm import OWN_FORMAT, CardFormat
+from device_daemon.audio.alsa.levels import mixer_levels
+from device_daemon.audio.alsa.opening import choose
+from device_daemon.audio.pcm import OWN_FORMAT, CardFormat, volume_gain
 from device_daemon.errors import DeviceBusy, DeviceGone, DeviceUnknown
 from scripts.rig.card import SimulatedCard
 
@@ -105,49 +107,36 @@ def test_alsa_lib_does_not_write_to_stderr(
     assert capfd.readouterr().err == ""
 
 
-class FakePcm:
+class FakePcm(Struct):
     """What a hardware PCM answers about itself."""
 
-    def __init__(self, rates: object, formats: list[str], channels: int) -> None:
-        self._rates = rates
-        self._formats = formats
-        self._channels = channels
+    rates_hz: tuple[int, ...]
+    sample_formats: tuple[str, ...]
 
-    def info(self) -> dict[str, int]:
-        numbers = {"S16_LE": alsaaudio.PCM_FORMAT_S16_LE, "S32_LE": alsaaudio.PCM_FORMAT_S32_LE}
-        return {
-            "rate": self._rates if isinstance(self._rates, int) else 44_100,
-            "format": numbers.get("S16_LE" if "S16_LE" in self._formats else self._formats[0], -1),
-            "channels": self._channels,
-        }
+    def has_rate(self, rate_hz: int) -> bool:
+        return rate_hz in self.rates_hz
 
-    def getrates(self) -> object:
-        return self._rates
-
-    def getformats(self) -> list[str]:
-        return self._formats
+    def formats(self) -> list[str]:
+        return list(self.sample_formats)
 
 
 @pytest.mark.parametrize(
-    ("rates", "chosen_hz"),
+    ("rates_hz", "chosen_hz"),
     [
-        ([32_000, 44_100, 48_000, 96_000], 48_000),
-        ([44_100, 88_200], 44_100),
-        ((8_000, 48_000), 48_000),
-        (16_000, 16_000),
+        ((24_000, 48_000), 24_000),
+        ((32_000, 44_100, 48_000, 96_000), 48_000),
+        ((44_100, 88_200), 44_100),
+        ((16_000,), 16_000),
     ],
 )
-def test_of_several_rates_the_one_that_converts_best_is_taken(rates: object, chosen_hz: int) -> None:
-    assert _choose(FakePcm(rates, ["S16_LE"], 2), "playback", "hw:0").rate_hz == chosen_hz
+def test_of_several_rates_the_one_that_converts_best_is_taken(rates_hz: tuple[int, ...], chosen_hz: int) -> None:
+    assert choose(FakePcm(rates_hz, ("S16_LE",)), "playback", "hw:0") == ("S16_LE", chosen_hz)
 
 
 def test_a_card_with_32_bits_only_is_taken_and_one_with_24_is_led_to_a_name_that_converts() -> None:
-    assert _choose(FakePcm(48_000, ["S32_LE"], 2), "capture", "hw:0").sample_format == "S32_LE"
-    with pytest.raises(
-        DeviceUnknown,
-        match='has only S24_3LE samples: set audio.capture.device to "plughw:0"'.replace("capture", "microphone"),
-    ):
-        _choose(FakePcm(48_000, ["S24_3LE"], 2), "capture", "hw:0")
+    assert choose(FakePcm((48_000,), ("S32_LE",)), "capture", "hw:0") == ("S32_LE", 48_000)
+    with pytest.raises(DeviceUnknown, match=r'has only S24_3LE samples: set audio\.microphone\.device to "plughw:0"'):
+        choose(FakePcm((48_000,), ("S24_3LE",)), "capture", "hw:0")
 
 
 def test_of_alsa_libs_many_names_only_stable_and_useful_ones_are_offered() -> None:
@@ -222,59 +211,130 @@ def test_nobody_holds_a_card_that_is_closed_or_not_the_kernels(tmp_path: Path) -
     assert not holder_of("default", "playback", tmp_path / "nothing")
 
 
-class FakeControl:
-    """A mixer control as alsaaudio shows it, of a card that has Mic (capture), Beep (a switch) and Speaker."""
-
-    set_to: int | None = None
-    broken = False
-
-    def __init__(self, control: str, device: str) -> None:
-        if self.broken:
-            raise alsaaudio.ALSAAudioError("No such device [hw:1]")
-        assert device == "hw:1"
-        self._control = control
-
-    def volumecap(self) -> list[str]:
-        return {"Mic": ["Capture Volume"], "Master": [], "Speaker": ["Playback Volume"]}[self._control]
-
-    def setvolume(self, percent: int, pcmtype: int) -> None:
-        assert pcmtype == alsaaudio.PCM_PLAYBACK
-        type(self).set_to = percent
-
-    def close(self) -> None:
-        pass
+OF_THE_CARD = Negotiated("default", OWN_FORMAT, 240, 960, -1)
 
 
-@pytest.fixture
-def fake_mixer(monkeypatch: pytest.MonkeyPatch) -> type[FakeControl]:
-    fake = type("Control", (FakeControl,), {})
-    names = SimpleNamespace(
-        mixers=lambda device: ["Mic", "Master", "Speaker"] if device == "hw:1" else [],
-        Mixer=fake,
-        ALSAAudioError=alsaaudio.ALSAAudioError,
-        PCM_PLAYBACK=alsaaudio.PCM_PLAYBACK,
-    )
-    monkeypatch.setattr(mixer_module, "alsaaudio", names)
-    return fake
-
-
-def test_the_playback_volume_of_the_card_behind_the_name_is_found_and_set(fake_mixer: type[FakeControl]) -> None:
-    mixer = find_mixer(Negotiated("plughw:CARD=USB", OWN_FORMAT, 240, 960, card_number=1))
+@pytest.mark.parametrize(("percent", "decibels"), [(100, 0.0), (80, -5.8), (50, -18.1), (20, -41.9), (5, -78.1)])
+def test_a_volume_is_as_loud_by_the_cards_mixer_as_by_scaled_samples(
+    plug_in: Callable[..., SimulatedCard], percent: int, decibels: float
+) -> None:
+    card = plug_in(mixer=True)
+    mixer = find_mixer(OF_THE_CARD)
     assert mixer is not None
-    assert mixer.control == "Speaker"
-    assert mixer.set_volume(70)
-    assert fake_mixer.set_to == 70
+    left = mixer.set_volume(percent)
+    assert left is not None
+    assert card.mixer_db + 20 * math.log10(left) == pytest.approx(decibels, abs=0.5)
+    assert decibels == pytest.approx(20 * math.log10(volume_gain(percent)), abs=0.1)
 
 
-def test_a_mixer_that_fails_is_done_without(fake_mixer: type[FakeControl]) -> None:
-    mixer = find_mixer(Negotiated("plughw:CARD=USB", OWN_FORMAT, 240, 960, card_number=1))
+def test_volume_0_is_silence(plug_in: Callable[..., SimulatedCard]) -> None:
+    card = plug_in(mixer=True)
+    mixer = find_mixer(OF_THE_CARD)
     assert mixer is not None
-    fake_mixer.broken = True
-    assert not mixer.set_volume(70)
-    assert find_mixer(Negotiated("plughw:CARD=USB", OWN_FORMAT, 240, 960, card_number=1)) is None
+    assert mixer.set_volume(0) == 0.0
+    assert card.mixer_db == -103.5
+
+
+def test_a_card_that_is_switched_off_is_switched_on_with_its_volume(
+    plug_in: Callable[..., SimulatedCard], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    card = plug_in(mixer=True)
+    card.mixer_off = True
+    mixer = find_mixer(OF_THE_CARD)
+    assert mixer is not None
+    mixer.set_volume(90)
+    assert not card.mixer_off
+    assert "mixer control Digital of default was switched off: it is on now" in caplog.messages
+
+
+def test_a_mixer_that_fails_is_done_without(plug_in: Callable[..., SimulatedCard]) -> None:
+    card = plug_in(mixer=True)
+    mixer = find_mixer(OF_THE_CARD)
+    assert mixer is not None
+    card.lose_mixer()
+    assert mixer.set_volume(70) is None
+    assert find_mixer(OF_THE_CARD) is None
 
 
 def test_a_card_without_a_mixer_has_none(plug_in: Callable[..., SimulatedCard]) -> None:
     plug_in()
-    assert find_mixer(Negotiated("default", OWN_FORMAT, 240, 960, -1)) is None
+    assert find_mixer(OF_THE_CARD) is None
     assert find_mixer(Negotiated("simcard", OWN_FORMAT, 240, 960, -1)) is None
+
+
+def test_the_levels_of_a_card_are_those_of_its_mixer_in_the_direction_that_is_asked(
+    plug_in: Callable[..., SimulatedCard],
+) -> None:
+    card = plug_in(mixer=True)
+    assert list(map(str, mixer_levels(OF_THE_CARD, "playback"))) == ["Digital 33%"]
+    assert mixer_levels(OF_THE_CARD, "capture") == []
+    card.mixer_off = True
+    assert list(map(str, mixer_levels(OF_THE_CARD, "playback"))) == ["Digital 33% off"]
+    card.lose_mixer()
+    assert mixer_levels(OF_THE_CARD, "playback") == []
+
+
+def test_a_mixer_that_does_not_answer_at_once_is_left_alone(
+    plug_in: Callable[..., SimulatedCard], caplog: pytest.LogCaptureFixture
+) -> None:
+    plug_in(mixer=True).be_slow(open_ms=300)
+    assert find_mixer(OF_THE_CARD) is None
+    assert "the mixer of default took 0.3 s to answer: it is left alone" in caplog.messages
+
+
+def asound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: bytes) -> Path:
+    """Give the machine this configuration of alsa-lib."""
+    path = tmp_path / "asound.conf"
+    path.write_bytes(b"</usr/share/alsa/alsa.conf>\n" + text)
+    monkeypatch.setenv("ALSA_CONFIG_PATH", str(path))
+    return path
+
+
+def test_names_that_are_not_utf_8_are_left_out_of_the_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    described = 'type null hint {{ show on description "{}" }}'
+    text = f"""pcm.Küche {{ {described.format("Lautsprecher Küche")} }}
+pcm.study {{ {described.format("für alle")} }}
+""".encode("latin-1")
+    asound(tmp_path, monkeypatch, text)
+    assert "study" in device_names("playback")
+    assert [name for name in device_names("playback") if "che" in name] == []
+    with pytest.raises(DeviceUnknown, match=r"set audio\.speaker\.device to one of: default, study"):
+        open_stream("playback", "plughw:CARD=Nonesuch", 10, 4)
+
+
+@pytest.mark.parametrize("direction", BOTH)
+def test_of_a_broken_configuration_alsa_libs_own_sentence_is_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, direction: Direction
+) -> None:
+    path = asound(tmp_path, monkeypatch, b"pcm.!default {\n  type hw\n  card \n}\n")
+    with pytest.raises(DeviceUnknown) as caught:
+        open_stream(direction, "default", 10, 4)
+    assert "alsa-lib cannot read its configuration (Invalid argument; _toplevel_:6:0:Unexpected char" in str(
+        caught.value
+    )
+    assert f"; {path} may be old or corrupted" in str(caught.value)
+    assert str(caught.value).endswith("correct the file that it names, or remove it")
+
+
+def test_while_a_card_takes_its_time_other_threads_go_on(plug_in: Callable[..., SimulatedCard]) -> None:
+    plug_in().be_slow(open_ms=300, params_ms=300)
+    longest_s = 0.0
+    opened = threading.Event()
+
+    def watch() -> None:
+        nonlocal longest_s
+        last_s = time.monotonic()
+        while not opened.is_set():
+            time.sleep(0.001)
+            last_s, longest_s = time.monotonic(), max(longest_s, time.monotonic() - last_s)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    began_s = time.monotonic()
+    open_stream("capture", "simcard", 10, 4).close()
+    took_s = time.monotonic() - began_s
+    opened.set()
+    watcher.join()
+    assert took_s >= 0.6
+    assert longest_s < took_s / 3, "the interpreter was held"

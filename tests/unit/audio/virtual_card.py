@@ -101,6 +101,9 @@ class VirtualCard:
             self._end_run(min(self.frame - self._started, self._playable()))
         self._dry = False
 
+    def prepare(self) -> None:
+        pass
+
     def gone(self, why: str) -> DeviceGone:
         return DeviceGone(why, "virtual")
 
