@@ -461,7 +461,11 @@ TABLE: Final[tuple[Row, ...]] = (
 
 
 def as_markdown() -> str:
-    """Return the table as owners read it, for docs/troubleshooting."""
+    """Return the table as owners read it, for docs/troubleshooting: what looks alike and has one remedy stands together."""
+    alike: dict[tuple[str, str], list[str]] = {}
+    for row in TABLE:
+        alike.setdefault((row.person, row.remedy), []).append(row.happens)
     lines = ["| What happens | What you see and hear | What to do |", "| --- | --- | --- |"]
-    rows = {(row.happens, row.person, row.remedy): None for row in TABLE}
-    return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)])
+    for (person, remedy), happens in alike.items():
+        lines.append(f"| {'<br>'.join(dict.fromkeys(happens))} | {person} | {remedy} |")
+    return "\n".join(lines)
