@@ -12,7 +12,7 @@ import contextlib
 import logging
 import time
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import aiohttp
 from azure.ai.voicelive import aio as sdk
@@ -24,6 +24,9 @@ from device_daemon.errors import ConnectionLost
 from device_daemon.voicelive import failures, sdk_messages, wire
 from device_daemon.voicelive.limits import LineLimits
 from device_daemon.voicelive.liveness import Check, Liveness
+
+if TYPE_CHECKING:
+    from device_daemon.voicelive.handshake import Socket
 
 _GRACE_S = 0.2
 """Before a line is given up: what came while the event loop was busy is read first."""
@@ -39,7 +42,7 @@ class Connection:
     def __init__(
         self,
         http: aiohttp.ClientSession,
-        socket: aiohttp.ClientWebSocketResponse,
+        socket: Socket,
         session: models.RequestSession,
         limits: LineLimits,
     ) -> None:
@@ -47,11 +50,11 @@ class Connection:
         self._http = http
         self._socket = socket
         self._session = session
-        self._sdk = sdk.VoiceLiveConnection(http, socket)
+        self._sdk = sdk.VoiceLiveConnection(http, cast("aiohttp.ClientWebSocketResponse", socket))
         self._loop = asyncio.get_running_loop()
         self._closing_s = limits.closing_s
         self._liveness = Liveness(self._loop.time(), limits)
-        self._receiving: asyncio.Task[aiohttp.WSMessage] | None = None
+        self._receiving: asyncio.Task[Any] | None = None
         self._dead: asyncio.Future[None] = self._loop.create_future()
         self._rest_ended = asyncio.Event()
         self._keeping_alive = self._loop.create_task(self._keep_alive(), name="keep-alive")
@@ -135,7 +138,8 @@ class Connection:
                 return None
             self._liveness.heard(self._loop.time())
             received, self._receiving = self._receiving, None
-            return received.result()
+            message: aiohttp.WSMessage = received.result()
+            return message
         finally:
             self._liveness.reading(self._loop.time(), on=False)
 
