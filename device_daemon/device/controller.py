@@ -27,6 +27,7 @@ from device_daemon.state import State, check_transition
 from device_daemon.system.logs import STATE_CHANGED, fields
 from device_daemon.system.saved_state import SavedState
 from device_daemon.voicelive.greeting_prefetch import GreetingPrefetch
+from device_daemon.voicelive.quota import QuotaClient
 from device_daemon.voicelive.reachability import Reachability
 from device_daemon.voicelive.warm_session import WarmSession
 
@@ -87,9 +88,10 @@ class Controller:
         )
         self._greeting_cache = greeting_cache
         resolver = GreetingResolver(config, saved_state, greeting_cache)
-        self._warm_session = WarmSession(client, config.service.standby)
-        self._reachability = Reachability(client, self._reachability_changed)
-        self._prefetch = GreetingPrefetch(client, greeting_cache, resolver.wanted)
+        service = QuotaClient(client)
+        self._warm_session = WarmSession(service, config.service.standby, background=service.background)
+        self._reachability = Reachability(service.background, self._reachability_changed)
+        self._prefetch = GreetingPrefetch(service.background, greeting_cache, resolver.wanted)
         self.conversations = ConversationManager(
             config,
             client=self._warm_session,

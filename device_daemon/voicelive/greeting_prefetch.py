@@ -1,130 +1,162 @@
-"""Has the service speak greetings ahead, while the device is idle, so that the first press finds them remembered.
+"""Prefetch of greetings: fixed greetings are synthesised in advance, so that the first press finds them in the cache.
 
-One session without microphone and speaker: settings, then one greeting after the other, exactly as a conversation
-would ask for them.
+One session without microphone and speaker, while the device is idle: settings, then one greeting after the other,
+requested exactly as a conversation would.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 
 from device_daemon.audio.pcm import BYTES_PER_MS
 from device_daemon.conversation import commands as do
 from device_daemon.conversation import events as on
 from device_daemon.conversation.ports import CLOSE_DEADLINE_S, ClientPort, ConnectionPort
-from device_daemon.errors import SpeakerError
+from device_daemon.conversation.service_errors import failure_of, is_about_session_update
+from device_daemon.errors import ServiceSilent, SpeakerError
 from device_daemon.greetings.cache import GreetingCache, Rendition
 from device_daemon.greetings.opening import Opening
 from device_daemon.system.background_task import Background
+from device_daemon.system.backoff import backoff, retry_delay_s
+from device_daemon.system.foreign_text import safe
 from device_daemon.system.memory_trim import give_back
 
 logger = logging.getLogger(__name__)
 
-PATIENCE_S = 10.0
-"""For the next sign of the service."""
-LIMIT_MS = 60_000
-"""A greeting that is longer is not kept."""
+EVENT_DEADLINE_S = 10.0
+"""For the service's next event."""
+MOST_MS = 60_000
+"""A longer greeting is not cached."""
 
 
 class GreetingPrefetch:
-    """Begin it whenever the device is idle and the service there; stop it when a conversation begins.
+    """Begin it whenever the device is idle and the service can be reached; stop it when a conversation begins.
 
-    `wanted` tells what the config's greetings can say. Nothing is asked for that the store knows, and nothing a second
-    time that the service refused.
+    `wanted` returns what the config's greetings can say. Nothing is requested that is in the cache, and nothing a
+    second time that the service refused.
     """
 
-    def __init__(self, client: ClientPort, store: GreetingCache, wanted: Callable[[], Sequence[Rendition]]) -> None:
+    def __init__(
+        self,
+        client: ClientPort,
+        cache: GreetingCache,
+        wanted: Callable[[], Sequence[Rendition]],
+        *,
+        delays: Callable[[], Iterator[float]] = backoff,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
         self._client = client
-        self._store = store
+        self._cache = cache
         self._wanted = wanted
+        self._delays = delays
+        self._pause = pause
         self._refused: set[Rendition] = set()
-        self._unwelcome = False
+        self._service_greets = False
         """The service greets by itself: ours would be a second greeting."""
-        self._rehearsing = Background("rehearsal")
+        self._fetching = Background("greeting prefetch")
+
+    @property
+    def over(self) -> bool:
+        """Nothing is being fetched, and no connection is being closed."""
+        return self._fetching.over
 
     def begin(self) -> None:
-        """Have spoken what is missing; does nothing where nothing is."""
+        """Fetch what is missing; does nothing where nothing is."""
         self.stop()
-        if not self._unwelcome:
-            self._rehearsing.begin(self._rehearse())
+        if not self._service_greets:
+            self._fetching.begin(self._fetch())
 
     def stop(self) -> None:
-        """Leave off, at once; what is half spoken is not kept."""
-        self._rehearsing.stop()
+        """Stop at once; a greeting that is not complete is not kept."""
+        self._fetching.stop()
 
     async def close(self) -> None:
-        """Leave off and wait until the connection is gone."""
-        await self._rehearsing.close(CLOSE_DEADLINE_S)
+        """Stop, and wait until the connection is closed."""
+        await self._fetching.close(CLOSE_DEADLINE_S)
 
-    async def _rehearse(self) -> None:
-        missing = [wanted for wanted in await asyncio.to_thread(self._missing) if wanted not in self._refused]
-        if not missing:
-            return
-        try:
-            connection = await self._client.connect()
-        except SpeakerError as failure:
-            logger.debug("no greeting is spoken ahead: %s", failure)
-            return
-        try:
-            await self._speak(connection, missing)
-        except (SpeakerError, TimeoutError, StopAsyncIteration) as failure:
-            logger.debug("not all greetings were spoken ahead: %r", failure)
-        finally:
-            await connection.close()
-        give_back()
+    async def _fetch(self) -> None:
+        """Fetch until nothing is missing; a failure that may pass is retried with backoff."""
+        for delay_s in self._delays():
+            missing = await asyncio.to_thread(self._missing)
+            wait_s = await self._fetch_all(missing, delay_s) if missing else None
+            if wait_s is None:
+                return
+            await self._pause(wait_s)
 
     def _missing(self) -> list[Rendition]:
-        return [wanted for wanted in self._wanted() if not self._store.contains(wanted)]
+        return [one for one in self._wanted() if one not in self._refused and not self._cache.contains(one)]
 
-    async def _speak(self, connection: ConnectionPort, missing: Sequence[Rendition]) -> None:
+    async def _fetch_all(self, missing: Sequence[Rendition], delay_s: float) -> float | None:
+        """Fetch these; returns in how many seconds to try again, None where that is not needed or cannot help."""
+        try:
+            connection = await self._client.connect()
+            try:
+                await self._converse(connection, missing)
+            finally:
+                await connection.close()
+        except SpeakerError as failure:
+            logger.debug("not all greetings were fetched: %s", failure)
+            return retry_delay_s(failure, delay_s)
+        give_back()
+        return None
+
+    async def _converse(self, connection: ConnectionPort, missing: Sequence[Rendition]) -> None:
         events = connection.events()
         await connection.send(do.UpdateSession())
         while not isinstance(event := await _next(events), on.SessionUpdated):
-            if isinstance(event, on.ServiceError):
-                return
+            if isinstance(event, on.ServiceError) and is_about_session_update(event):
+                raise failure_of(event)
         if event.greets_itself:
-            self._unwelcome = True
-            await asyncio.to_thread(self._store.clear)
+            self._service_greets = True
+            await asyncio.to_thread(self._cache.clear)
             return
-        kept = 0
+        fetched = 0
         for number, rendition in enumerate(missing):
-            opening = Opening("rehearsal", rendition.text, voice=rendition.voice)
-            await connection.send(do.RequestGreeting(opening, f"rehearsal-{number}"))
+            opening = Opening("prefetch", rendition.text, voice=rendition.voice)
+            await connection.send(do.RequestGreeting(opening, f"prefetch-{number}"))
             if pcm := await _spoken(events):
-                await asyncio.to_thread(self._store.put, rendition, pcm)
-                kept += 1
+                await asyncio.to_thread(self._cache.put, rendition, pcm)
+                fetched += 1
             else:
                 self._refused.add(rendition)
-                logger.info("the service does not speak %r ahead; it is tried again at the next start", rendition.text)
-        if kept:
-            logger.info("%d greetings were spoken ahead", kept)
+                logger.info(
+                    "the service does not speak %r; the greeting is fetched again after the next start",
+                    safe(rendition.text),
+                )
+        if fetched:
+            logger.info("%d greetings were fetched in advance", fetched)
 
 
 async def _spoken(events: AsyncIterator[on.ServiceEvent]) -> bytes:
-    """The sound of the next response, empty if it is refused or fails."""
+    """Return the sound of the next response, 24 kHz mono S16LE; empty if it is refused, fails, or is too long."""
     response_id = ""
-    pieces: list[bytes] = []
+    deltas: list[bytes] = []
     size = 0
     while True:
         match await _next(events):
             case on.ResponseCreated(created) if not response_id:
                 response_id = created
-            case on.AudioDelta(of, _, _, pcm) if of == response_id:
-                pieces.append(pcm)
+            case on.AudioDelta(of, _, _, pcm) if of == response_id and size <= MOST_MS * BYTES_PER_MS:
+                deltas.append(pcm)
                 size += len(pcm)
             case on.ResponseDone(done, status) if done == response_id:
-                whole = status == "completed" and size <= LIMIT_MS * BYTES_PER_MS
-                return b"".join(pieces) if whole else b""
-            case on.ServiceError():
+                complete = status == "completed" and size <= MOST_MS * BYTES_PER_MS
+                return b"".join(deltas) if complete else b""
+            case on.ServiceError() as error:
+                if failure_of(error).retry:
+                    raise failure_of(error)
                 return b""
 
 
 async def _next(events: AsyncIterator[on.ServiceEvent]) -> on.ServiceEvent:
-    """The next event. Raises TimeoutError, and what ended the connection."""
-    async with asyncio.timeout(PATIENCE_S):
-        event = await anext(events)
+    """Return the next event. Raises what ended the connection, and ServiceSilent."""
+    try:
+        async with asyncio.timeout(EVENT_DEADLINE_S):
+            event = await anext(events)
+    except (TimeoutError, StopAsyncIteration):
+        raise ServiceSilent("the service did not go on speaking a greeting; it is tried again.") from None
     if isinstance(event, on.Closed):
         raise event.failure
     return event

@@ -1,60 +1,103 @@
-"""Finds out, between conversations, whether the service can be reached: after the start and after a failure."""
+"""Checks between conversations whether the service can be reached: after the start, and with backoff after a failure.
+
+It owns the health of the line to the service and of the clock, which conversations report to as well.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import logging
-import random
-from collections.abc import Callable
+import time
+from collections.abc import Awaitable, Callable, Iterator
 
 from device_daemon.conversation.ports import CLOSE_DEADLINE_S, ClientPort
-from device_daemon.errors import ServiceBusy, SpeakerError
+from device_daemon.errors import (
+    AuthRefused,
+    ClockNotSet,
+    KeyMissing,
+    ProxyUnusable,
+    ServiceUnreachable,
+    SessionRejected,
+    SpeakerError,
+)
+from device_daemon.health import Health, Part
 from device_daemon.system.background_task import Background
-
-logger = logging.getLogger(__name__)
-
-DELAYS_S = (2.0, 5.0, 15.0, 30.0, 60.0)
-"""From one try to the next; the last one again and again."""
-JITTER = 0.2
-"""A hundred speakers behind one router must not come back in the same second."""
+from device_daemon.system.backoff import backoff, retry_delay_s
 
 
 class Reachability:
     """Connects, without opening a session, until that works or trying again cannot help."""
 
-    def __init__(self, client: ClientPort, tell: Callable[[SpeakerError | None], None]) -> None:
+    def __init__(
+        self,
+        client: ClientPort,
+        on_outcome: Callable[[SpeakerError | None], None],
+        *,
+        delays: Callable[[], Iterator[float]] = backoff,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`on_outcome` is called after each attempt, with None once the service answers."""
+        self.service = Health(Part.SERVICE)
+        self.clock = Health(Part.CLOCK)
         self._client = client
-        self._tell = tell
-        self._searching = Background("probe")
+        self._on_outcome = on_outcome
+        self._delays = delays
+        self._pause = pause
+        self._now = now
+        self._checking = Background("reachability check")
+
+    @property
+    def failure(self) -> SpeakerError | None:
+        """What is wrong with the way to the service now, None for nothing."""
+        return self.clock.failure or self.service.failure
+
+    def report(self, outcome: SpeakerError | None) -> None:
+        """Note how a connection went, a conversation's too: None where a session stood, else what it failed from.
+
+        Failures of other parts, such as a sound card, say nothing about the service and are ignored.
+        """
+        now = self._now()
+        match outcome:
+            case None:
+                self.service.recovered(now)
+                self.clock.recovered(now)
+            case ClockNotSet():
+                self.clock.failed(outcome, now)
+            case ServiceUnreachable() | AuthRefused() | KeyMissing() | ProxyUnusable() | SessionRejected():
+                self.service.failed(outcome, now)
+                self.clock.recovered(now)
 
     def begin(self, *, at_once: bool) -> None:
-        """Start over; `tell` gets the failure of each try, then None when the service answers."""
-        self._searching.begin(self._search(at_once=at_once))
+        """Start over, with the first attempt now or after the first delay."""
+        self._checking.begin(self._check(at_once=at_once))
 
     def stop(self) -> None:
-        """Leave off, at once."""
-        self._searching.stop()
+        """Stop at once; a connection that is being closed is closed to its end."""
+        self._checking.stop()
 
     async def close(self) -> None:
-        """Leave off and wait until the last connection is gone."""
-        await self._searching.close(CLOSE_DEADLINE_S)
+        """Stop, and wait until the last connection is closed."""
+        await self._checking.close(CLOSE_DEADLINE_S)
 
-    async def _search(self, *, at_once: bool) -> None:
-        tries = 0 if at_once else 1
-        asked_s = 0.0
+    async def _check(self, *, at_once: bool) -> None:
+        delays = self._delays()
+        wait_s = None if at_once else next(delays)
         while True:
-            if tries:
-                delay_s = DELAYS_S[min(tries, len(DELAYS_S)) - 1]
-                await asyncio.sleep(asked_s + delay_s * random.uniform(1 - JITTER, 1 + JITTER))  # noqa: S311 - no secret
-            tries += 1
-            try:
-                connection = await self._client.connect()
-            except SpeakerError as failure:
-                self._tell(failure)
-                if not failure.retry:
-                    return
-                asked_s = (failure.retry_after_s or 0.0) if isinstance(failure, ServiceBusy) else 0.0
-                continue
-            await connection.close()
-            self._tell(None)
-            return
+            if wait_s is not None:
+                await self._pause(wait_s)
+            failure = await self._attempt()
+            self.report(failure)
+            self._on_outcome(failure)
+            if failure is None:
+                return
+            wait_s = retry_delay_s(failure, next(delays))
+            if wait_s is None:
+                return
+
+    async def _attempt(self) -> SpeakerError | None:
+        try:
+            connection = await self._client.connect()
+        except SpeakerError as failure:
+            return failure
+        await connection.close()
+        return None

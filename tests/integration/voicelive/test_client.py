@@ -13,7 +13,7 @@ from aiohttp import web
 
 from device_daemon.conversation import commands as do
 from device_daemon.conversation import events as on
-from device_daemon.errors import ConnectionLost, SessionEnded, SessionRejected, SpeakerError
+from device_daemon.errors import ConnectionLost, SessionRejected, SpeakerError
 from device_daemon.voicelive.client import API_VERSION, Client
 from device_daemon.voicelive.connection import Connection
 from device_daemon.voicelive.limits import LineLimits
@@ -94,22 +94,19 @@ async def test_a_connection_outlives_the_deadline_of_its_handshake() -> None:
     assert on.SpeechStarted() in events
 
 
-async def test_a_goodbye_of_the_service_ends_the_session_in_good_order() -> None:
-    async def talk(ws: web.WebSocketResponse, _: web.Request) -> None:
+async def test_a_close_is_reported_with_its_code_and_its_words() -> None:
+    async def unasked(ws: web.WebSocketResponse, _: web.Request) -> None:
         await ws.close(code=1000, message=b"bye")
 
-    failure = await failure_after(talk)
-    assert isinstance(failure, SessionEnded)
-    assert "bye" in str(failure)
-
-
-async def test_a_close_tells_its_code_and_its_words() -> None:
     async def overloaded(ws: web.WebSocketResponse, _: web.Request) -> None:
         await ws.close(code=1013, message=b"come back later")
 
     async def refused(ws: web.WebSocketResponse, _: web.Request) -> None:
         await ws.close(code=1008, message=b"Session configuration failed after 5 attempts.")
 
+    failure = await failure_after(unasked)
+    assert isinstance(failure, ConnectionLost)
+    assert "bye" in str(failure)
     failure = await failure_after(overloaded)
     assert isinstance(failure, ConnectionLost)
     assert failure.code == 1013
@@ -120,7 +117,7 @@ async def test_a_close_tells_its_code_and_its_words() -> None:
 
 
 @pytest.mark.parametrize("reset", [True, False])
-async def test_a_line_that_breaks_without_a_goodbye_is_a_lost_connection(reset: bool) -> None:
+async def test_a_line_that_breaks_without_a_close_is_a_lost_connection(reset: bool) -> None:
     async def talk(_: web.WebSocketResponse, request: web.Request) -> None:
         assert request.transport is not None
         if reset:
@@ -183,7 +180,7 @@ async def test_sending_into_a_broken_line_is_a_lost_connection() -> None:
         await connection.close()
 
 
-async def test_sending_after_the_service_said_goodbye_is_a_lost_connection_with_its_code() -> None:
+async def test_sending_after_the_service_closed_is_a_lost_connection_with_its_code() -> None:
     async def talk(ws: web.WebSocketResponse, _: web.Request) -> None:
         await ws.close(code=1011)
 
@@ -206,7 +203,7 @@ async def test_a_service_that_never_answers_the_closing_handshake_is_dropped() -
         await connection.close()
 
 
-async def test_a_reader_that_is_cancelled_leaves_time_for_the_services_goodbye() -> None:
+async def test_a_reader_that_is_cancelled_leaves_time_for_the_closing_handshake() -> None:
     async def polite(ws: web.WebSocketResponse, _request: web.Request) -> None:
         async for _ in ws:
             pass
@@ -221,17 +218,17 @@ async def test_a_reader_that_is_cancelled_leaves_time_for_the_services_goodbye()
         assert connection._socket.close_code == aiohttp.WSCloseCode.OK
 
 
-async def test_a_goodbye_that_is_cut_short_leaves_nothing_open() -> None:
+async def test_closing_that_is_cut_short_leaves_nothing_open() -> None:
     async def deaf(_ws: web.WebSocketResponse, _request: web.Request) -> None:
         await asyncio.Event().wait()
 
     async with asyncio.timeout(PATIENCE_S), serving(talking(deaf)) as endpoint:
         connection = await client_for(endpoint).connect()
-        goodbye = asyncio.ensure_future(connection.close())
+        closing = asyncio.ensure_future(connection.close())
         await asyncio.sleep(0)
-        goodbye.cancel()
+        closing.cancel()
         with pytest.raises(asyncio.CancelledError):
-            await goodbye
+            await closing
 
 
 async def test_a_line_that_breaks_while_a_message_waits_to_be_sent_is_a_lost_connection() -> None:

@@ -1,4 +1,4 @@
-"""Getting a connection to the service, or being told why there is none."""
+"""A connection to the service is opened, or the reason why not is reported."""
 
 from __future__ import annotations
 
@@ -49,11 +49,11 @@ def answering(status: int, headers: dict[str, str] | None = None) -> Handler:
 
 
 @pytest.mark.parametrize("status", [401, 403])
-async def test_a_refused_key_is_told_as_such(status: int) -> None:
+async def test_a_refused_key_is_reported_as_such(status: int) -> None:
     assert isinstance(await refusal(answering(status)), AuthRefused)
 
 
-async def test_an_address_without_voice_live_is_told_as_a_wrong_setting() -> None:
+async def test_an_address_without_voice_live_is_reported_as_a_wrong_setting() -> None:
     assert isinstance(await refusal(answering(404)), SessionRejected)
 
 

@@ -1,4 +1,4 @@
-"""Greetings are spoken ahead, while nobody talks: once each, whole, and never in anybody's way."""
+"""Greetings are fetched in advance, while nobody talks: once each, complete, and never in anybody's way."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from device_daemon.conversation import commands as do
 from device_daemon.conversation import events as on
-from device_daemon.errors import ConnectionLost, ServiceUnreachable
+from device_daemon.errors import ConnectionLost, ServiceBusy, ServiceUnreachable
 from device_daemon.greetings.cache import GreetingCache, Rendition
 from device_daemon.localservice.faults import Faults
 from device_daemon.localservice.server import LocalService
@@ -29,20 +29,26 @@ BYE = Rendition("Goodbye!", "en-US-Ava", "here")
 
 
 class Stage:
-    """A rehearsal, and the service that a test plays."""
+    """A prefetch, and the service that a test plays."""
 
     def __init__(self, folder: Path, *wanted: Rendition) -> None:
         self.store = GreetingCache(folder)
         self.client = FakeClient([])
         self.wanted = list(wanted)
-        self.rehearsal = GreetingPrefetch(self.client, self.store, lambda: self.wanted)
+        self.pauses: list[float] = []
+        self.prefetch = GreetingPrefetch(
+            self.client, self.store, lambda: self.wanted, delays=lambda: iter([1.0] * 9), pause=self.pause
+        )
+
+    async def pause(self, seconds: float) -> None:
+        self.pauses.append(seconds)
 
     @property
     def connection(self) -> FakeConnection:
         return self.client.connections[-1]
 
     async def begin(self) -> None:
-        self.rehearsal.begin()
+        self.prefetch.begin()
         await self.asked(do.UpdateSession())
 
     async def asked(self, message: do.Message) -> None:
@@ -50,7 +56,7 @@ class Stage:
         await until(lambda: bool(self.client.connections) and self.connection.sent[-1:] == [message])
 
     async def over(self) -> None:
-        await until(lambda: self.rehearsal._rehearsing.over)
+        await until(lambda: self.prefetch.over)
 
     async def greeting(self) -> do.RequestGreeting:
         """The next request."""
@@ -70,10 +76,10 @@ class Stage:
 async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
     stage = Stage(tmp_path, HELLO, BYE)
     yield stage
-    await stage.rehearsal.close()
+    await stage.prefetch.close()
 
 
-async def test_each_greeting_is_asked_for_as_a_conversation_would_and_kept_when_it_is_whole(stage: Stage) -> None:
+async def test_each_greeting_is_requested_as_a_conversation_would_and_kept_when_it_is_complete(stage: Stage) -> None:
     await stage.begin()
     stage.connection.arrive(on.SessionCreated("s"), on.SessionUpdated())
     request = await stage.greeting()
@@ -95,7 +101,7 @@ async def test_what_is_known_is_not_asked_for_and_where_all_is_known_nobody_is_c
     assert (await stage.greeting()).opening.text == "Goodbye!"
     stage.speaks("r1", b"cd")
     await stage.over()
-    stage.rehearsal.begin()
+    stage.prefetch.begin()
     await stage.over()
     assert len(stage.client.connections) == 1
 
@@ -106,7 +112,7 @@ async def test_a_conversation_stops_it_and_what_is_half_spoken_is_not_kept(stage
     await stage.greeting()
     stage.connection.arrive(on.ResponseCreated("r1"), on.AudioDelta("r1", "i", 0, b"ab"))
     await settle()
-    stage.rehearsal.stop()
+    stage.prefetch.stop()
     await stage.over()
     assert stage.store.load(HELLO) is None
     assert stage.connection.closed == 1
@@ -118,11 +124,11 @@ async def test_a_greeting_that_the_service_refuses_is_left_out_and_not_asked_for
     await stage.begin()
     stage.connection.arrive(on.SessionUpdated())
     await stage.greeting()
-    stage.connection.arrive(on.ServiceError("invalid_value", "no such voice", "rehearsal-0"))
+    stage.connection.arrive(on.ServiceError("invalid_value", "no such voice", "prefetch-0"))
     assert (await stage.greeting()).opening.text == "Goodbye!"
     stage.speaks("r1", b"ab", status="failed")
     await stage.over()
-    stage.rehearsal.begin()
+    stage.prefetch.begin()
     await stage.over()
     assert len(stage.client.connections) == 1
 
@@ -143,19 +149,36 @@ async def test_where_the_service_greets_by_itself_all_is_forgotten(stage: Stage)
     stage.connection.arrive(on.SessionUpdated(greets_itself=True))
     await stage.over()
     assert stage.store.load(HELLO) is None
-    stage.rehearsal.begin()
+    stage.prefetch.begin()
     await stage.over()
     assert len(stage.client.connections) == 1
 
 
-async def test_a_service_that_is_not_there_or_goes_away_is_no_trouble(stage: Stage) -> None:
-    stage.client.failures = [ServiceUnreachable("gone")]
-    stage.rehearsal.begin()
-    await stage.over()
+async def test_a_service_that_is_not_there_or_goes_away_is_tried_again_after_the_backoff(stage: Stage) -> None:
+    stage.client.failures = [ServiceUnreachable("gone"), ServiceBusy("full", retry_after_s=120.0)]
     await stage.begin()
     stage.connection.arrive(on.Closed(ConnectionLost("lost")))
+    await until(lambda: len(stage.client.connections) == 2)
+    assert stage.client.connections[0].closed == 1
+    assert stage.pauses == [1.0, 120.0, 1.0]
+
+
+async def test_a_service_that_refuses_the_settings_is_left_alone(stage: Stage) -> None:
+    await stage.begin()
+    stage.connection.arrive(on.ServiceError("invalid_model", "No such model.", do.SESSION_UPDATE_ID))
     await stage.over()
-    assert stage.connection.closed == 1
+    assert len(stage.client.connections) == 1
+    assert stage.pauses == []
+
+
+async def test_a_service_that_is_busy_with_a_greeting_is_asked_for_it_again(stage: Stage) -> None:
+    await stage.begin()
+    stage.connection.arrive(on.SessionUpdated())
+    await stage.greeting()
+    stage.connection.arrive(on.ServiceError("rate_limit_exceeded", "Later.", "prefetch-0"))
+    await until(lambda: len(stage.client.connections) == 2)
+    stage.connection.arrive(on.SessionUpdated())
+    assert (await stage.greeting()).opening.text == "Hello!"
 
 
 async def test_the_local_service_speaks_ahead_over_a_real_connection(tmp_path: Path) -> None:
@@ -170,11 +193,11 @@ async def test_the_local_service_speaks_ahead_over_a_real_connection(tmp_path: P
 
     config = Config(service=Service(endpoint=service.endpoint))
     client = Client(config, service.endpoint, lambda: Key("k"))
-    rehearsal = GreetingPrefetch(client, stage.store, lambda: stage.wanted)
-    rehearsal.begin()
+    prefetch = GreetingPrefetch(client, stage.store, lambda: stage.wanted)
+    prefetch.begin()
     async with asyncio.timeout(10):
-        await until(lambda: rehearsal._rehearsing.over)
-    await rehearsal.close()
+        await until(lambda: prefetch.over)
+    await prefetch.close()
     await client.close()
     await service.stop()
     for rendition in (HELLO, BYE):

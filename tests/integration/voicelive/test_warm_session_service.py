@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from itertools import pairwise
 
@@ -19,9 +19,8 @@ from device_daemon.conversation.runner import ConversationRunner, RunnerContext
 from device_daemon.greetings.opening import Opening
 from device_daemon.localservice.faults import Faults, Moment
 from device_daemon.localservice.server import LocalService
-from device_daemon.voicelive import warm_session as standby_module
 from device_daemon.voicelive.limits import LineLimits
-from device_daemon.voicelive.warm_session import WarmSession
+from device_daemon.voicelive.warm_session import WarmSession, WarmSessionTimes
 from tests.integration.localservice.wire import service
 from tests.integration.voicelive.unruly_service import PATIENCE_S, client_for, no_trace, serving
 from tests.unit.conversation.room import OWN_SOUND, FakeSpeaker, nothing_left, until
@@ -32,28 +31,31 @@ pytestmark = pytest.mark.usefixtures("no_trace", "nothing_left")
 
 OFTEN = LineLimits(eager_ping_s=0.02, rest_ping_s=0.02)
 SOON_DEAD = LineLimits(eager_ping_s=0.02, eager_pong_s=0.05, rest_ping_s=0.02, rest_pong_s=0.05)
+SOON = WarmSessionTimes(good_s=0.01)
 SESSION_UPDATED = '{"type": "session.updated", "session": {}}'
 
 
-@pytest.fixture(autouse=True)
-def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Another try follows at once."""
-    monkeypatch.setattr(standby_module, "DELAYS_S", (0.0,))
+def at_once() -> Iterator[float]:
+    """Another attempt follows at once."""
+    while True:
+        yield 0.0
 
 
 @asynccontextmanager
-async def standing_by(endpoint: str, limits: LineLimits | None = None) -> AsyncIterator[WarmSession]:
-    """A standby that is to have a session ready, always."""
-    standby = WarmSession(client_for(endpoint, limits=limits), "always")
-    standby.begin()
-    yield standby
-    await standby.close()
+async def kept_ready(
+    endpoint: str, limits: LineLimits | None = None, times: WarmSessionTimes | None = None
+) -> AsyncIterator[WarmSession]:
+    """A session is to be ready, always."""
+    warm = WarmSession(client_for(endpoint, limits=limits), "always", times=times, delays=at_once)
+    warm.begin()
+    yield warm
+    await warm.close()
 
 
-async def ready_in(local: LocalService, standby: WarmSession, session: int) -> None:
+async def ready_in(local: LocalService, warm: WarmSession, session: int) -> None:
     """Wait until the session of that number is the one that is held."""
     await local.wait_for("session.updated", session=session)
-    await until(lambda: standby.ready)
+    await until(lambda: warm.ready)
 
 
 async def greet(client: ClientPort, rules: ConversationPolicy | None = None) -> list[str]:
@@ -79,9 +81,9 @@ async def greet(client: ClientPort, rules: ConversationPolicy | None = None) -> 
 
 
 async def test_a_conversation_greets_in_the_session_that_was_held() -> None:
-    async with service() as local, standing_by(local.endpoint) as standby:
-        await ready_in(local, standby, 1)
-        assert await greet(standby)
+    async with service() as local, kept_ready(local.endpoint) as warm:
+        await ready_in(local, warm, 1)
+        assert await greet(warm)
         (session,) = local.record.sessions
         assert session.types("in")[:2] == ["session.update", "response.create"]
         await session.closed.wait()
@@ -89,9 +91,9 @@ async def test_a_conversation_greets_in_the_session_that_was_held() -> None:
 
 
 async def test_a_push_to_talk_conversation_sends_its_settings_over_the_session_that_was_held() -> None:
-    async with service() as local, standing_by(local.endpoint) as standby:
-        await ready_in(local, standby, 1)
-        assert await greet(standby, ConversationPolicy(push_to_talk=True))
+    async with service() as local, kept_ready(local.endpoint) as warm:
+        await ready_in(local, warm, 1)
+        assert await greet(warm, ConversationPolicy(push_to_talk=True))
         (session,) = local.record.sessions
         assert session.types("in")[:3] == ["session.update", "session.update", "response.create"]
         assert session.of_type("session.update")[1].summary["session"]["turn_detection"] is None
@@ -100,14 +102,13 @@ async def test_a_push_to_talk_conversation_sends_its_settings_over_the_session_t
         assert answered.count(("session.update", "session.updated")) == 2, "the greeting waited for the second answer"
 
 
-async def test_one_that_expires_is_renewed_before_the_service_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(standby_module, "SOUND_S", 0.01)
-    async with service(Faults(session_lifetime_s=20.0)) as local, standing_by(local.endpoint) as standby:
-        await ready_in(local, standby, 1)
-        await ready_in(local, standby, 2)
+async def test_one_that_expires_is_renewed_before_the_service_ends_it() -> None:
+    async with service(Faults(session_lifetime_s=20.0)) as local, kept_ready(local.endpoint, times=SOON) as warm:
+        await ready_in(local, warm, 1)
+        await ready_in(local, warm, 2)
         first = local.record.sessions[0]
         await first.closed.wait()
-        assert first.close_code == aiohttp.WSCloseCode.OK, "we said goodbye, not the service"
+        assert first.close_code == aiohttp.WSCloseCode.OK, "we closed it, not the service"
 
 
 @pytest.mark.parametrize(
@@ -120,31 +121,31 @@ async def test_one_that_expires_is_renewed_before_the_service_ends_it(monkeypatc
     ],
 )
 async def test_one_that_the_service_ends_is_replaced(faults: Faults) -> None:
-    async with service(faults) as local, standing_by(local.endpoint) as standby:
-        await ready_in(local, standby, 2)
+    async with service(faults) as local, kept_ready(local.endpoint) as warm:
+        await ready_in(local, warm, 2)
         assert local.record.sessions[0].closed_s is not None
-        assert await greet(standby)
+        assert await greet(warm)
         assert len(local.record.sessions) == 2
 
 
 async def test_a_service_without_room_is_tried_again() -> None:
     faults = Faults(first_connections=2, refuse_status=429, retry_after_s=0)
-    async with service(faults) as local, standing_by(local.endpoint) as standby:
-        await ready_in(local, standby, 1)
+    async with service(faults) as local, kept_ready(local.endpoint) as warm:
+        await ready_in(local, warm, 1)
         assert [status for _, status in local.record.refused] == [429, 429]
 
 
 async def test_a_service_that_refuses_the_key_is_left_alone() -> None:
-    async with service(Faults(refuse_status=401)) as local, standing_by(local.endpoint) as standby:
-        await until(lambda: standby._keeping.over)
+    async with service(Faults(refuse_status=401)) as local, kept_ready(local.endpoint) as warm:
+        await until(lambda: warm._keeping.over)
         assert [status for _, status in local.record.refused] == [401]
 
 
 async def test_a_service_that_greets_by_itself_has_no_session_held_and_greets_once() -> None:
-    async with service(Faults(greeting="I speak first.")) as local, standing_by(local.endpoint) as standby:
-        await until(lambda: standby._keeping.over)
-        assert await greet(standby)
-        standby.conversation_ended()
+    async with service(Faults(greeting="I speak first.")) as local, kept_ready(local.endpoint) as warm:
+        await until(lambda: warm._keeping.over)
+        assert await greet(warm)
+        warm.conversation_ended()
         _, own = local.record.sessions
         assert "response.create" not in own.types("in")
 
@@ -169,9 +170,9 @@ async def test_pings_are_answered_and_sent_while_it_is_held() -> None:
                 exchanged.set()
         return ws
 
-    async with asyncio.timeout(PATIENCE_S), serving(handle) as endpoint, standing_by(endpoint, OFTEN) as standby:
+    async with asyncio.timeout(PATIENCE_S), serving(handle) as endpoint, kept_ready(endpoint, OFTEN) as warm:
         await exchanged.wait()
-        assert standby.ready
+        assert warm.ready
 
 
 async def test_one_whose_line_went_dead_is_replaced() -> None:
@@ -190,5 +191,5 @@ async def test_one_whose_line_went_dead_is_replaced() -> None:
         await asyncio.Event().wait()
         return ws
 
-    async with asyncio.timeout(PATIENCE_S), serving(handle) as endpoint, standing_by(endpoint, SOON_DEAD):
+    async with asyncio.timeout(PATIENCE_S), serving(handle) as endpoint, kept_ready(endpoint, SOON_DEAD):
         await second.wait()

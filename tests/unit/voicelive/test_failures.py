@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+from datetime import UTC, datetime
 
 import aiohttp
 import pytest
@@ -19,12 +20,16 @@ from device_daemon.errors import (
     ConnectionLost,
     ServiceBusy,
     ServiceUnreachable,
-    SessionEnded,
     SessionRejected,
     SpeakerError,
 )
-from device_daemon.system import clock_sync
-from device_daemon.voicelive.failures import close_failure, connect_failure, handshake_failure
+from device_daemon.voicelive.failures import (
+    MOST_RETRY_AFTER_S,
+    close_failure,
+    connect_failure,
+    handshake_failure,
+    retry_after_s,
+)
 
 HOST = "speaker.services.ai.azure.com"
 NO_HEADERS = CIMultiDictProxy(CIMultiDict[str]())
@@ -73,15 +78,31 @@ def test_any_status_is_one_sentence_that_names_the_host_and_says_what_to_do(stat
 
 @pytest.mark.parametrize(
     ("value", "seconds"),
-    [("30", 30.0), ("0", 0.0), ("Wed, 21 Oct 2026 07:28:00 GMT", None), ("-5", None), ("٣", None), ("", None)],
+    [
+        ("30", 30.0),
+        ("0", 0.0),
+        ("99999999", MOST_RETRY_AFTER_S),
+        ("Wed, 21 Oct 2026 07:28:00 GMT", 60.0),
+        ("Wednesday, 21-Oct-26 07:28:00 GMT", 60.0),
+        ("Wed Oct 21 07:28:00 2026", 60.0),
+        ("Wed, 21 Oct 2026 07:26:00 GMT", 0.0),
+        ("-5", None),
+        ("٣", None),
+        ("soon", None),
+        ("", None),
+    ],
 )
-def test_retry_after_is_understood_in_seconds_only(value: str, seconds: float | None) -> None:
-    failure = connect_failure(refused(429, Retry_After=value), HOST)
+def test_retry_after_is_understood_as_seconds_and_as_a_date(value: str, seconds: float | None) -> None:
+    assert retry_after_s(value, datetime(2026, 10, 21, 7, 27, tzinfo=UTC)) == seconds
+
+
+def test_a_service_that_is_busy_says_for_how_long() -> None:
+    failure = connect_failure(refused(429, Retry_After="30"), HOST)
     assert isinstance(failure, ServiceBusy)
-    assert failure.retry_after_s == seconds
+    assert failure.retry_after_s == 30.0
 
 
-def test_a_network_that_is_not_there_is_told_by_what_is_missing() -> None:
+def test_a_network_that_is_not_there_is_reported_by_what_is_missing() -> None:
     lookup = connect_failure(aiohttp.ClientConnectorDNSError(LINE, socket.gaierror(-2, "Name not known")), HOST)
     assert isinstance(lookup, ServiceUnreachable)
     assert f"cannot look up {HOST}" in str(lookup)
@@ -97,17 +118,15 @@ def test_a_network_that_is_not_there_is_told_by_what_is_missing() -> None:
         assert HOST in str(failure)
 
 
-def test_a_bad_certificate_is_told_with_the_reason_and_the_date_in_suspicion(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bad_certificate_is_reported_with_its_reason_and_the_date_as_a_possible_cause() -> None:
     expired = ssl.SSLCertVerificationError(1, "certificate verify failed")
     expired.verify_message = "certificate has expired"
     error = aiohttp.ClientConnectorCertificateError(LINE, expired)
-    monkeypatch.setattr(clock_sync, "is_set", lambda: True)
-    failure = connect_failure(error, HOST)
+    failure = connect_failure(error, HOST, lambda: True)
     assert type(failure) is ServiceUnreachable
     assert "certificate has expired" in str(failure)
     assert "date and time" in str(failure)
-    monkeypatch.setattr(clock_sync, "is_set", lambda: False)
-    assert isinstance(connect_failure(error, HOST), ClockNotSet)
+    assert isinstance(connect_failure(error, HOST, lambda: False), ClockNotSet)
 
 
 def test_a_handshake_of_tls_that_fails_is_no_matter_of_the_date() -> None:
@@ -128,11 +147,15 @@ def test_a_connection_that_breaks_is_tried_again_and_its_code_is_kept(code: int 
     assert str(code or 1006) in str(failure)
 
 
-def test_a_goodbye_in_good_order_is_no_failure_to_be_told() -> None:
+def test_a_session_that_the_service_ends_unasked_is_a_lost_connection_like_any_other() -> None:
     failure = close_failure(1000, "idle")
-    assert isinstance(failure, SessionEnded)
-    assert not failure.notice
+    assert isinstance(failure, ConnectionLost)
+    assert failure.retry
     assert "idle" in str(failure)
+
+
+def test_the_words_of_a_close_forge_no_log_line() -> None:
+    assert str(close_failure(1011, "one\nERROR two\x1b[2J")).isprintable()
 
 
 def test_a_breach_of_the_rules_is_a_wrong_setting_with_the_words_of_the_service() -> None:

@@ -1,26 +1,32 @@
-"""Finding out whether the service is there, without getting on its nerves."""
+"""Whether the service can be reached is checked again and again, ever more rarely, and known as a state."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from types import SimpleNamespace
+from itertools import count
 
 import pytest
 
 from device_daemon.conversation.commands import Message
 from device_daemon.conversation.events import ServiceEvent
 from device_daemon.conversation.ports import ConnectionPort
-from device_daemon.errors import AuthRefused, ServiceBusy, ServiceUnreachable, SpeakerError
-from device_daemon.voicelive import reachability as probe_module
-from device_daemon.voicelive.reachability import DELAYS_S, JITTER, Reachability
+from device_daemon.errors import (
+    AuthRefused,
+    ClockNotSet,
+    DeviceBusy,
+    ServiceBusy,
+    ServiceUnreachable,
+    SpeakerError,
+)
+from device_daemon.voicelive.reachability import Reachability
 
 GONE = ServiceUnreachable("gone")
 
 
 class FakeConnection:
-    """Counts its goodbyes; says goodbye only when it may."""
+    """Counts how often it was closed; closes only when it may."""
 
     unreadable = 0
 
@@ -64,8 +70,8 @@ class FakeService:
         return FakeConnection(self)
 
 
-class Told:
-    """What the host is told."""
+class Outcomes:
+    """What was reported after each attempt."""
 
     def __init__(self) -> None:
         self.all: list[SpeakerError | None] = []
@@ -83,103 +89,129 @@ class Told:
         return self.all
 
 
-@pytest.fixture
-def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The times the probe slept; they pass at once."""
-    times: list[float] = []
+class Pauses:
+    """The times between attempts; they pass at once."""
 
-    async def sleep(seconds: float) -> None:
-        times.append(seconds)
+    def __init__(self) -> None:
+        self.all: list[float] = []
+
+    async def __call__(self, seconds: float) -> None:
+        self.all.append(seconds)
         await asyncio.sleep(0)
 
-    instead = SimpleNamespace(sleep=sleep, get_running_loop=asyncio.get_running_loop, wait=asyncio.wait)
-    monkeypatch.setattr(probe_module, "asyncio", instead)
-    return times
+
+def one_two_three() -> Iterator[float]:
+    yield from map(float, count(1))
+
+
+@pytest.fixture
+def pauses() -> Pauses:
+    return Pauses()
 
 
 @asynccontextmanager
-async def probing(service: FakeService, told: Told, *, at_once: bool = True) -> AsyncIterator[Reachability]:
-    probe = Reachability(service, told)
-    probe.begin(at_once=at_once)
-    yield probe
-    await probe.close()
+async def checking(
+    service: FakeService, outcomes: Outcomes, pauses: Pauses, *, at_once: bool = True
+) -> AsyncIterator[Reachability]:
+    check = Reachability(service, outcomes, delays=one_two_three, pause=pauses, now=lambda: 7.0)
+    check.begin(at_once=at_once)
+    yield check
+    await check.close()
 
 
-def about(delay_s: float) -> tuple[float, float]:
-    return delay_s * (1 - JITTER), delay_s * (1 + JITTER)
-
-
-async def test_a_service_that_answers_is_told_and_the_connection_is_closed_first(slept: list[float]) -> None:
-    service, told = FakeService(), Told()
-    async with probing(service, told):
-        assert await told.until(1) == [None]
+async def test_a_service_that_answers_is_reported_and_the_connection_is_closed_first(pauses: Pauses) -> None:
+    service, outcomes = FakeService(), Outcomes()
+    async with checking(service, outcomes, pauses):
+        assert await outcomes.until(1) == [None]
         assert service.closed == 1
-    assert not slept
+    assert not pauses.all
 
 
-async def test_tries_grow_rarer_and_each_failure_is_told(slept: list[float]) -> None:
-    service, told = FakeService(*[GONE] * 7), Told()
-    async with probing(service, told):
-        assert await told.until(8) == [*[GONE] * 7, None]
-    assert len(slept) == 7
-    for seconds, delay_s in zip(slept, [*DELAYS_S, DELAYS_S[-1], DELAYS_S[-1]], strict=True):
-        least, most = about(delay_s)
-        assert least <= seconds <= most
+async def test_each_failure_is_reported_and_the_next_attempt_follows_after_the_backoff(pauses: Pauses) -> None:
+    service, outcomes = FakeService(*[GONE] * 4), Outcomes()
+    async with checking(service, outcomes, pauses):
+        assert await outcomes.until(5) == [*[GONE] * 4, None]
+    assert pauses.all == [1.0, 2.0, 3.0, 4.0]
 
 
-async def test_after_a_failure_the_first_try_waits_too(slept: list[float]) -> None:
-    service, told = FakeService(), Told()
-    async with probing(service, told, at_once=False):
-        assert await told.until(1) == [None]
-    least, most = about(DELAYS_S[0])
-    assert len(slept) == 1
-    assert least <= slept[0] <= most
+async def test_after_a_failure_the_first_attempt_waits_too(pauses: Pauses) -> None:
+    service, outcomes = FakeService(), Outcomes()
+    async with checking(service, outcomes, pauses, at_once=False):
+        assert await outcomes.until(1) == [None]
+    assert pauses.all == [1.0]
 
 
-async def test_where_trying_again_cannot_help_it_stops(slept: list[float]) -> None:
+async def test_where_trying_again_cannot_help_it_stops(pauses: Pauses) -> None:
     refused = AuthRefused("no")
-    service, told = FakeService(GONE, refused), Told()
-    async with probing(service, told):
-        assert await told.until(2) == [GONE, refused]
+    service, outcomes = FakeService(GONE, refused), Outcomes()
+    async with checking(service, outcomes, pauses):
+        assert await outcomes.until(2) == [GONE, refused]
         await asyncio.sleep(0)
     assert service.tries == 2
-    assert len(slept) == 1
+    assert len(pauses.all) == 1
 
 
-async def test_a_service_that_asks_for_time_gets_it(slept: list[float]) -> None:
-    service, told = FakeService(ServiceBusy("full", retry_after_s=120.0), GONE), Told()
-    async with probing(service, told):
-        await told.until(3)
-    assert slept[0] >= 120.0
-    assert slept[1] <= about(DELAYS_S[1])[1], "that was for once"
+async def test_a_service_that_asks_for_time_gets_it(pauses: Pauses) -> None:
+    service, outcomes = FakeService(ServiceBusy("full", retry_after_s=120.0), GONE), Outcomes()
+    async with checking(service, outcomes, pauses):
+        await outcomes.until(3)
+    assert pauses.all == [120.0, 2.0]
 
 
-async def test_after_it_was_stopped_nothing_is_told(slept: list[float]) -> None:
-    service, told = FakeService(), Told()
+async def test_after_it_was_stopped_nothing_is_reported(pauses: Pauses) -> None:
+    service, outcomes = FakeService(), Outcomes()
     service.may_close.clear()
-    async with probing(service, told) as probe:
+    async with checking(service, outcomes, pauses) as check:
         await service.connected.wait()
-        probe.stop()
-    assert told.all == []
+        check.stop()
+    assert outcomes.all == []
     assert service.closed == 1
-    assert not slept
+    assert not pauses.all
 
 
-async def test_closing_waits_for_the_goodbye_of_whatever_was_stopped_before(slept: list[float]) -> None:
-    service, told = FakeService(), Told()
+async def test_closing_waits_for_every_connection_that_is_being_closed(pauses: Pauses) -> None:
+    service, outcomes = FakeService(), Outcomes()
     service.may_close.clear()
-    probe = Reachability(service, told)
-    probe.begin(at_once=True)
+    check = Reachability(service, outcomes, pause=pauses)
+    check.begin(at_once=True)
     await service.connected.wait()
-    probe.begin(at_once=False)
-    probe.stop()
+    check.begin(at_once=False)
+    check.stop()
     async with asyncio.timeout(5):
-        await probe.close()
+        await check.close()
     assert service.closed == 1, "no connection outlives the program"
-    assert not slept
+    assert not pauses.all
 
 
 async def test_stopping_what_never_began_is_harmless() -> None:
-    probe = Reachability(FakeService(), Told())
-    probe.stop()
-    await probe.close()
+    check = Reachability(FakeService(), Outcomes())
+    check.stop()
+    await check.close()
+
+
+async def test_the_health_of_the_service_says_what_is_wrong_and_since_when(pauses: Pauses) -> None:
+    service, outcomes = FakeService(GONE), Outcomes()
+    async with checking(service, outcomes, pauses) as check:
+        await outcomes.until(1)
+        assert (check.service.failure, check.service.since_s, check.clock.ok) == (GONE, 7.0, True)
+        assert check.failure is GONE
+        await outcomes.until(2)
+        assert check.service.ok
+
+
+def test_a_clock_that_is_not_set_is_the_clocks_failure_and_not_the_services() -> None:
+    check = Reachability(FakeService(), Outcomes())
+    not_set = ClockNotSet("1970")
+    check.report(not_set)
+    assert (check.clock.failure, check.service.ok, check.failure) == (not_set, True, not_set)
+    check.report(GONE)
+    assert (check.clock.ok, check.failure) == (True, GONE)
+    check.report(None)
+    assert check.failure is None
+
+
+def test_a_conversation_that_failed_from_a_sound_card_says_nothing_about_the_service() -> None:
+    check = Reachability(FakeService(), Outcomes())
+    check.report(GONE)
+    check.report(DeviceBusy("busy", "default"))
+    assert check.failure is GONE

@@ -136,7 +136,7 @@ def test_the_service_takes_the_echo_away_only_where_nobody_else_does(echo: Any) 
     assert on_the_wire(local())["input_audio_echo_cancellation"] == {"type": "server_echo_cancellation"}
 
 
-def test_an_agent_is_told_no_instructions_for_it_refuses_them() -> None:
+def test_an_agent_gets_no_instructions_for_it_refuses_them() -> None:
     agent = Agent(name="butler", project="home")
     session = on_the_wire(local(agent=agent, auth="entra", instructions="Be brief."))
     assert "instructions" not in session
