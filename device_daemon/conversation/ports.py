@@ -30,10 +30,10 @@ class ConnectionPort(Protocol):
         """How many messages could not be decoded."""
 
     async def send(self, message: do.Message) -> None:
-        """Send. Raises ConnectionLost."""
+        """Send. Raises SpeakerError, most often ConnectionLost."""
 
     async def send_audio(self, pcm: bytes) -> None:
-        """Append microphone sound, 24 kHz mono S16LE. Raises ConnectionLost."""
+        """Append microphone sound, 24 kHz mono S16LE. Raises SpeakerError, most often ConnectionLost."""
 
     def events(self) -> AsyncIterator[on.ServiceEvent]:
         """Yield what the service reports; the last event is Closed."""

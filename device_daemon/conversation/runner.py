@@ -312,5 +312,5 @@ class ConversationRunner:
     async def _send(self, connection: ConnectionPort, generation: int) -> None:
         try:
             await self._uplink.run(connection)
-        except ConnectionLost as failure:
+        except SpeakerError as failure:
             self._receive_from(generation, on.Closed(failure))

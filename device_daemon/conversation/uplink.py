@@ -189,7 +189,7 @@ class Uplink:
         return self._buffer.replay(since_s)
 
     async def run(self, line: ConnectionPort) -> None:
-        """Send into a connection until it breaks (raises ConnectionLost) or is given up: then cancel this."""
+        """Send into a connection until it breaks (raises SpeakerError) or is given up: then cancel this."""
         self._line = line
         while self._line is line:
             self._news.clear()

@@ -12,7 +12,7 @@ import contextlib
 import logging
 import time
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 import aiohttp
 from azure.ai.voicelive import aio as sdk
@@ -20,16 +20,13 @@ from azure.ai.voicelive import models
 
 from device_daemon.conversation import commands as do
 from device_daemon.conversation import events as on
-from device_daemon.errors import ConnectionLost
+from device_daemon.errors import ConnectionLost, SpeakerError
 from device_daemon.voicelive import failures, sdk_messages, wire
 from device_daemon.voicelive.limits import LineLimits
 from device_daemon.voicelive.liveness import Check, Liveness
 
-if TYPE_CHECKING:
-    from device_daemon.voicelive.handshake import Socket
-
 _GRACE_S = 0.2
-"""Before a line is given up: what came while the event loop was busy is read first."""
+"""Before a line is given up: what came meanwhile, or while the event loop was busy, is read first."""
 
 logger = logging.getLogger(__name__)
 # What the SDK logs as an error is raised as well, and reported by whoever handles it.
@@ -42,7 +39,7 @@ class Connection:
     def __init__(
         self,
         http: aiohttp.ClientSession,
-        socket: Socket,
+        socket: aiohttp.ClientWebSocketResponse,
         session: models.RequestSession,
         limits: LineLimits,
     ) -> None:
@@ -50,11 +47,11 @@ class Connection:
         self._http = http
         self._socket = socket
         self._session = session
-        self._sdk = sdk.VoiceLiveConnection(http, cast("aiohttp.ClientWebSocketResponse", socket))
+        self._sdk = sdk.VoiceLiveConnection(http, socket)
         self._loop = asyncio.get_running_loop()
         self._closing_s = limits.closing_s
         self._liveness = Liveness(self._loop.time(), limits)
-        self._receiving: asyncio.Task[Any] | None = None
+        self._receiving: asyncio.Task[aiohttp.WSMessage] | None = None
         self._dead: asyncio.Future[None] = self._loop.create_future()
         self._rest_ended = asyncio.Event()
         self._keeping_alive = self._loop.create_task(self._keep_alive(), name="keep-alive")
@@ -62,15 +59,15 @@ class Connection:
         """Messages that were no events; each is skipped."""
 
     async def send(self, message: do.Message) -> None:
-        """Send one of our messages. Raises ConnectionLost."""
+        """Send one of our messages. Raises what ended the connection, most often ConnectionLost."""
         self._used()
         try:
             await sdk_messages.send(self._sdk, message, self._session)
         except (sdk.ConnectionError, OSError) as error:
-            raise self._broken(error) from error
+            raise await self._broken(error) from error
 
     async def send_audio(self, pcm: bytes) -> None:
-        """Append microphone audio (24 kHz mono S16LE). Raises ConnectionLost.
+        """Append microphone audio (24 kHz mono S16LE). Raises what ended the connection, most often ConnectionLost.
 
         Past the SDK, whose encoder would take 5 to 10 times as long: of all messages, these alone are many.
         """
@@ -78,9 +75,14 @@ class Connection:
         try:
             await self._socket.send_frame(wire.append(pcm), aiohttp.WSMsgType.TEXT)
         except (aiohttp.ClientError, RuntimeError, OSError) as error:
-            raise self._broken(error) from error
+            raise await self._broken(error) from error
 
-    def _broken(self, error: Exception) -> ConnectionLost:
+    async def _broken(self, error: Exception) -> SpeakerError:
+        """Return what ended the connection: what the other side said of it, where that came already."""
+        if (receiving := self._receiving) is not None:
+            await asyncio.wait({receiving}, timeout=_GRACE_S)
+            if receiving.done() and (message := receiving.result()).type is aiohttp.WSMsgType.CLOSE:
+                return failures.close_failure(message.data, str(message.extra or ""))
         return ConnectionLost(f"the connection broke while sending: {error}", self._socket.close_code)
 
     async def events(self) -> AsyncIterator[on.ServiceEvent]:
@@ -105,9 +107,11 @@ class Connection:
                         await self._socket.pong(message.data)
                 case aiohttp.WSMsgType.PONG:
                     pass
+                case aiohttp.WSMsgType.CLOSE:  # not `close_code`: that is 1006 where our half of the handshake failed
+                    yield on.Closed(failures.close_failure(message.data, str(message.extra or "")))
+                    return
                 case _:
-                    reason = str(message.extra or "") if message.type is aiohttp.WSMsgType.CLOSE else ""
-                    yield on.Closed(failures.close_failure(self._socket.close_code, reason))
+                    yield on.Closed(failures.close_failure(self._socket.close_code, ""))
                     return
 
     async def close(self) -> None:
@@ -138,8 +142,7 @@ class Connection:
                 return None
             self._liveness.heard(self._loop.time())
             received, self._receiving = self._receiving, None
-            message: aiohttp.WSMessage = received.result()
-            return message
+            return received.result()
         finally:
             self._liveness.reading(self._loop.time(), on=False)
 

@@ -92,7 +92,8 @@ def handshake_failure(status: int, retry_after_s: float | None, host: str) -> Sp
             )
         case 429:
             return ServiceBusy(
-                f"{host} accepts no further connections now (429, quota); it is tried again later.", retry_after_s
+                f"{host} accepts no further connections at the moment (429, quota); it is tried again later.",
+                retry_after_s,
             )
         case _ if status == 408 or 500 <= status < 600:
             return ServiceBusy(f"{host} met an error of its own ({status}); it is tried again.", retry_after_s)

@@ -11,7 +11,7 @@ import socket
 import ssl
 from collections.abc import Mapping
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from typing import Any, Final
 
 import aiohttp
 from aiohttp.abc import AbstractResolver
@@ -19,10 +19,6 @@ from aiohttp.abc import AbstractResolver
 from device_daemon.voicelive import failures
 from device_daemon.voicelive.limits import LineLimits
 from device_daemon.voicelive.proxy import proxy_for
-
-if TYPE_CHECKING:
-    Socket: TypeAlias = aiohttp.ClientWebSocketResponse[Literal[False]]
-    """A WebSocket that hands out text as bytes, and leaves pings to its user."""
 
 _UNSENT_BYTES: Final = 16 * 1024
 """What the kernel takes ahead of what it has sent: on a slow uplink, audio waits where it can still be dropped."""
@@ -39,7 +35,7 @@ async def open_socket(
     resolver: AbstractResolver,
     tls: ssl.SSLContext | None = None,
     limits: LineLimits,
-) -> tuple[aiohttp.ClientSession, Socket]:
+) -> tuple[aiohttp.ClientSession, aiohttp.ClientWebSocketResponse]:
     """Open a WebSocket.
 
     Args:
@@ -70,7 +66,6 @@ async def open_socket(
                 headers=headers,
                 proxy=proxy,
                 autoping=False,
-                decode_text=False,  # text that is no UTF-8 would end the connection (1007), and not only be skipped
                 max_msg_size=limits.max_message_bytes,
                 timeout=aiohttp.ClientWSTimeout(ws_close=limits.closing_s),
             )
@@ -84,7 +79,7 @@ async def open_socket(
     return http, socket_
 
 
-def _tune(socket_: Socket) -> None:
+def _tune(socket_: aiohttp.ClientWebSocketResponse) -> None:
     tcp = socket_.get_extra_info("socket")
     if tcp is not None:
         tcp.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT_BYTES)

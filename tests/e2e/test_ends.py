@@ -50,7 +50,7 @@ async def test_the_longest_duration_ends_it_in_the_middle_of_a_word(room: Room) 
         assert room.silent(heard.end_s + FADE_S)
 
 
-async def test_stop_the_button_and_the_services_goodbye_end_it_and_the_next_press_begins_anew(room: Room) -> None:
+async def test_stop_and_the_button_end_it_and_the_next_press_begins_anew(room: Room) -> None:
     async with room.speaker() as device:
         pressed_s = await device.press()
         await room.sounds(pressed_s)
@@ -63,13 +63,24 @@ async def test_stop_the_button_and_the_services_goodbye_end_it_and_the_next_pres
         await device.press()
         assert await ended(device) == "the button was pressed"
 
-        room.service.faults = Faults(close_at=Moment.RESPONSE_DONE, close_code=1000, close_reason="bye")
-        await device.press()
-        assert await ended(device) == "the service closed the session"
-        assert (await device.status())["failure"] is None
+        await room.until(lambda: all(session.closed_s for session in room.sessions), "the closing handshake")
+        assert [session.close_code for session in room.sessions] == [1000, 1000]
         assert "there was no conversation" in await device.ask("stop")
-        await room.until(lambda: all(session.closed_s for session in room.sessions), "goodbye")
-        assert [session.close_code for session in room.sessions] == [1000, 1000, 1000]
+
+
+async def test_a_session_that_the_service_closes_in_good_order_ends_no_conversation(room: Room) -> None:
+    async with room.speaker() as device:
+        await room.probed()
+        room.service.faults = Faults(
+            first_connections=1, close_at=Moment.RESPONSE_DONE, close_code=1000, close_reason="bye"
+        )
+        await device.press()
+        await device.wait_for_log("ended the session (1000): bye")
+        await device.enters("listening")
+        assert len(room.sessions) == 2
+        await device.ask("stop")
+        await device.enters("idle")
+        assert (await device.status())["last_conversation"]["reconnects"] == 1
 
 
 @pytest.mark.parametrize("state", ["idle", "connecting", "greeting", "listening", "thinking", "speaking"])

@@ -33,13 +33,13 @@ async def test_without_a_key_it_names_the_three_places_until_one_holds_a_key(roo
     [
         (401, "error", "key", "refused the key"),
         (404, "error", "settings", "no Voice Live there"),
-        (429, "offline", "busy", "has no room"),
+        (429, "offline", "busy", "accepts no further connections"),
     ],
 )
 async def test_a_refused_handshake_is_told_by_state_and_notice(
     room: Room, status: int, state: str, notice: str, words: str
 ) -> None:
-    room.service.faults = Faults(refuse_status=status, retry_after_s=60)
+    room.service.faults = Faults(refuse_status=status, retry_after_s=0)
     async with room.speaker() as device:
         await device.enters(state)
         assert words in await device.wait_for_log("WARNING")
