@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(args.command(args))
     except ConfigError as error:
-        print(*error.problems, sep="\n", file=sys.stderr)
+        print(error.report, file=sys.stderr)
         return error.exit_code
     except SpeakerError as error:
         print(f"voicelive-speaker: {error}", file=sys.stderr)

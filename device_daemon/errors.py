@@ -28,14 +28,18 @@ class SpeakerError(Exception):
 
 
 class ConfigError(SpeakerError):
-    """The config file has errors: fix the lines it names. `problems` holds one printable line each."""
+    """The config file has errors: fix the lines it names.
+
+    `problems` holds one printable line each; `report` is the same for a terminal, with the lines of the file.
+    """
 
     notice = "settings"
     exit_code = EX_CONFIG
 
-    def __init__(self, problems: list[str]) -> None:
+    def __init__(self, problems: list[str], report: str = "") -> None:
         super().__init__("\n".join(problems))
         self.problems = problems
+        self.report = report or self.message
 
 
 class DeviceUnknown(SpeakerError):

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from device_daemon.config.endpoint import endpoint_flaw, proxy_flaw
 from device_daemon.config.nodes import Mapping, Scalar, Sequence
-from device_daemon.config.placeholders import BUILT_IN, MalformedText, is_name, placeholders
+from device_daemon.config.placeholders import BUILT_IN, IN_INSTRUCTIONS, MalformedText, is_name, placeholders
 from device_daemon.config.problems import Location, Problems, alternatives, dotted, nearest, quoted
 from device_daemon.config.settings import NO_GREETING, Config, Greeting, Service
 from device_daemon.config.source_map import SourceMap
@@ -30,6 +30,7 @@ def check(config: Config, source_map: SourceMap, problems: Problems, installed: 
         _check_agent(config.service, source_map, problems)
         check_turn_detection(config.service, source_map, problems)
     _check_names(config, source_map, problems)
+    _check_instructions(config, source_map, problems)
     _check_greetings(config, source_map, problems)
     greetings = dict.fromkeys([*(_keys(config, "greetings", source_map) or config.greetings), NO_GREETING])
     check_triggers(config, greetings, source_map, problems)
@@ -74,6 +75,16 @@ def _check_names(config: Config, source_map: SourceMap, problems: Problems) -> N
         elif not is_name(name):
             sentence = "found a name that cannot stand in braces; allowed: letters, digits and '_', no digit first"
             problems.add(source_map.key(config, "names", name), sentence)
+
+
+def _check_instructions(config: Config, source_map: SourceMap, problems: Problems) -> None:
+    if not source_map.knows(config.service):
+        return
+    node = source_map.node(config.service, "instructions")
+    if isinstance(node, Scalar):
+        known = sorted(IN_INSTRUCTIONS | {name for name in _keys(config, "names", source_map) if is_name(name)})
+        for sentence in _text_flaws(node.text, known, spoken=False):
+            problems.add(source_map.value(config.service, "instructions"), sentence)
 
 
 def _check_greetings(config: Config, source_map: SourceMap, problems: Problems) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from typing import Final
 from urllib.parse import urlsplit
 
 from device_daemon.config.api_key import KEY_PLACES
@@ -26,18 +27,48 @@ def is_this_machine(host: str) -> bool:
         return False
 
 
+_PLACEHOLDER: Final = re.compile(
+    r"(my|your)-?(own-?)?(azure-?|ai-?|foundry-?)*(resource|endpoint|name|host|domain)(-?name)?|resource-?name"
+)
+_FOREIGN: Final = {
+    "openai.com": "OpenAI's own service, which is another one",
+    "anthropic.com": "another service",
+    "googleapis.com": "another service",
+    "elevenlabs.io": "another service",
+    "deepgram.com": "another service",
+}
+_PORTALS: Final = {"portal.azure.com", "ai.azure.com", "oai.azure.com", "speech.microsoft.com", "learn.microsoft.com"}
+_RIGHT: Final = (
+    "the address of your Azure resource, such as https://NAME.services.ai.azure.com; the Azure portal shows it on the "
+    "resource's page, under Keys and Endpoint"
+)
+
+
+def wrong_host(host: str) -> str | None:
+    """Return what a host is that cannot be the voice service: a placeholder, a portal, a foreign service; None if none."""
+    if _PLACEHOLDER.fullmatch(host.partition(".")[0]):
+        return "the placeholder of an example"
+    if host in _PORTALS or host.endswith(".portal.azure.com"):
+        return "a web page, not the service"
+    return next((what for domain, what in _FOREIGN.items() if host == domain or host.endswith(f".{domain}")), None)
+
+
 def endpoint_flaw(endpoint: str) -> str | None:
     """Return what is wrong with the service's address, and what is allowed; None if nothing is."""
     if "@" in endpoint or "key=" in endpoint.lower():
         return f"found a key or password in the address; {KEY_PLACES}"
     scheme, host = _scheme_and_host(endpoint)
     found = f"found {quoted(endpoint)}; allowed: {_ALLOWED}"
+    if re.search(r"[<>{}]", endpoint):
+        return f"found {quoted(endpoint)}, the placeholder of an example; allowed: {_RIGHT}"
     if not host or scheme not in {"https", "wss", "http", "ws"}:
         meant = f" (did you mean {quoted(f'https://{endpoint}')}?)" if _BARE_HOST.fullmatch(endpoint) else ""
         return found + meant
     if scheme in {"http", "ws"} and not is_this_machine(host):
         secure = {"http": "https", "ws": "wss"}[scheme]
         return f"{found} (did you mean {quoted(f'{secure}{endpoint[len(scheme) :]}')}?)"
+    if what := wrong_host(host):
+        return f"found {quoted(endpoint)}, {what}; allowed: {_RIGHT}"
     url = urlsplit(endpoint)
     if _COPIED_PATH.search(url.path):
         meant = quoted(f"{url.scheme}://{url.netloc}")

@@ -17,6 +17,8 @@ from device_daemon.errors import ConfigError
 
 KEY = "include"
 MOST_FILES = 8
+SUFFIXES = (".yaml", ".yml")
+"""Of the included file itself, where its name is a link."""
 SHARED = (FilePath("/usr/local/share/voicelive-speaker"), FilePath("/usr/share/voicelive-speaker"))
 """Search path after the folder of the config: where scripts/install and the Debian package put shared files."""
 
@@ -60,13 +62,21 @@ def _included(name: str, location: Location, folder: FilePath, problems: Problem
             f"found {quoted(name)}, and no such file in {_listed(folders)}{alternatives(name, _boards(folders))}",
         )
         return None
+    if path.resolve().suffix not in SUFFIXES:
+        # Messages quote the file: through a link, they would show the first line of a password or key file.
+        problems.add(
+            location,
+            f"found {quoted(name)}, which is no YAML file; allowed: a file called {' or '.join(f'*{s}' for s in SUFFIXES)}",
+        )
+        return None
     try:
         text = text_of(path)
     except ConfigError as error:
         problems.add(location, error.message)
         return None
-    own = problems.for_included_file(str(path))
-    root = compose(text.removeprefix("\ufeff"), own)
+    text = text.removeprefix("\ufeff")
+    own = problems.for_included_file(str(path), text)
+    root = compose(text, own)
     if root is None or (isinstance(root, Scalar) and root.is_null):
         return None
     if not isinstance(root, Mapping):

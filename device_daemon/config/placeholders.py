@@ -9,6 +9,9 @@ from device_daemon.config.problems import quoted
 BUILT_IN = frozenset({"daypart", "time", "date", "weekday", "hostname", "since_last"})
 """Placeholders every greeting may use; the keys of `names` come on top."""
 
+IN_INSTRUCTIONS = BUILT_IN - {"since_last"}
+"""Placeholders in service.instructions, which are filled in when a session is opened: no conversation is known there."""
+
 _PARTS = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable
+from functools import cached_property
 
 from msgspec import Struct
 
 from device_daemon.config.api_key import hide
+from device_daemon.config.excerpt import LINE_BREAK, excerpt, misplaced_invisible
+from device_daemon.errors import ConfigError
 
 MOST_LINES = 100
 """More problems than this are only counted: nobody reads so many, and the file may be no config at all."""
@@ -30,21 +33,22 @@ class Location(Struct, frozen=True):
 
 
 class Problems:
-    """Collects all problems of a config; `name` is the file name in the messages.
+    """Collects all problems of a config; `name` is the file name in the messages, `text` the file's content.
 
     A config may include other files: each has a `Problems` of its own, and the one of the config lists them all.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, text: str = "") -> None:
         self.name = printable(name)
+        self._text = text
         self.found: set[tuple[int, int, str]] = set()
         self._paths: set[Path] = set()
         self._others: list[Problems] = []
         self._origins: dict[Path, Problems] = {}
 
-    def for_included_file(self, name: str) -> Problems:
+    def for_included_file(self, name: str, text: str) -> Problems:
         """Return the problems of an included file, which are listed together with these."""
-        other = Problems(name)
+        other = Problems(name, text)
         self._others.append(other)
         return other
 
@@ -62,7 +66,8 @@ class Problems:
     def where(self, location: Location, seen_from: Location) -> str:
         """Return "line 7", with the file name if it is another file than that of `seen_from`."""
         file = self.origin(location.path)
-        return f"line {location.line}" if file is self.origin(seen_from.path) else f"{file.name}, line {location.line}"
+        same = file is self.origin(seen_from.path)
+        return f"line {location.line}" if same else f"{file.name}, line {location.line}"
 
     def add(self, location: Location, sentence: str) -> None:
         """Add a problem; the same one added twice (a value used through an alias) counts once."""
@@ -77,16 +82,38 @@ class Problems:
     def __bool__(self) -> bool:
         return bool(self.found) or any(self._others)
 
-    def lines(self) -> list[str]:
-        """Return one printable line per problem, in file order."""
-        found = [
-            f"{file.name}:{line}:{column}: {text}"
-            for file in (self, *self._others)
-            for line, column, text in sorted(file.found)
+    def error(self) -> ConfigError:
+        """Return the exception with all problems in file order: one printable line each, and a report with excerpts.
+
+        A misplaced invisible character makes YAML read something else than the owner sees, and every message about that
+        misleading: where there is one on a line with a problem, only such characters are reported.
+        """
+        files = (self, *self._others)
+        listed = [entry for file in files for entry in file.invisible_characters()] or [
+            (file, *problem) for file in files for problem in sorted(file.found)
         ]
-        if len(found) > MOST_LINES:
-            return [*found[:MOST_LINES], f"{self.name}: {len(found) - MOST_LINES} more problems; fix these first"]
-        return found
+        messages = [f"{file.name}:{line}:{column}: {text}" for file, line, column, text in listed[:MOST_LINES]]
+        excerpts = [excerpt(file.lines, line, column) for file, line, column, _ in listed[:MOST_LINES]]
+        report = [part for both in zip(messages, excerpts, strict=True) for part in both if part]
+        if len(listed) > MOST_LINES:
+            rest = f"{self.name}: {len(listed) - MOST_LINES} more problems; fix these first"
+            messages.append(rest)
+            report.append(rest)
+        return ConfigError(messages, "\n".join(report))
+
+    def invisible_characters(self) -> list[tuple[Problems, int, int, str]]:
+        """Return this file, line, column and sentence for each misplaced one on a line with a problem."""
+        lines = self.lines
+        return [
+            (self, line, found[0], f"found an invisible character, {found[1]}; remove it, or type a plain space")
+            for line in sorted({line for line, _, _ in self.found})
+            if line <= len(lines) and (found := misplaced_invisible(lines[line - 1]))
+        ]
+
+    @cached_property
+    def lines(self) -> list[str]:
+        """The file's lines, without their ends."""
+        return LINE_BREAK.split(self._text)
 
 
 def dotted(path: Path) -> str:
@@ -130,6 +157,8 @@ def alternatives(text: str, names: Collection[str]) -> str:
     """Return "; allowed: …" for a word that is none of `names`, with the nearest of them; a long list is left out."""
     name = nearest(text, names)
     hint = "" if name is None else f" (did you mean {quoted(name)}?)"
+    if not names:
+        return ""
     listed = ", ".join(map(shown, names))
     return hint if hint and len(listed) > _LONGEST_LIST else f"; allowed: {listed}{hint}"
 

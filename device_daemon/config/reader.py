@@ -14,7 +14,6 @@ from device_daemon.config.settings import Config
 from device_daemon.config.source import text_of
 from device_daemon.config.source_map import SourceMap
 from device_daemon.config.wake_words import Installed
-from device_daemon.errors import ConfigError
 
 _EMPTY = (
     "found an empty file; allowed: at least 'service:' and below it 'endpoint: https://…' with the address of your "
@@ -41,9 +40,10 @@ def read(text: str, name: str, folder: Path = Path(), installed: Installed | Non
 
     Included files are searched in `folder` first.
     """
-    problems = Problems(name)
+    text = text.removeprefix("\ufeff")
+    problems = Problems(name, text)
     config = None
-    root = compose(text.removeprefix("\ufeff"), problems)
+    root = compose(text, problems)
     if root is not None and not (isinstance(root, Scalar) and root.is_null):
         source_map = SourceMap()
         config = convert(include(root, folder, problems), Config, problems, source_map)
@@ -52,5 +52,5 @@ def read(text: str, name: str, folder: Path = Path(), installed: Installed | Non
     elif not problems:
         problems.add(Location(1, 1), _EMPTY)
     if problems or config is None:
-        raise ConfigError(problems.lines())
+        raise problems.error()
     return config

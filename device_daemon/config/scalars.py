@@ -12,6 +12,7 @@ from typing import Any
 
 from msgspec import inspect
 
+from device_daemon.config.durations import EXAMPLES, NAMES, parse_duration_ms
 from device_daemon.config.nodes import Scalar, describe
 from device_daemon.config.problems import alternatives, quoted
 
@@ -24,6 +25,7 @@ _LEADING_ZERO = re.compile(r"[-+]?0+[0-9]+")
 _OTHER_BASE = re.compile(r"[-+]?0(x[0-9a-fA-F]+|o[0-7]+|b[01]+)")
 _CLOCK = re.compile(r"[0-9]{1,2}:[0-5][0-9](:[0-5][0-9])?")
 _MOST_DIGITS = 18
+_LONGEST_DURATION = 60
 
 _WORDS: dict[type[inspect.Type], str] = {
     inspect.AnyType: "any value",
@@ -44,7 +46,7 @@ class WrongValue(Exception):
 def read_scalar(node: Scalar, wanted: inspect.Type) -> Any:
     """Return the value of `node` as the wanted type; raises WrongValue."""
     if isinstance(wanted, inspect.Metadata):
-        return _text_of_a_form(node, wanted)
+        return _duration(node, wanted) if "unit" in (wanted.extra or {}) else _text_of_a_form(node, wanted)
     if isinstance(wanted, inspect.AnyType):
         return as_it_is(node)
     if isinstance(wanted, inspect.StrType):
@@ -63,6 +65,11 @@ def allowed(wanted: inspect.Type) -> str:
     match wanted:
         case inspect.Metadata(extra={"allowed": words}):
             return str(words)
+        case inspect.Metadata(
+            type=inspect.IntType(ge=low, le=high) | inspect.FloatType(ge=low, le=high), extra={"unit": unit}
+        ):
+            whole = "whole " if isinstance(wanted.type, inspect.IntType) else ""
+            return f"{whole}{NAMES[unit]}{_span(low, high)}, or with a unit such as {EXAMPLES[unit]}"
         case inspect.Metadata(type=inner):
             return allowed(inner)
         case inspect.UnionType(types=types):
@@ -144,6 +151,25 @@ def _number(node: Scalar, wanted: inspect.IntType | inspect.FloatType) -> float:
     if not _within(value, wanted):
         raise WrongValue(node.text, f"; allowed: {allowed(wanted)}")
     return value
+
+
+def _duration(node: Scalar, wanted: inspect.Metadata) -> float:
+    """Return a duration in the unit of its key, whether it is written as a number or with a unit."""
+    number = wanted.type
+    assert isinstance(number, inspect.IntType | inspect.FloatType)  # noqa: S101 - `settings` marks only numbers so
+    in_ms = parse_duration_ms(node.text.strip()) if len(node.text) <= _LONGEST_DURATION else None
+    if in_ms is None:
+        try:
+            return _number(node, number)
+        except WrongValue:
+            # A number out of a text with a unit that is not known would be a wrong guess.
+            hint = "" if re.search("[a-zA-Z]", node.text) else _guess_number(node, number)
+            found = node.text if node.plain and _DECIMAL.fullmatch(node.text) else _odd_number(node)
+            raise WrongValue(found, f"; allowed: {allowed(wanted)}{hint}") from None
+    value = in_ms if (wanted.extra or {})["unit"] == "ms" else in_ms / 1000
+    if not _within(value, number) or (isinstance(number, inspect.IntType) and value != math.floor(value)):
+        raise WrongValue(describe(node), f"; allowed: {allowed(wanted)}")
+    return int(value) if isinstance(number, inspect.IntType) else value
 
 
 def _odd_number(node: Scalar) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from device_daemon.config import settings
+from device_daemon.config.durations import DURATION
 from device_daemon.config.scalars import FALSE, TRUE
 from device_daemon.config.turn_detection import TYPES
 
@@ -28,7 +29,9 @@ def schema() -> dict[str, Any]:
     for name, definition in definitions.items():
         for key, value in definition.get("properties", {}).items():
             emptiable = key not in definition.get("required", []) and key != "turn_detection"
-            definition["properties"][key] = _property(value, sentences.get((name, key), ""), emptiable=emptiable)
+            definition["properties"][key] = _property(
+                value, sentences.get((name, key), ""), name=key, emptiable=emptiable
+            )
     # What msgspec's types cannot express.
     definitions["Service"]["anyOf"] = [{"required": ["endpoint"]}, {"required": ["local"]}]
     definitions["Service"]["properties"]["turn_detection"] |= {
@@ -48,7 +51,7 @@ def as_text() -> str:
     return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
 
 
-def _property(generated: dict[str, Any], sentence: str, *, emptiable: bool) -> dict[str, Any]:
+def _property(generated: dict[str, Any], sentence: str, *, name: str, emptiable: bool) -> dict[str, Any]:
     """Return the schema of one key, with its description and all spellings that the reader accepts."""
     described = {"description": " ".join(part for part in (sentence, generated.get("description", "")) if part)}
     if not sentence:
@@ -56,6 +59,9 @@ def _property(generated: dict[str, Any], sentence: str, *, emptiable: bool) -> d
     if generated.get("type") == "boolean":
         # Editors read YAML 1.2, in which on and off are text.
         return described | {"enum": [True, False, *sorted((TRUE | FALSE) - {"true", "false"})]} | _default(generated)
+    if "type" in generated and name.endswith(("_s", "_ms")):
+        plain = {key: value for key, value in generated.items() if key != "default"}
+        return described | {"anyOf": [plain, {"type": "string", "pattern": DURATION}]} | _default(generated)
     is_section = "$ref" in generated or generated.get("type") in {"array", "object"}
     if is_section and emptiable:
         # All lines below the key may be comments.

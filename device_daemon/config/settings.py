@@ -20,8 +20,11 @@ NO_GREETING = "none"
 Text = Annotated[str, Meta(pattern=r"\S")]
 Pin = Annotated[int, Meta(ge=0, le=53, description="GPIO number (BCM numbering, not the header position)")]
 Percent = Annotated[int, Meta(ge=0, le=100)]
-Seconds = Annotated[float, Meta(ge=0.1, le=86_400)]
-PeriodMs = Annotated[int, Meta(ge=2, le=100)]
+IN_SECONDS: dict[str, Any] = {"unit": "s"}
+IN_MS: dict[str, Any] = {"unit": "ms"}
+"""Marks of durations, which may be written with a unit."""
+Seconds = Annotated[float, Meta(ge=0.1, le=86_400, extra=IN_SECONDS)]
+PeriodMs = Annotated[int, Meta(ge=2, le=100, extra=IN_MS)]
 Periods = Annotated[int, Meta(ge=2, le=32)]
 
 TurnDetection = Annotated[
@@ -138,9 +141,9 @@ class ButtonTrigger(Struct, frozen=True, forbid_unknown_fields=True, tag_field="
     """The greeting a press begins with, or none."""
     active_high: bool = False
     """True for a button between the pin and 3.3 V."""
-    debounce_ms: Annotated[int, Meta(ge=0, le=200)] = 5
+    debounce_ms: Annotated[int, Meta(ge=0, le=200, extra=IN_MS)] = 5
     """Debounce: a press counts if it lasts so many milliseconds."""
-    hold_s: Annotated[float, Meta(ge=0.3, le=10)] = 1.0
+    hold_s: Annotated[float, Meta(ge=0.3, le=10, extra=IN_SECONDS)] = 1.0
     """Long press: holding the button for so many seconds mutes."""
     mode: Literal["press", "push-to-talk"] = "press"
     """press: a press opens a conversation; push-to-talk: a person is heard while the button is held."""
@@ -166,7 +169,7 @@ class MotionTrigger(Struct, frozen=True, forbid_unknown_fields=True, tag_field="
     """The sensor's output."""
     greeting: Text = NO_GREETING
     """The greeting it begins with, or none."""
-    cooldown_s: Annotated[float, Meta(ge=0, le=86_400)] = 600.0
+    cooldown_s: Annotated[float, Meta(ge=0, le=86_400, extra=IN_SECONDS)] = 600.0
     """How many seconds after a conversation it opened it can open the next."""
     between: Span | None = None
     """Only between these times, such as "07:00-22:00"; over midnight too."""

@@ -13,9 +13,9 @@ from collections.abc import Callable
 import yaml
 from msgspec import Struct
 
+from device_daemon.config.excerpt import LINE_BREAK
 from device_daemon.config.problems import quoted
 
-_LINE_BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
 _KEY = r"^\s*(?:- +)*[\w-]+"
 
 
@@ -70,7 +70,7 @@ def explain(error: yaml.MarkedYAMLError, text: str) -> Flaw:
         context=error.context or "",
         context_line=context.line if context else line,
         context_column=context.column if context else column,
-        lines=_LINE_BREAK.split(text),
+        lines=LINE_BREAK.split(text),
     )
     for rule in _RULES:
         flaw = rule(complaint)
@@ -120,12 +120,28 @@ def _colon(c: _ParserError) -> Flaw | None:
         return Flaw(suspect + 1, column + 1, sentence)
     if found := re.match(rf"({_KEY})(?:\s+[^:]*)?$", line):
         return Flaw(suspect + 1, len(found[1]) + 1, f"found no ':' after {quoted(found[1].strip())}; write one")
-    if found := re.match(r"\s*(-)\w", line):
-        return Flaw(suspect + 1, found.start(1) + 1, "found no space after '-'; write one")
     column = len(c.here) - len(c.here.lstrip())
     if suspect < 0 or not column:
         return None
     return Flaw(c.line + 1, column + 1, "found a line that is indented deeper than the one above; line them up")
+
+
+def _dash(c: _ParserError) -> Flaw | None:
+    """`-{type: led}` or `-type: led`: without a space the dash begins a text."""
+    for index in (c.line, c.above()):
+        line = c.lines[index] if 0 <= index < len(c.lines) else ""
+        if found := re.match(r"\s*(?:- +)*(-)(?:[{\['\"]|\w[\w-]*\s*:)", line):
+            return Flaw(index + 1, found.start(1) + 1, "found no space after '-'; write one")
+    return None
+
+
+def _colon_in_braces(c: _ParserError) -> Flaw | None:
+    """`{say: Hi: you}`: a second colon in a text without quotes."""
+    if "flow mapping" not in c.context or c.here[c.column : c.column + 1] != ":":
+        return None
+    if not re.search(r"[{,]\s*[\w-]+\s*:\s+[^\s\"'\[\]{},][^\[\]{},]*$", c.here[: c.column]):
+        return None
+    return Flaw(c.line + 1, c.column + 1, "found a second ':' in a text without quotes; put the text in quotes")
 
 
 def _bracket(c: _ParserError) -> Flaw | None:
@@ -205,6 +221,8 @@ def _directive(c: _ParserError) -> Flaw | None:
 _RULES: tuple[Callable[[_ParserError], Flaw | None], ...] = (
     _tab,
     _placeholder,
+    _dash,
+    _colon_in_braces,
     _colon,
     _quote,
     _bracket,

@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Final
 
 from device_daemon import __version__
+from device_daemon.config.masking import mask
 from device_daemon.doctor.checklist import CheckupResult
 from device_daemon.doctor.findings import as_json, as_text, summary
-from device_daemon.doctor.masking import mask
 from device_daemon.doctor.programs import run
 from device_daemon.doctor.service import UNIT
 

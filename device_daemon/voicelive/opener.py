@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
+from socket import gethostname
 
 from device_daemon.config.settings import Config
+from device_daemon.greetings.opening import values as placeholder_values
 from device_daemon.voicelive.connection import Connection
 from device_daemon.voicelive.handshake import open_socket
 from device_daemon.voicelive.limits import LineLimits
@@ -19,7 +22,7 @@ class Opener:
         self._url = url
         self._host = host
         self._proxy = config.service.proxy
-        self._session = session_for(config)
+        self._config = config
         self._limits = limits
         self._resolver = DaemonResolver()
 
@@ -33,7 +36,9 @@ class Opener:
             resolver=self._resolver,
             limits=self._limits,
         )
-        return Connection(http, socket, self._session, self._limits)
+        # Filled in for each session: a time of day in the instructions is that of its opening.
+        values = placeholder_values(datetime.now().astimezone(), gethostname(), None, self._config.names)
+        return Connection(http, socket, session_for(self._config, values), self._limits)
 
     async def close(self) -> None:
         """Leave off looking names up."""

@@ -5,13 +5,17 @@ Importing this brings in the SDK's models: `client` does so late.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final, TypeAlias
 
 from azure.ai.voicelive import models
 
 from device_daemon.config.settings import Config
+from device_daemon.greetings.opening import fill
 
 INPUT_RATE_HZ: Final = 24_000
+NO_PLACEHOLDERS: Final[Mapping[str, str]] = MappingProxyType({})
 OPENAI_VOICES: Final = frozenset(voice.value for voice in models.OpenAIVoiceName) | {"fable", "nova", "onyx"}
 """The realtime models' own voices; OpenAI documents three that the SDK does not list."""
 
@@ -31,7 +35,7 @@ def voice(name: str) -> models.OpenAIVoice | models.AzureStandardVoice:
     return models.OpenAIVoice(name=name) if name in OPENAI_VOICES else models.AzureStandardVoice(name=name)
 
 
-def session_for(config: Config) -> models.RequestSession:
+def session_for(config: Config, placeholders: Mapping[str, str] = NO_PLACEHOLDERS) -> models.RequestSession:
     """Return everything this speaker asks of a session.
 
     What the config leaves out is left to the service, but for `interrupt_response`, which follows
@@ -47,7 +51,7 @@ def session_for(config: Config) -> models.RequestSession:
         input_audio_sampling_rate=INPUT_RATE_HZ,
     )
     if service.instructions and service.agent is None:  # an agent brings its own and refuses ours
-        session.instructions = service.instructions
+        session.instructions = fill(service.instructions, placeholders)
     if config.audio.echo == "service":
         session.input_audio_echo_cancellation = models.AudioEchoCancellation()
     if service.noise_reduction != "off":

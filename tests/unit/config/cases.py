@@ -8,7 +8,11 @@ import pytest
 
 from device_daemon.config.reader import read
 from device_daemon.errors import ConfigError
+from scripts import REPOSITORY
 
+SHIPPED = REPOSITORY / "config" / "config.yaml"
+GOOD = SHIPPED.read_text(encoding="utf-8").replace("my-resource.services", "kitchen.services")
+"""The shipped file, after its owner has put in the endpoint."""
 LOCAL = "service: {local: true}\n"
 """The shortest first line of a file with nothing else wrong in it."""
 

@@ -189,3 +189,15 @@ def test_an_included_file_that_may_not_be_read_is_named(folder: Path) -> None:
     (folder / "boards/board.yaml").write_bytes(b"audio: \xff")
     (sentence,) = problems(folder, "")
     assert sentence.startswith("config.yaml:2:10: include[0]: boards/board.yaml:1:")
+
+
+def test_a_link_to_a_file_that_is_no_yaml_is_refused_and_nothing_of_it_is_quoted(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("root:$6$salt: a hash\n", encoding="utf-8")
+    (tmp_path / "board.yaml").symlink_to(tmp_path / "secret")
+    config = tmp_path / "config.yaml"
+    config.write_text("include: board.yaml\nservice: {local: true}\n", encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        load(config)
+    (problem,) = caught.value.problems
+    assert "found 'board.yaml', which is no YAML file; allowed: a file called *.yaml or *.yml" in problem
+    assert "salt" not in caught.value.report

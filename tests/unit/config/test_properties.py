@@ -12,14 +12,12 @@ from hypothesis import strategies as st
 from msgspec import convert, inspect, to_builtins
 
 from device_daemon.config.placeholders import BUILT_IN, MalformedText, placeholders
-from device_daemon.config.reader import load, read
+from device_daemon.config.reader import read
 from device_daemon.config.settings import Config
 from device_daemon.errors import ConfigError
 from device_daemon.greetings.opening import fill
-from scripts import REPOSITORY
+from tests.unit.config.cases import GOOD
 
-SHIPPED = REPOSITORY / "config" / "config.yaml"
-GOOD = SHIPPED.read_text(encoding="utf-8")
 LINES = [line for line in GOOD.splitlines() if line.strip() and not line.lstrip().startswith("#")]
 MESSAGE = re.compile(r"f:[1-9][0-9]*:[1-9][0-9]*: \S.*|f: [0-9]+ more problems; fix these first")
 
@@ -124,7 +122,3 @@ def test_what_passes_as_a_greeting_can_be_filled_in(text: str) -> None:
         assert set(text) & {"{", "}"}
     else:
         fill(text, dict.fromkeys([*names, *BUILT_IN], "x"))
-
-
-def test_the_shipped_file_is_a_good_one_to_start_from() -> None:
-    assert outcome(GOOD) == load(SHIPPED)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from device_daemon.config.reader import read
 from tests.unit.config.cases import Case, check, problems
 
 KEY = "0123456789abcdef0123456789abcdef"
@@ -14,6 +15,10 @@ KEY_PLACES = (
 NEITHER = (
     "found neither 'endpoint' nor 'local: true'; add a line 'endpoint: https://…' with the address of your "
     "Azure resource, or 'local: true' for the voice service on this machine"
+)
+RIGHT = (
+    "allowed: the address of your Azure resource, such as https://NAME.services.ai.azure.com; the Azure portal shows it on "
+    "the resource's page, under Keys and Endpoint"
 )
 ADDRESSES = "https://HOST or wss://HOST; http:// and ws:// only to this machine (localhost, 127.0.0.1, [::1])"
 TYPES = "azure_semantic_vad, azure_semantic_vad_en, azure_semantic_vad_multilingual, server_vad, semantic_vad"
@@ -67,7 +72,7 @@ OCTAL = "a number with a leading zero (some read it as octal)"
         Case(
             "an endpoint with a place to fill in",
             "service: {endpoint: 'https://<resource>.services.ai.azure.com'}",
-            f"1:21: service.endpoint: found 'https://<resource>.services.ai.azure.com'; allowed: {ADDRESSES}",
+            f"1:21: service.endpoint: found 'https://<resource>.services.ai.azure.com', the placeholder of an example; {RIGHT}",
         ),
         Case(
             "an endpoint with a wrong port",
@@ -217,3 +222,46 @@ def test_a_key_pasted_anywhere_into_the_file_is_never_shown() -> None:
         ):
             assert key not in "".join(problems(text)), text
             assert key[:12] not in "".join(problems(text)), text
+
+
+@pytest.mark.parametrize(
+    ("host", "what"),
+    [
+        ("my-resource.services.ai.azure.com", "the placeholder of an example"),
+        ("your-resource-name.cognitiveservices.azure.com", "the placeholder of an example"),
+        ("MyResource.services.ai.azure.com", "the placeholder of an example"),
+        ("your-foundry-endpoint.example.com", "the placeholder of an example"),
+        ("api.openai.com", "OpenAI's own service, which is another one"),
+        ("generativelanguage.googleapis.com", "another service"),
+        ("portal.azure.com", "a web page, not the service"),
+        ("ai.azure.com", "a web page, not the service"),
+    ],
+)
+def test_an_address_that_is_not_the_voice_service_is_named_with_where_the_right_one_is(host: str, what: str) -> None:
+    (problem,) = problems(f"service: {{endpoint: 'https://{host}/v1'}}")
+    assert problem == f"config.yaml:1:21: service.endpoint: found 'https://{host}/v1', {what}; {RIGHT}"
+
+
+@pytest.mark.parametrize("host", ["kitchen.services.ai.azure.com", "myresources.openai.azure.com", "voice.example.org"])
+def test_other_hosts_are_allowed(host: str) -> None:
+    assert read(f"service: {{endpoint: 'https://{host}'}}", "f").service.endpoint == f"https://{host}"
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("It is {tmie}.", "found the placeholder '{tmie}', which is neither built in nor under 'names'"),
+        ("Since {since_last}.", "found the placeholder '{since_last}'"),
+        ("Answer in JSON: {1}.", "found '{1}'; allowed: a name in braces"),
+        ("Answer with a {.", "found a single '{'"),
+    ],
+)
+def test_a_placeholder_in_instructions_that_would_be_sent_unfilled_is_refused(text: str, found: str) -> None:
+    (problem,) = problems(f"service: {{local: true, instructions: '{text}'}}\nnames: {{name: Lisa}}")
+    assert f"service.instructions: {found}" in problem
+
+
+def test_instructions_take_the_placeholders_of_a_session_and_names() -> None:
+    text = "You talk to {name}. It is {time} on {weekday}, {date}, {daypart}, on {hostname}. Write {{ for a brace."
+    config = read(f"service: {{local: true, instructions: '{text}'}}\nnames: {{name: Lisa}}", "f")
+    assert config.service.instructions == text

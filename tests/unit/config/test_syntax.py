@@ -78,6 +78,31 @@ EMPTY = (
             "2:3: found no space after '-'; write one",
         ),
         Case(
+            "a missing space between dash and brace",
+            LOCAL + "lights:\n  -{type: led, pin: 4}\n",
+            "3:3: found no space after '-'; write one",
+        ),
+        Case(
+            "a missing space between a later dash and brace",
+            LOCAL + "lights:\n  - {type: led, pin: 4}\n  -{type: led, pin: 5}\n",
+            "4:3: found no space after '-'; write one",
+        ),
+        Case(
+            "a missing space between dash and key in a list that has begun",
+            LOCAL + "lights:\n  - type: led\n    pin: 4\n  -type: led\n",
+            "5:3: found no space after '-'; write one",
+        ),
+        Case(
+            "a colon in a text in braces",
+            LOCAL + "greetings:\n  a: {say: Hi there: how}\n",
+            "3:20: found a second ':' in a text without quotes; put the text in quotes",
+        ),
+        Case(
+            "a colon in a later text in braces",
+            LOCAL + "greetings:\n  a: {cache: no, say: Hi there: how}\n",
+            "3:31: found a second ':' in a text without quotes; put the text in quotes",
+        ),
+        Case(
             "a quote that is not closed",
             'service:\n  voice: "Ava\n  local: true\n',
             "2:10: found a quote that is not closed; close it",

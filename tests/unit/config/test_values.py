@@ -30,10 +30,9 @@ from device_daemon.config.settings import (
     WakeWordTrigger,
 )
 from device_daemon.config.turn_detection import TYPES
+from device_daemon.errors import ConfigError
 from device_daemon.state import State
-from scripts import REPOSITORY
-
-SHIPPED = REPOSITORY / "config" / "config.yaml"
+from tests.unit.config.cases import GOOD, SHIPPED
 
 
 def service(line: str) -> Service:
@@ -57,12 +56,12 @@ def test_a_file_with_only_the_local_service_has_defaults_for_all_the_rest(text: 
 
 
 def test_a_file_with_only_an_endpoint_has_defaults_for_all_the_rest() -> None:
-    endpoint = "https://my-resource.services.ai.azure.com"
+    endpoint = "https://kitchen.services.ai.azure.com"
     assert read(f"service: {{endpoint: '{endpoint}'}}", "config.yaml") == Config(service=Service(endpoint=endpoint))
 
 
 def test_the_shipped_file_is_right_and_states_the_defaults() -> None:
-    config = load(SHIPPED)
+    config = read(GOOD, "config.yaml")
     defaults = Config(service=Service())
     for section in ("conversation", "audio", "sounds", "mute", "privacy"):
         assert getattr(config, section) == getattr(defaults, section)
@@ -83,12 +82,15 @@ def test_the_shipped_file_is_right_and_states_the_defaults() -> None:
 
 
 def test_an_owner_only_has_to_replace_the_endpoint_of_the_shipped_file() -> None:
-    text = SHIPPED.read_text(encoding="utf-8").replace("my-resource.services", "kitchen.services")
-    assert read(text, "config.yaml").service.endpoint == "https://kitchen.services.ai.azure.com"
+    assert read(GOOD, "config.yaml").service.endpoint == "https://kitchen.services.ai.azure.com"
+    with pytest.raises(ConfigError) as caught:
+        load(SHIPPED)
+    (problem,) = caught.value.problems
+    assert "'https://my-resource.services.ai.azure.com', the placeholder of an example" in problem
 
 
 def test_the_comments_of_the_shipped_file_state_the_defaults_of_sound_too() -> None:
-    text = re.sub(r"\s*\n\s*# ", " ", SHIPPED.read_text(encoding="utf-8"))
+    text = re.sub(r"\s*\n\s*# ", " ", GOOD)
     microphone, speaker = MicrophoneSettings(), SpeakerSettings()
     for sentence in (
         f"period_ms (2 to 100, default {microphone.period_ms}) is how often the microphone is listened to",
@@ -100,7 +102,7 @@ def test_the_comments_of_the_shipped_file_state_the_defaults_of_sound_too() -> N
 
 
 def test_the_comments_of_the_shipped_file_name_every_key_and_every_word() -> None:
-    text = SHIPPED.read_text(encoding="utf-8")
+    text = GOOD
     for struct in (
         Agent,
         Service,
@@ -126,7 +128,7 @@ def test_the_comments_of_the_shipped_file_name_every_key_and_every_word() -> Non
 @pytest.mark.parametrize(
     ("example", "instead_of"),
     [
-        ("  # local: true", "  endpoint: https://my-resource.services.ai.azure.com"),
+        ("  # local: true", "  endpoint: https://kitchen.services.ai.azure.com"),
         ("  # api_key_file: /etc/voicelive-speaker/api-key", ""),
         ("  # proxy: http://proxy.example:3128", ""),
         ("    # voice: en-US-Andrew:DragonHDLatestNeural", ""),
@@ -147,14 +149,14 @@ def test_the_comments_of_the_shipped_file_name_every_key_and_every_word() -> Non
     ],
 )
 def test_an_example_of_the_shipped_file_is_right_once_its_sign_is_removed(example: str, instead_of: str) -> None:
-    text = SHIPPED.read_text(encoding="utf-8")
+    text = GOOD
     assert f"\n{example}\n" in text
     assert f"\n{instead_of}\n" in text
     read(text.replace(f"\n{instead_of}\n", "\n", 1).replace(example, example.replace("# ", "", 1)), "config.yaml")
 
 
 def test_the_example_of_an_agent_is_right_without_model_and_instructions() -> None:
-    text = SHIPPED.read_text(encoding="utf-8").replace("auth: api-key", "auth: entra").replace("  # agent:", "  agent:")
+    text = GOOD.replace("auth: api-key", "auth: entra").replace("  # agent:", "  agent:")
     text = re.sub(r"\n  (model: .*|instructions: [|]\n.*)\n", "\n", text)
     agent = read(text, "config.yaml").service.agent
     assert agent == Agent(name="concierge", project="my-project", version="3")
@@ -249,9 +251,9 @@ greetings:
 @pytest.mark.parametrize(
     "endpoint",
     [
-        "https://my-resource.services.ai.azure.com",
-        "https://my-resource.services.ai.azure.com/",
-        "wss://my-resource.cognitiveservices.azure.com:443",
+        "https://kitchen.services.ai.azure.com",
+        "https://kitchen.services.ai.azure.com/",
+        "wss://kitchen.cognitiveservices.azure.com:443",
         "https://gateway.example/speech?region=eu",
         "ws://localhost:8765",
         "http://127.0.0.1:8765/",
@@ -265,5 +267,5 @@ def test_an_endpoint_is_encrypted_or_on_this_machine(endpoint: str) -> None:
 
 
 def test_what_is_read_is_what_msgspec_itself_makes_of_it() -> None:
-    config = load(SHIPPED)
+    config = read(GOOD, "config.yaml")
     assert convert(to_builtins(config), Config) == config

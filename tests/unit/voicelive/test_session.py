@@ -145,3 +145,8 @@ def test_an_agent_gets_no_instructions_for_it_refuses_them() -> None:
 def test_two_sessions_do_not_share_what_is_in_them() -> None:
     session_for(FULL)["turn_detection"]["type"] = "spoilt"
     assert on_the_wire(FULL)["turn_detection"]["type"] == "azure_semantic_vad"
+
+
+def test_placeholders_in_instructions_are_filled_in() -> None:
+    config = Config(Service(local=True, instructions="It is {time}. Say {{ok}}."))
+    assert session_for(config, {"time": "07:30"}).instructions == "It is 07:30. Say {ok}."

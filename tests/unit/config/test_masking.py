@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from device_daemon.doctor.masking import HIDDEN, mask
+from device_daemon.config.masking import HIDDEN, mask
 
 HARMLESS = """\
 service:
