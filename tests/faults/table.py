@@ -47,7 +47,7 @@ class End(StrEnum):
     GOES_ON = "goes on"
     """A question is answered."""
     TOLD = "told"
-    """The conversation is over, and a sound or a notice said so."""
+    """A sound or a notice said that something is wrong; the conversation is over, or it is the person's turn again."""
     SHOWN = "shown"
     """The light says so, and the journal why: there is no way to make a sound, or nobody to hear it."""
     STOPPED = "stopped"
@@ -180,17 +180,39 @@ TABLE: Final[tuple[Row, ...]] = (
             f"handshake {status}",
             "service",
             f"The service answers the connection with HTTP {status} ({what}).",
-            'A notice; the light says "error".' if status in {401, 403, 404} else _OFFLINE,
+            'A notice; the light says "error".' if status in {302, 401, 403, 404} else _OFFLINE,
             remedy,
             Service({"refuse_status": status, "retry_after_s": 2}, anew=True),
         )
         for status, what, remedy in (
+            (302, "elsewhere", _ENDPOINT),
             (401, "wrong key", _KEY),
             (403, "not allowed", _KEY),
             (404, "no such resource", _ENDPOINT),
             (429, "too many requests", "Wait: the speaker obeys the time that the service asks for."),
             (503, "unavailable", _LATER),
         )
+    ),
+    Row(
+        "Retry-After as a date",
+        "service",
+        "The service answers with HTTP 429 and the date until which it wants no connection.",
+        _OFFLINE,
+        "Wait: the speaker obeys the time that the service asks for.",
+        Service({"refuse_status": 429, "retry_after_s": 2, "retry_after_as_date": True}, anew=True),
+        (Stage.RESTING, Stage.LISTENING),
+    ),
+    *(
+        Row(
+            f"error before the session, {shape}",
+            "service",
+            f"The service sends an error before it has taken the settings ({shape}).",
+            _TROUBLE,
+            _LATER,
+            Service({"error_at": "created", "error_shape": shape}, anew=True),
+            (Stage.RESTING, Stage.LISTENING),
+        )
+        for shape in ("object", "numeric-code", "no-code", "text", "null", "warning")
     ),
     Row(
         "no session.created",
@@ -250,8 +272,49 @@ TABLE: Final[tuple[Row, ...]] = (
         "The service answers with text only.",
         _TROUBLE,
         "Check the model in service.model: it must speak.",
-        Service({"silent_responses": True}),
-        (Stage.THINKING, Stage.LISTENING, Stage.HELD),
+        Service({"text_responses": True}),
+        (Stage.RESTING, Stage.LISTENING, Stage.HELD, Stage.ANNOUNCING),
+    ),
+    *(
+        Row(
+            f"answer ends early, {reason}",
+            "service",
+            f"The service ends an answer before its first sound ({reason}).",
+            _TROUBLE,
+            "Ask again, in other words.",
+            Service({"incomplete_responses": reason}),
+            (Stage.RESTING, Stage.LISTENING, Stage.HELD, Stage.ANNOUNCING),
+        )
+        for reason in ("content_filter", "max_output_tokens")
+    ),
+    Row(
+        "answer without an end",
+        "service",
+        "The service begins an answer and says nothing more of it.",
+        'After three seconds "one moment", within ten a notice.',
+        _LATER,
+        Service({"unanswered_responses": True}),
+        (Stage.RESTING, Stage.LISTENING, Stage.HELD, Stage.ANNOUNCING),
+    ),
+    Row(
+        "answer refused once",
+        "service",
+        "The service refuses a request for an answer, as another one is under way.",
+        "Nothing: the speaker waits for that one and asks again.",
+        _LATER,
+        Service({"reject_responses": 1}),
+        (Stage.HELD, Stage.ANNOUNCING),
+    ),
+    Row(
+        "ten minutes at once",
+        "service",
+        "The service sends ten minutes of sound as fast as the network can.",
+        "All of it is heard, or it is talked over; memory stays bounded.",
+        "Nothing.",
+        Service({"audio_s": 600, "speed": 0}),
+        (Stage.RESTING, Stage.LISTENING, Stage.HELD),
+        ends=_GOES_ON,
+        journal=False,
     ),
     Row(
         "answer never comes",
@@ -279,12 +342,27 @@ TABLE: Final[tuple[Row, ...]] = (
             f"The service sends what it should never send ({kind}).",
             "Nothing: it is ignored and logged, or the connection is made anew.",
             "Please report it, with the journal's line.",
-            Service({"garbage": kind, "garbage_at": "response-created"}),
-            (Stage.RESTING, Stage.LISTENING, Stage.HELD),
+            Service({"garbage": kind, "garbage_at": "response-created", "at_response": 2}),
+            (Stage.RESTING, Stage.LISTENING),
             ends=_GOES_ON,
             journal=False,
         )
-        for kind in ("invalid-json", "array", "binary", "bad-base64", "unknown-type")
+        for kind in (
+            "invalid-json",
+            "invalid-utf8",
+            "empty",
+            "array",
+            "null",
+            "deep",
+            "binary",
+            "no-type",
+            "numeric-type",
+            "wrong-fields",
+            "bad-base64",
+            "odd-audio",
+            "unknown-type",
+            "huge",
+        )
     ),
     Row(
         "slow answer",
@@ -354,6 +432,7 @@ TABLE: Final[tuple[Row, ...]] = (
         Card("stuck", (CAPTURE,), for_s=2.0),
         (Stage.LISTENING, Stage.SPEAKING, Stage.THINKING),
         ends=_GOES_ON,
+        sign_s=7.0,  # what was said meanwhile is lost: the person says it again
         journal=False,
     ),
     Row(
