@@ -11,7 +11,7 @@ import pytest
 from scripts import REPOSITORY
 
 SCRIPTS = sorted(path for path in (REPOSITORY / "scripts").iterdir() if path.is_file() and os.access(path, os.X_OK))
-BY_ARGPARSE = {"bench", "demo", "faults", "soak"}
+BY_ARGPARSE = {"bench", "demo", "faults", "fuzz", "soak"}
 """Their programs have tests of their own."""
 
 
