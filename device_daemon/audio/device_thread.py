@@ -49,6 +49,7 @@ class PcmThread(ABC):
         self._after: threading.Thread | None = None
         self._opened_before = False
         self._told: DeviceUnknown | None = None
+        self._works = False
         self._wake_fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._wake_poll = select.poll()
         self._wake_poll.register(self._wake_fd, select.POLLIN)
@@ -132,12 +133,15 @@ class PcmThread(ABC):
             self.post(self._ended.set)
 
     def works(self) -> None:
-        """Say that the open card really works: if it was reported as failed, it is reported as back. In the thread."""
+        """Report that the open card really works, once after each start and after each failure. In the thread."""
+        if self._works:
+            return
+        self._works = True
         if self._told is not None:
             how = "no longer busy" if isinstance(self._told, DeviceBusy) else "back"
             logger.info("%s %s is %s", self.role, self._device, how)
             self._told = None
-            self.report(None)
+        self.report(None)
 
     def _keep_open(self) -> None:
         while not self.stopping:
@@ -169,7 +173,8 @@ class PcmThread(ABC):
         self._opened_before = True
 
     def _tell(self, error: DeviceUnknown) -> None:
-        """Report an error, unless it is the story that was told already."""
+        """Report an error, unless it is the one that was reported already."""
+        self._works = False
         if self._told is None or isinstance(self._told, DeviceBusy) != isinstance(error, DeviceBusy):
             self._told = error
             logger.warning("%s", error)

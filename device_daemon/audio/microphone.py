@@ -20,6 +20,7 @@ from device_daemon.audio.pcm import BYTES_PER_FRAME, BYTES_PER_MS, SAMPLE_RATE_H
 from device_daemon.audio.uplink_chunker import UplinkChunker
 from device_daemon.config.settings import MicrophoneSettings
 from device_daemon.errors import SpeakerError
+from device_daemon.health import Health, Part
 from device_daemon.system.loop_bridge import LoopBridge
 
 BUFFER_S: Final = 2.0
@@ -85,6 +86,10 @@ class Microphone:
         self._closing: _CaptureThread | None = None
         self._before = MicrophoneCounters()
         self._negotiated: Negotiated | None = None
+        self._looking: _LookingThread | None = None
+        self._stopping: set[asyncio.Task[None]] = set()
+        self.health = Health(Part.MICROPHONE)
+        """Whether the device works; while it is closed, whether it did when it was last open, or looked for."""
 
     @property
     def counters(self) -> MicrophoneCounters:
@@ -103,15 +108,40 @@ class Microphone:
     def open(self) -> None:
         """Begin to capture; returns at once. Does nothing if the microphone is open."""
         if self._thread is None:
+            looking = self._stop_looking()
             self._thread = _CaptureThread(self._settings, self._loop, self._on_periods, self._status)
             self._thread.negotiated = self._negotiated
-            self._thread.start(after=self._closing)
+            self._thread.start(after=looking or self._closing)
+
+    def look_for(self) -> None:
+        """Try to open the failed device every second until that works, and close it again without capturing any sound.
+
+        Then `on_recovery` is called. Does nothing while the microphone is open; `open` and `close` end it.
+        """
+        if self._thread is None and self._looking is None:
+            self._looking = _LookingThread(self._settings, self._loop, self._looked)
+            self._looking.start(after=self._closing)
+
+    def _looked(self, thread: _LookingThread, error: SpeakerError | None) -> None:
+        if thread is self._looking:
+            self._note(error)
+            if error is None:
+                self._stop_looking()
+
+    def _stop_looking(self) -> _LookingThread | None:
+        looking, self._looking = self._looking, None
+        if looking is not None:
+            task = self._loop.create_task(looking.stop(), name="microphone is no longer looked for")
+            self._stopping.add(task)
+            task.add_done_callback(self._stopping.discard)
+        return looking
 
     def close(self) -> Coroutine[Any, Any, None]:
         """Stop capturing and close the device; no callback comes after the call. Does nothing if it is closed.
 
         Await what it returns: then the device is closed. `open` may be called before that.
         """
+        self._stop_looking()
         thread, self._thread = self._thread, None
         if thread is not None:
             thread.bridge.close()
@@ -120,6 +150,8 @@ class Microphone:
         return self._closed(thread)
 
     async def _closed(self, thread: _CaptureThread | None) -> None:
+        if self._stopping:
+            await asyncio.wait(self._stopping)
         if thread is None:
             return
         await thread.stop()
@@ -130,10 +162,15 @@ class Microphone:
     def _status(self, thread: _CaptureThread, error: SpeakerError | None) -> None:
         if thread is not self._thread:
             return  # closed meanwhile
-        if error is None:
-            self._on_recovery()
-        else:
+        self._note(error)
+
+    def _note(self, error: SpeakerError | None) -> None:
+        now_s = self._loop.time()
+        if error is not None:
+            self.health.failed(error, now_s)
             self._on_failure(error)
+        elif self.health.recovered(now_s):
+            self._on_recovery()
 
 
 class _CaptureThread(PcmThread):
@@ -225,6 +262,26 @@ class _CaptureThread(PcmThread):
             self._periods_read += len(periods)
             self._last = periods[-1].pcm
             self.bridge.put(*periods)
+
+
+class _LookingThread(PcmThread):
+    """Opens the device until that works once."""
+
+    def __init__(
+        self,
+        settings: MicrophoneSettings,
+        loop: asyncio.AbstractEventLoop,
+        on_status: Callable[[_LookingThread, SpeakerError | None], None],
+    ) -> None:
+        super().__init__(loop, "capture", settings.device, settings.period_ms, settings.periods)
+        self._on_status = on_status
+
+    def report(self, error: SpeakerError | None) -> None:
+        self.post(partial(self._on_status, self, error))
+
+    def serve(self, _stream: Stream) -> None:
+        self.works()
+        self.stopping = True
 
 
 class _Timeline:

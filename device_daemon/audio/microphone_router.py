@@ -15,7 +15,7 @@ from device_daemon.errors import SpeakerError
 
 KEPT_S = 3.0
 """How much of what was heard at rest is kept, in memory: what follows a wake word in the same breath."""
-DEAF_AFTER_S = 10.0
+UNRESPONSIVE_S = 10.0
 
 
 class MicrophoneRouter:
@@ -68,10 +68,17 @@ class MicrophoneRouter:
         return [period for period in self._kept if period.captured_at_s > from_s]
 
     def unresponsive(self) -> str:
-        """What would make this device a deaf one: the microphone should be open, and nothing comes of it."""
-        if self._heard_s is None or (silent_s := self._loop.time() - self._heard_s) < DEAF_AFTER_S:
+        """Return what is wrong with the microphone's thread, "" for nothing.
+
+        It hands over sound or reports a failure: where it does neither for `UNRESPONSIVE_S`, it hangs. A microphone
+        that is missing is no reason to start the program anew.
+        """
+        if self._heard_s is None or not self.microphone.health.ok:
             return ""
-        return f"the microphone is open and gave nothing for {silent_s:.0f} s"
+        since_s = max(self._heard_s, self.microphone.health.since_s or 0.0)
+        if self._loop.time() - since_s < UNRESPONSIVE_S:
+            return ""
+        return f"the microphone is open and gave neither sound nor an error for {UNRESPONSIVE_S:g} s"
 
     def _hear(self, periods: list[Period]) -> None:
         self._heard_s = self._loop.time()

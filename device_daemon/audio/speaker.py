@@ -20,6 +20,7 @@ from device_daemon.audio.player import Player
 from device_daemon.audio.speaker_events import Failed, Flushed, Recovered, Silent, SpeakerEvent, Started
 from device_daemon.config.settings import SpeakerSettings
 from device_daemon.errors import SpeakerError
+from device_daemon.health import Health, Part
 from device_daemon.system.loop_bridge import LoopBridge
 
 __all__ = ["Failed", "Flushed", "Recovered", "Silent", "Speaker", "SpeakerCounters", "SpeakerEvent", "Started"]
@@ -58,6 +59,9 @@ class Speaker:
         on_event: Callable[[SpeakerEvent], None],
     ) -> None:
         self._on_event = on_event
+        self._loop = loop
+        self.health = Health(Part.SPEAKER)
+        """Whether the device works. It is open at all times, so it is always true."""
         self._queue = PlaybackQueue()
         self._events: LoopBridge[SpeakerEvent] = LoopBridge(loop, self._deliver, _MOST_EVENTS)
         self._thread = _PlaybackThread(settings, loop, self._queue, self._events.put)
@@ -117,7 +121,13 @@ class Speaker:
         return self._thread.negotiated
 
     def _deliver(self, events: list[SpeakerEvent]) -> None:
+        now_s = self._loop.time()
         for event in events:
+            match event:
+                case Failed(error):
+                    self.health.failed(error, now_s)
+                case Recovered() if not self.health.recovered(now_s):
+                    continue  # opened for the first time
             self._on_event(event)
 
 

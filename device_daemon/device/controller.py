@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Protocol
 
 from msgspec.structs import asdict
@@ -19,9 +19,11 @@ from device_daemon.conversation.manager import ConversationManager, ManagerCallb
 from device_daemon.conversation.policy import EndReason
 from device_daemon.conversation.ports import ClientPort
 from device_daemon.device.notices import Notices
+from device_daemon.device.reminder import Reminder
 from device_daemon.errors import ClockNotSet, DeviceUnknown, ServiceUnreachable, SpeakerError
 from device_daemon.greetings.cache import GreetingCache
 from device_daemon.greetings.resolver import GreetingResolver
+from device_daemon.health import Health, Part
 from device_daemon.leds.patterns import foremost
 from device_daemon.state import State, check_transition
 from device_daemon.system.logs import STATE_CHANGED, fields
@@ -43,24 +45,26 @@ class WakeWordsPort(Protocol):
     def reset(self) -> None:
         """The stream has a gap: the next period does not follow the last one."""
 
+    def unresponsive(self) -> str:
+        """Return what is wrong with the engine's thread, "" for nothing."""
+
     async def close(self) -> None:
         """End the engine and its thread."""
 
 
-def resting_state(*, muted: bool, failure: SpeakerError | None, wake_words: bool = False) -> State:
+def resting_state(*, muted: bool, failures: Iterable[SpeakerError], wake_words: bool = False) -> State:
     """Return the state between conversations: of all that apply, the one with the highest priority in the lights' table."""
     apply = {State.MUTED} if muted else set()
     if wake_words:
         apply.add(State.WAKE_WORD)
-    match failure:
-        case None:
-            pass
-        case ClockNotSet():
-            apply.add(State.NO_CLOCK)
-        case ServiceUnreachable():
-            apply.add(State.OFFLINE)
-        case _:
-            apply.add(State.ERROR)
+    for failure in failures:
+        match failure:
+            case ClockNotSet():
+                apply.add(State.NO_CLOCK)
+            case ServiceUnreachable():
+                apply.add(State.OFFLINE)
+            case _:
+                apply.add(State.ERROR)
     return foremost(apply)
 
 
@@ -84,7 +88,7 @@ class Controller:
         self.speaker = Speaker(config.audio.speaker, loop=self._loop, on_event=self._speaker_event)
         self.notices = Notices(config.sounds, self.speaker, lambda: self.conversations.current is None)
         self._router = MicrophoneRouter(
-            config.audio.microphone, on_failure=self._microphone_failed, on_recovery=self._microphone_recovered
+            config.audio.microphone, on_failure=self._microphone_failed, on_recovery=self._show_resting_state
         )
         self._greeting_cache = greeting_cache
         resolver = GreetingResolver(config, saved_state, greeting_cache)
@@ -109,10 +113,10 @@ class Controller:
             ),
         )
         self._switch_off = False
-        self._failure: SpeakerError | None = None  # of the last conversation, or of the last connection attempt
-        self._speaker_failure: SpeakerError | None = None
         self._wake_words: WakeWordsPort | None = None
-        self._wake_words_failure: SpeakerError | None = None
+        self._wake_words_health = Health(Part.WAKE_WORDS)
+        self._logged_failure: SpeakerError | None = None
+        self._reminder = Reminder(self.health)
         self._tasks: set[asyncio.Future[None]] = set()
 
     # Life
@@ -124,17 +128,19 @@ class Controller:
         self.speaker.start()
         self._show_resting_state()
         self._reachability.begin(at_once=True)
+        self._reminder.start()
 
     async def finish_conversation(self, stopped: asyncio.Event) -> None:
         """Wait for the end of the current conversation, or until `stopped`."""
         await self.conversations.finish(stopped)
 
     def unresponsive(self) -> str:
-        """What keeps the device from working, for the watchdog; "" for nothing."""
-        return self._router.unresponsive()
+        """Return which thread hangs, for the watchdog; "" for none."""
+        return self._router.unresponsive() or (self._wake_words.unresponsive() if self._wake_words else "")
 
     async def close(self) -> None:
         """End the conversation and close both cards; every task is awaited."""
+        await self._reminder.close()
         await self._reachability.close()
         await self._prefetch.close()
         await self.conversations.close()
@@ -158,7 +164,7 @@ class Controller:
     def wake_words_failed(self, error: SpeakerError) -> None:
         """No wake word will be heard: a trigger is broken, so somebody has to fix it."""
         self._router.words = None
-        self._wake_words_failure = error
+        self._wake_words_health.failed(error, self._loop.time())
         self._show_resting_state()
 
     # Mute
@@ -202,39 +208,38 @@ class Controller:
     def _conversation_begins(self) -> None:
         self._reachability.stop()
         self._prefetch.stop()
-        self._failure = None  # what failed before is tried again
         self.notices.stop()  # an earlier notice must not talk into the greeting
+        if self._router.open and (failure := self._router.microphone.health.failure):
+            # It is open for the wake words, and reported its failure before this conversation began.
+            self._loop.call_soon(self.conversations.microphone_failed, failure)
 
     def _conversation_ends(self, failure: SpeakerError | None, person_waits: bool) -> None:
-        self._failure = failure
+        if failure:
+            self._reachability.report(failure)
         self._show_resting_state(over=True)
         if failure and failure.notice and person_waits:
             self.notices.say(failure.notice)
         if isinstance(failure, ServiceUnreachable):
             self._reachability.begin(at_once=False)
+        elif self._reachability.failure:
+            self._reachability.begin(at_once=True)
         elif failure is None:
             self._prefetch.begin()
             self._warm_session.conversation_ended()
 
     def _reachability_changed(self, failure: SpeakerError | None) -> None:
-        """The outcome of a connection attempt; each outcome is logged once."""
-        if failure and type(failure) is not type(self._failure):
+        """Take the outcome of a connection attempt; each outcome is logged once."""
+        if failure and type(failure) is not type(self._logged_failure):
             logger.warning("%s", failure)
-        if failure is None and self._failure:
+        if failure is None and self._logged_failure:
             logger.info("the service can be reached again")
-        self._failure = failure
+        self._logged_failure = failure
         self._show_resting_state()
         if failure is None:
             self._prefetch.begin()
             self._warm_session.begin()
 
     def _speaker_event(self, event: on.SpeakerEvent) -> None:
-        if isinstance(event, on.SpeakerFailed):
-            self._speaker_failure = event.error
-        elif isinstance(event, on.SpeakerRecovered):
-            self._speaker_failure = None
-            if isinstance(self._failure, DeviceUnknown):
-                self._failure = None  # it ended the last conversation; a microphone on the same card is back, too
         self.conversations.speaker_event(event)
         if isinstance(event, on.SpeakerFailed | on.SpeakerRecovered):
             self._show_resting_state()
@@ -242,14 +247,7 @@ class Controller:
     def _microphone_failed(self, error: SpeakerError) -> None:
         if self.conversations.current:
             self.conversations.microphone_failed(error)
-        elif self._router.open:
-            self._failure = error
-            self._show_resting_state()
-
-    def _microphone_recovered(self) -> None:
-        if isinstance(self._failure, DeviceUnknown):
-            self._failure = None
-            self._show_resting_state()
+        self._show_resting_state()
 
     def _said(self, role: str, text: str) -> None:
         if self._config.privacy.log_transcripts:
@@ -260,24 +258,44 @@ class Controller:
     @property
     def failure(self) -> SpeakerError | None:
         """The failure that is most important now, None while all parts work."""
-        return self._speaker_failure or self._failure or self._wake_words_failure
+        return next(iter(self._failures()), None)
+
+    def health(self) -> list[Health]:
+        """The health of each part, the most important one first."""
+        return [
+            self.speaker.health,
+            self._router.microphone.health,
+            self._reachability.clock,
+            self._reachability.service,
+            self._wake_words_health,
+            self._saved_state.health,
+        ]
+
+    def obstacle(self, *, listens: bool) -> SpeakerError | None:
+        """Return the failure of a device without which a conversation makes no sense; an announcement needs no microphone."""
+        return self.speaker.health.failure or (self._router.microphone.health.failure if listens else None)
+
+    def _failures(self) -> list[SpeakerError]:
+        """What keeps the speaker from talking and listening; a disk that cannot be written does not."""
+        return [part.failure for part in self.health() if part.failure and part.part is not Part.DISK]
 
     @property
     def resting(self) -> State:
         """The state between conversations, as it is now."""
-        return resting_state(muted=self.muted, failure=self.failure, wake_words=self._router.words is not None)
+        return resting_state(muted=self.muted, failures=self._failures(), wake_words=self._router.words is not None)
 
     @property
     def readiness(self) -> State:
         """The same for a request to talk: a broken wake word engine does not matter to it."""
-        return resting_state(muted=self.muted, failure=self._speaker_failure or self._failure)
+        ours = self._wake_words_health.failure
+        return resting_state(muted=self.muted, failures=[each for each in self._failures() if each is not ours])
 
     def _microphone_wanted(self, failure: SpeakerError | None) -> bool:
         """Whether the microphone must be open at rest: for the wake words, unless the light cannot say so.
 
         One that failed is opened again and again: nothing else would ever bring it back.
         """
-        if self._router.words is None or self.muted or self._speaker_failure:
+        if self._router.words is None or self.muted or not self.speaker.health.ok or self._reachability.failure:
             return False
         return failure is None or isinstance(failure, DeviceUnknown)
 
@@ -285,12 +303,15 @@ class Controller:
         """Show the resting state, unless a conversation shows its own; the light says so before the microphone opens."""
         if self.conversations.open and not over:
             return
-        if not self._microphone_wanted(self._failure) and self._router.open:
+        wanted = self._microphone_wanted(None)
+        if self._router.open and not wanted:
             self._close_microphone_first(self._router.close())
             return
         self._set_state(self.resting)
-        if self._microphone_wanted(self._failure):
+        if wanted:
             self._router.listen()
+        elif not self._router.microphone.health.ok and not self.muted:
+            self._router.microphone.look_for()
 
     def _close_microphone_first(self, closing: Awaitable[None]) -> None:
         """Close the microphone before the light says that nobody listens."""
@@ -311,6 +332,8 @@ class Controller:
         logger.info("%s -> %s", self.state, state, extra=journal)
         self.state = state
         self._show(state)
+        if state is State.SPEAKING:
+            self._reachability.report(None)  # the service answers
 
     # Status
 
@@ -320,6 +343,7 @@ class Controller:
         return {
             "state": str(self.state),
             "failure": str(self.failure) if self.failure else None,
+            "health": {part.part: part.as_dict(self._loop.time()) for part in self.health()},
             "muted": self.muted,
             "volume": self.speaker.volume,
             "up_s": round(time.monotonic() - self._started_s, 1),

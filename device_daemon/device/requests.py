@@ -178,7 +178,13 @@ class Requests:
 
     def _carry_out(self, kind: Kind, request: ConversationRequest, event: on.PersonEvent | None = None) -> str:
         match self._decide(kind, request.trigger):
-            case Outcome.OPEN | Outcome.TRY | Outcome.WAIT:
+            case Outcome.OPEN | Outcome.TRY:
+                if obstacle := self._controller.obstacle(listens=request.listens):
+                    if event is not None:
+                        self._controller.notices.say(obstacle.notice)
+                    raise Refused(str(obstacle))
+                return self._open(request)
+            case Outcome.WAIT:
                 return self._open(request)
             case Outcome.REFUSE:
                 if event is not None:

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
+
+from device_daemon.system.foreign_text import safe
+
+MOST_CHARACTERS: Final = 500
+"""Of a line; a failure's reason may hold what the service said."""
 
 
 def as_text(status: Mapping[str, Any]) -> str:
     """A few lines; what is zero or was never measured is left out."""
     lines = [f"{status['state']}, volume {status['volume']}" + (", muted" if status["muted"] else "")]
-    if status["failure"]:
-        lines.append(f"last failure: {status['failure']}")
+    for part, health in status["health"].items():
+        if not health["ok"]:
+            lines.append(f"{part} failed {health['for_s']:.0f} s ago: {health['reason']}")
     if now := status["conversation"]:
         lines.append(f"conversation: open for {now['for_s']} s, {now['trigger']}, greeting {now['greeting']}")
     if last := status["last_conversation"]:
@@ -19,7 +25,7 @@ def as_text(status: Mapping[str, Any]) -> str:
         if value:
             lines.append(f"{name.replace('_', ' ')}: {_listed(value) if isinstance(value, Mapping) else value}")
     lines.extend(f"{card}: {values}" for card in ("microphone", "speaker") if (values := _listed(status[card])))
-    return "\n".join(lines)
+    return "\n".join(safe(line, MOST_CHARACTERS) for line in lines)
 
 
 def _listed(values: Mapping[str, Any]) -> str:

@@ -1,6 +1,7 @@
-"""Feeds systemd's watchdog, while the loop turns and the microphone, when it should be open, gives sound.
+"""systemd's watchdog: fed while the event loop turns and the threads answer, whatever devices are missing.
 
-The most-reported failure of speakers like this one is the deaf zombie: a service that is "active" and hears nothing.
+The most-reported failure of speakers like this one is a service that is "active" and hears nothing, since a thread hangs.
+A missing card is another matter: starting the service anew brings none.
 """
 
 from __future__ import annotations
@@ -15,24 +16,24 @@ logger = logging.getLogger(__name__)
 
 
 def interval_s(environment: Mapping[str, str]) -> float | None:
-    """How often to feed it: three times in each of its periods; None where there is no watchdog."""
+    """Return how often to feed it: three times in each of its periods; None where there is no watchdog."""
     try:
         return int(environment["WATCHDOG_USEC"]) / 3_000_000
     except (KeyError, ValueError):
         return None
 
 
-async def feed(environment: Mapping[str, str], ailing: Callable[[], str]) -> None:
-    """Feed it until cancelled. `ailing` says what is wrong with the device, "" for nothing."""
+async def feed(environment: Mapping[str, str], unresponsive: Callable[[], str]) -> None:
+    """Feed it until cancelled. `unresponsive` returns which thread hangs, "" for none."""
     every_s = interval_s(environment)
     if every_s is None:
         return
-    told = ""
+    logged = False
     while True:
-        if trouble := ailing():
-            if trouble != told:
-                logger.error("%s; if that lasts, systemd's watchdog starts this service anew", trouble)
+        if problem := unresponsive():
+            if not logged:
+                logger.error("%s; if that lasts, systemd's watchdog restarts this service", problem)
         else:
             notify("WATCHDOG=1")
-        told = trouble
+        logged = bool(problem)
         await asyncio.sleep(every_s)

@@ -31,6 +31,8 @@ _BUFFER_BYTES: Final = round(BUFFER_S * 1000) * BYTES_PER_MS
 _BLOCK_BYTES: Final = BLOCK_MS * BYTES_PER_MS
 _JOIN_S: Final = 5.0
 """An import cannot be interrupted, and on a slow card that of the engine takes a while."""
+_HANGS_S: Final = 60.0
+"""A block of 0.1 s is heard in 0.5 ms; loading the engine takes 20 s on the slowest Pi."""
 
 
 class WakeWordCounters(Struct, frozen=True):
@@ -75,6 +77,8 @@ class WakeWords:
         self._stopping = False
         self._closed = False
         self._counters = WakeWordCounters()
+        self._busy_since_s: float | None = loop.time()
+        """Since when the engine is loaded, or listens to one block; None while it waits for sound."""
         self._ended = asyncio.Event()
         # A daemon only for the case that the engine never returns: close() joins it.
         self._thread = threading.Thread(target=self._run, name="wake-words", daemon=True)
@@ -108,6 +112,14 @@ class WakeWords:
             self._waiting.clear()
             self._waiting_bytes = 0
             self._era += 1
+
+    def unresponsive(self) -> str:
+        """Return what is wrong with the engine's thread, "" for nothing: it is busy with one block for a minute."""
+        with self._ready:
+            since_s = None if self._stopping else self._busy_since_s
+        if since_s is None or self._loop.time() - since_s < _HANGS_S:
+            return ""
+        return f"the wake word engine does not return since {_HANGS_S:g} s"
 
     async def close(self) -> None:
         """End the thread and wait for it, 5 s at most; no callback comes after the call. Idempotent."""
@@ -154,6 +166,7 @@ class WakeWords:
     def _take(self) -> tuple[list[Period], int] | None:
         """Wait for a block of sound; return it and the era it belongs to, None when it is time to end."""
         with self._ready:
+            self._busy_since_s = None
             self._ready.wait_for(lambda: self._stopping or self._waiting_bytes >= _BLOCK_BYTES)
             if self._stopping:
                 return None
@@ -163,6 +176,7 @@ class WakeWords:
                 block.append(self._waiting.popleft())
                 taken_bytes += len(block[-1].pcm)
             self._waiting_bytes -= taken_bytes
+            self._busy_since_s = self._loop.time()
             return block, self._era
 
     def _report(self, trigger: WakeWordTrigger, ends_at_s: float, era: int) -> None:

@@ -40,25 +40,25 @@ async def test_without_a_watchdog_nothing_is_done() -> None:
     await watchdog.feed({}, lambda: "")
 
 
-async def test_a_device_that_is_well_feeds_it_again_and_again(systemd: socket.socket) -> None:
+async def test_a_device_whose_threads_answer_feeds_it_again_and_again(systemd: socket.socket) -> None:
     feeder = asyncio.create_task(watchdog.feed(OFTEN, lambda: ""))
     assert [await told(systemd) for _ in range(3)] == [b"WATCHDOG=1"] * 3
     feeder.cancel()
 
 
-async def test_a_deaf_device_does_not_feed_it_and_says_so_once(
+async def test_a_thread_that_hangs_does_not_feed_it_and_is_logged_once(
     systemd: socket.socket, caplog: pytest.LogCaptureFixture
 ) -> None:
     asked = asyncio.Queue[str]()
     troubles = ["the microphone gave nothing"] * 3 + [""]
 
-    def ailing() -> str:
+    def unresponsive() -> str:
         trouble = troubles.pop(0) if troubles else ""
         asked.put_nowait(trouble)
         return trouble
 
     with caplog.at_level(logging.ERROR):
-        feeder = asyncio.create_task(watchdog.feed(OFTEN, ailing))
+        feeder = asyncio.create_task(watchdog.feed(OFTEN, unresponsive))
         assert await told(systemd) == b"WATCHDOG=1", "when it is well again"
     assert [asked.get_nowait() for _ in range(4)][:3] == ["the microphone gave nothing"] * 3
     assert len([line for line in caplog.messages if "gave nothing" in line]) == 1

@@ -49,5 +49,14 @@ def test_a_step_that_is_not_in_the_table_is_a_bug_and_says_so() -> None:
     ],
 )
 def test_at_rest_the_device_shows_what_is_wrong_unless_it_is_muted(failure: SpeakerError | None, state: State) -> None:
-    assert resting_state(muted=False, failure=failure) is state
-    assert resting_state(muted=True, failure=failure) is State.MUTED
+    failures = [failure] if failure else []
+    assert resting_state(muted=False, failures=failures) is state
+    assert resting_state(muted=True, failures=failures) is State.MUTED
+    listening = State.WAKE_WORD if failure is None else state
+    assert resting_state(muted=False, failures=failures, wake_words=True) is listening
+
+
+def test_of_several_failures_the_light_shows_the_one_that_somebody_has_to_fix() -> None:
+    offline, deaf = ServiceUnreachable("x"), DeviceGone("x", "default")
+    assert resting_state(muted=False, failures=[offline, deaf]) is State.ERROR
+    assert resting_state(muted=False, failures=[deaf, offline], wake_words=True) is State.ERROR
