@@ -19,7 +19,7 @@ from device_daemon.audio.device_thread import PcmThread
 from device_daemon.audio.pcm import BYTES_PER_FRAME, BYTES_PER_MS, SAMPLE_RATE_HZ, SILENCE_DBFS, level_dbfs
 from device_daemon.audio.uplink_chunker import UplinkChunker
 from device_daemon.config.settings import MicrophoneSettings
-from device_daemon.errors import SpeakerError
+from device_daemon.errors import DeviceUnknown, SpeakerError
 from device_daemon.health import Health, Part
 from device_daemon.system.loop_bridge import LoopBridge
 
@@ -119,7 +119,7 @@ class Microphone:
         Then `on_recovery` is called. Does nothing while the microphone is open; `open` and `close` end it.
         """
         if self._thread is None and self._looking is None:
-            self._looking = _LookingThread(self._settings, self._loop, self._looked)
+            self._looking = _LookingThread(self._settings, self._loop, self._looked, self.health.failure)
             self._looking.start(after=self._closing)
 
     def _looked(self, thread: _LookingThread, error: SpeakerError | None) -> None:
@@ -272,9 +272,11 @@ class _LookingThread(PcmThread):
         settings: MicrophoneSettings,
         loop: asyncio.AbstractEventLoop,
         on_status: Callable[[_LookingThread, SpeakerError | None], None],
+        reported: SpeakerError | None,
     ) -> None:
         super().__init__(loop, "capture", settings.device, settings.period_ms, settings.periods)
         self._on_status = on_status
+        self._told = reported if isinstance(reported, DeviceUnknown) else None
 
     def report(self, error: SpeakerError | None) -> None:
         self.post(partial(self._on_status, self, error))

@@ -39,7 +39,7 @@ async def test_a_speaker_that_another_program_has_is_taken_when_it_is_free(room:
     assert sum("WARNING" in line for line in device.log) == 1, "it is told once"
 
 
-async def test_a_microphone_that_another_program_has_is_told_and_tried_at_the_next_press(room: Room) -> None:
+async def test_a_microphone_that_another_program_has_is_named_and_taken_when_it_is_free(room: Room) -> None:
     async with room.speaker() as device:
         await device.wait_for_log("speaker default: ")
         room.card.busy = True
@@ -48,6 +48,7 @@ async def test_a_microphone_that_another_program_has_is_told_and_tried_at_the_ne
         assert "in use by another program" in (await device.status())["failure"]
         await room.hears_notice("sound-card", pressed_s)
         room.card.busy = False
+        await device.enters("idle")
         await device.press()
         await device.enters("listening")
         await device.ask("stop")

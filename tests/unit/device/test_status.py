@@ -6,13 +6,15 @@ from typing import Any
 
 from device_daemon.conversation.metrics import Metrics
 from device_daemon.device.status import as_text
+from device_daemon.errors import ServiceUnreachable
+from device_daemon.health import Health, Part
 
 
 def status(**changes: Any) -> dict[str, Any]:
     """Of a speaker that was just started."""
     quiet = {
         "state": "idle",
-        "failure": None,
+        "health": {part.value: Health(part).as_dict(1.0) for part in Part},
         "muted": False,
         "volume": 80,
         "up_s": 1.0,
@@ -34,12 +36,14 @@ def test_mute_is_told_in_the_first_line() -> None:
 
 
 def test_what_happened_is_told_in_short_lines_and_zeros_are_left_out() -> None:
+    failed = Health(Part.SERVICE)
+    failed.failed(ServiceUnreachable("the network is gone;\x1b[2J check the cable."), 1.0)
     measures = Metrics(conversations=2)
     measures.press_to_greeting.add(0.4123)
     text = as_text(
         status(
             state="speaking",
-            failure="the network was gone.",
+            health={"service": failed.as_dict(13.0)},
             conversation={"trigger": "button", "greeting": "done", "for_s": 12.5},
             last_conversation={"trigger": "control socket", "duration_s": 60.1, "ended": "nobody spoke"},
             microphone={"periods": 100, "overruns": 0, "negotiated": "24000 Hz, mono"},
@@ -49,7 +53,7 @@ def test_what_happened_is_told_in_short_lines_and_zeros_are_left_out() -> None:
     )
     assert text.splitlines() == [
         "speaking, volume 80",
-        "last failure: the network was gone.",
+        "service failed 12 s ago: the network is gone;\ufffd[2J check the cable.",
         "conversation: open for 12.5 s, button, greeting done",
         "last conversation: 60.1 s, control socket, ended because nobody spoke",
         "conversations: 2",
