@@ -22,10 +22,17 @@ class Notified:
     def __init__(self, listener: socket.socket) -> None:
         self._listener = listener
         self._ready: asyncio.Future[float] = asyncio.get_running_loop().create_future()
+        self._fed = asyncio.Semaphore(0)
 
     async def ready(self) -> float:
         """Wait for READY=1, the first one; returns when it came (time.monotonic)."""
         return await asyncio.shield(self._ready)
+
+    async def feeds(self, count: int, deadline_s: float = 60.0) -> None:
+        """Wait until the watchdog was fed so many times more."""
+        async with asyncio.timeout(deadline_s):
+            for _ in range(count):
+                await self._fed.acquire()
 
     def take(self) -> None:
         """Take one message."""
@@ -33,6 +40,8 @@ class Notified:
         lines = self._listener.recv(_LONGEST_BYTES).splitlines()
         if b"READY=1" in lines and not self._ready.done():
             self._ready.set_result(at_s)
+        if b"WATCHDOG=1" in lines:
+            self._fed.release()
 
 
 @contextlib.contextmanager
