@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import importlib
 import logging
 import os
 import re
@@ -19,6 +20,7 @@ from types import ModuleType
 from typing import Any, TypeVar
 
 from device_daemon.errors import PinUnusable
+from device_daemon.system import gpio_chip
 
 logger = logging.getLogger(__name__)
 
@@ -79,9 +81,27 @@ def _gpiozero() -> ModuleType:
     import gpiozero  # noqa: PLC0415 - 22 ms (PC), 0.1 s (Pi Zero) of the start, and only a config with pins needs it
 
     if gpiozero.Device.pin_factory is None:
+        gpiozero.Device.pin_factory = _factory_on_header()
         gpiozero.Device.ensure_pin_factory()
         logger.info("gpio pins by %s", type(gpiozero.Device.pin_factory).__name__)
     return gpiozero  # type: ignore[no-any-return] # an untyped module
+
+
+def _factory_on_header() -> Any:
+    """Return lgpio on the chip that has the header's pins; None leaves the choice to gpiozero."""
+    chosen = os.environ.get("GPIOZERO_PIN_FACTORY", "lgpio").lower()
+    chip = gpio_chip.header_chip(gpio_chip.chips())
+    if chosen != "lgpio" or chip is None or not gpio_chip.lgpio_is_installed():
+        return None
+    try:
+        return importlib.import_module("gpiozero.pins.lgpio").LGPIOFactory(chip=chip)
+    except Exception as error:  # noqa: BLE001 - lgpio.error derives from Exception itself
+        logger.debug("no lgpio on chip %d: %s", chip, error)  # gpiozero tries it again, and says what is wrong
+        return None
+
+
+def _lgpio_is_dummy() -> bool:
+    return gpio_chip.lgpio_is_installed() and gpio_chip.is_dummy(importlib.import_module("lgpio"))
 
 
 def _reason(error: Exception, pins: Sequence[int], fallbacks: Sequence[str]) -> str:
@@ -103,6 +123,8 @@ def _reason(error: Exception, pins: Sequence[int], fallbacks: Sequence[str]) -> 
     if kind == "PinPWMUnsupported":
         return f"{_factory_name()} cannot dim a light: `apt install python3-lgpio`, or use type: led"
     factory = os.environ.get("GPIOZERO_PIN_FACTORY")
+    if not _factory_name() and _lgpio_is_dummy():
+        return f"no way to GPIO pins on this machine: {gpio_chip.DUMMY_LGPIO}"
     if _factory_name():
         return f"{_factory_name()} refused it ({error}): check the wiring and the pin number"
     if factory:
