@@ -13,6 +13,7 @@ import numpy as np
 from device_daemon.localservice.record import SessionRecord
 from device_daemon.localservice.server import LocalService
 from scripts.benchmark import process
+from scripts.benchmark.command_line import CannotMeasure
 from scripts.benchmark.scene import CLICK, CLICK_LEVEL, LONG_QUESTION, QUESTION
 from scripts.rig.card import SimulatedCard
 from scripts.rig.utterance import VOICE_RATE_HZ
@@ -29,6 +30,8 @@ _CYCLES: Final = 4
 _CYCLE_S: Final = 6.0
 """0.6 s of a person, 0.5 s until the service knows that it was all, 3 s of answer, and a pause."""
 _LOUD: Final = 33
+_PLACE_FRAMES: Final = 240
+"""So much of the question tells where it is."""
 
 
 class Assistant(Protocol):
@@ -70,8 +73,15 @@ class Round:
     """The latencies of one conversation, in milliseconds."""
 
     greeting_ms: float
-    mouth_to_wire_ms: list[float]
+    """From the press to the first sample of the greeting at the card."""
+    click_to_wire_ms: list[float]
+    """From a click in a quiet room to the arrival of the message with it."""
+    message_to_wire_ms: list[float]
+    """Of every message from the first click on, in silence and speech: from its first sample to its arrival."""
     silence_ms: float
+    """From the service's speech_started to the last sample at the card."""
+    person_to_silence_ms: float
+    """From the person's first sample to the last one at the card; the service's turn detection is part of it."""
 
 
 async def greeted_ms(card: SimulatedCard, press: Callable[[], Awaitable[float]]) -> float:
@@ -86,13 +96,16 @@ async def one_round(assistant: Assistant, service: LocalService, phases: Phases)
     card, began_s = assistant.card, time.monotonic()
     greeting_ms = await greeted_ms(card, assistant.press)
     session = await _session_since(service, began_s)
-    clicks_ms = [await mouth_to_wire_ms(card, session, next(phases)) for _ in range(CLICKS)]
+    listening_s = time.monotonic()
+    clicks_ms = [await click_to_wire_ms(card, session, next(phases)) for _ in range(CLICKS)]
     spoken_s = card.say(QUESTION)
     started = await service.wait_for("input_audio_buffer.speech_started", session=session.number)
     silent_s = await asyncio.to_thread(card.wait_for_silence, spoken_s, 150.0, DEADLINE_S)
+    await asyncio.sleep(len(QUESTION) / VOICE_RATE_HZ)  # so that all of it is heard
+    messages_ms = message_to_wire_ms(session, spoken_s, listening_s)
     card.stop_saying()
     await assistant.hang_up()
-    return Round(greeting_ms, clicks_ms, (silent_s - started.at_s) * 1000)
+    return Round(greeting_ms, clicks_ms, messages_ms, (silent_s - started.at_s) * 1000, (silent_s - spoken_s) * 1000)
 
 
 async def _session_since(service: LocalService, began_s: float) -> SessionRecord:
@@ -106,7 +119,23 @@ async def _session_since(service: LocalService, began_s: float) -> SessionRecord
             await asyncio.sleep(0.005)
 
 
-async def mouth_to_wire_ms(card: SimulatedCard, session: SessionRecord, phase_s: float) -> float:
+def message_to_wire_ms(session: SessionRecord, spoken_s: float, since_s: float) -> list[float]:
+    """Return, for every message that came after a time, how long ago its first sample was in the room.
+
+    QUESTION, which was said from `spoken_s` on, tells when each sample of the session was captured.
+    """
+    place = bytes(session.audio).find(QUESTION[:_PLACE_FRAMES].tobytes())
+    if place < 0:
+        raise CannotMeasure("the question did not reach the service as it was said")
+    question_frame = place // session.audio_frame_bytes
+    return [
+        (arrival.at_s - spoken_s) * 1000 - (arrival.first_frame - question_frame) * 1000 / session.audio_rate_hz
+        for arrival in session.arrivals
+        if arrival.at_s >= since_s
+    ]
+
+
+async def click_to_wire_ms(card: SimulatedCard, session: SessionRecord, phase_s: float) -> float:
     """Click into the quiet microphone, and return how long after it the message came that holds it."""
     frame_bytes = session.audio_frame_bytes
     seen = len(session.audio) // frame_bytes

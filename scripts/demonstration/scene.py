@@ -185,14 +185,13 @@ def _figures(played: Played, mouth_to_wire: list[float]) -> str:
     silence_ms = max((played.silent_s - played.speech_started_s) * 1000, 0.0)
     heard_ms = (played.silent_s - played.answer_s) * 1000
     on_the_way = (
-        f"{min(mouth_to_wire):.1f} ms where a voice sets in, up to {max(mouth_to_wire):.1f} ms for speech under way, which goes"
-        f" out in larger pieces ({len(mouth_to_wire)} messages, each from its first sample)"
+        f"{min(mouth_to_wire):.1f} to {max(mouth_to_wire):.1f} ms ({len(mouth_to_wire)} messages of speech; a chunk is 60 ms long)"
         if mouth_to_wire
-        else "not measured: nothing of what was said came to the service whole"
+        else "not measured: nothing of what was said came to the service complete"
     )
     return (
         f"press -> greeting heard: {(played.greeting_s - played.pressed_s) * 1000:.1f} ms\n"
         f"speech_started -> silence: {silence_ms:.1f} ms\n"
-        f"mouth -> wire: {on_the_way}\n"
+        f"first sample of a message in the room -> the message at the service: {on_the_way}\n"
         f"answer, from its first to its last sample in the room: {heard_ms:.1f} ms; truncated to {played.truncated_ms} ms"
     )

@@ -23,7 +23,7 @@ UNLIT = 40
 _LATENCIES = {
     "press_to_greeting": "press -> greeting heard",
     "speech_to_silence": "speech_started -> silence",
-    "mouth_to_wire": "mouth -> wire",
+    "mouth_to_wire": "first sample of a message -> wire",
     "turn_to_answer": "speech_stopped -> answer heard",
 }
 _COUNTERS = ("conversations", "interruptions", "reconnects", "stale_deltas", "microphone_dropped_ms")
