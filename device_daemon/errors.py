@@ -58,6 +58,10 @@ class DeviceBusy(DeviceUnknown):
     """Another program uses the device: stop that program or share the device. It is opened once it is free."""
 
 
+class DeviceSlow(DeviceUnknown):
+    """The device's driver does not answer: check its cable, or restart the machine. It is used once it answers."""
+
+
 class DeviceGone(DeviceUnknown):
     """The device was unplugged or failed while in use: plug it in again. It is reopened once it is back."""
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-STALL_S: Final = 2.0
-"""A running card whose pointer does not move for so long is taken for dead: sound servers die without an error."""
 POLL_GRACE_S: Final = 0.001
 """So long after a period's end its reader or writer looks by itself: alsa-lib's rate converter keeps a rest of a frame, and
 then poll() on the card tells of two periods at once, a whole one too late."""

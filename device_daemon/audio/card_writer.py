@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from typing import Final
 
 from device_daemon.audio.alsa import XRUN, Stream
-from device_daemon.audio.card_clock import STALL_S, CardClock
+from device_daemon.audio.card_clock import CardClock
 from device_daemon.audio.pcm import Samples
+
+_START_S: Final = 2.0
+"""A card may take so long from the order to start to the first move of its pointer."""
+_STALL_S: Final = 0.5
+"""A running card whose pointer stands still for so long has stalled: sound servers die without an error. Never less
+than 4 periods."""
 
 
 class CardWriter:
@@ -77,9 +84,15 @@ class CardWriter:
         return None if self._clock.anchored else self.time_of(self._origin + self._period_frames)
 
     @property
+    def _stall_s(self) -> float:
+        if not self._clock.anchored:
+            return _START_S
+        return max(_STALL_S, 4 * self._period_frames / self._rate_hz)
+
+    @property
     def stalled_at_s(self) -> float:
         """When the card, if it runs and does not move until then, is to be taken for dead."""
-        return self._clock.moved_s + STALL_S
+        return self._clock.moved_s + self._stall_s
 
     def write(self, frames: Samples) -> int:
         """Return how many frames the card took; what it did not take is to be written again later."""
@@ -114,7 +127,7 @@ class CardWriter:
                 # itself, and be wrong about it for long. To see it late does no harm.
                 self._clock.observe(self.written - self._origin - self._buffer_frames + self._room, self._now())
                 if now_s >= self.stalled_at_s:
-                    raise self._stream.gone(f"it stood still for {STALL_S:g} s")
+                    raise self._stream.gone(f"it stood still for {self._stall_s:.1g} s")
         position = self.position_at(now_s)
         while self._ahead and self._ahead[0][0] <= position:
             self._ahead.popleft()

@@ -125,11 +125,14 @@ class PlaybackConverter:
 class CaptureConverter:
     """Turns a card's frames into the program's sound: channels, then gain, then rate.
 
-    The two channels of a stereo card are averaged. Of more than two the first is taken: such cards put their processed
-    signal there and raw or even played channels elsewhere.
+    Without a choice of `channel` the two of a stereo card are averaged. Of more than two the first is taken: microphone
+    arrays put their processed signal there, and raw or even played channels elsewhere. A channel that the card does not
+    have is its last.
     """
 
-    def __init__(self, card: CardFormat, gain_db: float) -> None:
+    def __init__(self, card: CardFormat, gain_db: float, channel: int | None = None) -> None:
+        self._mean = channel is None and card.channels == 2
+        self._channel = min(channel or 0, card.channels - 1)
         self._card = card
         self._scale = 10 ** (gain_db / 20) / (65_536 if card.sample_format == "S32_LE" else 1)
         self._resampler = Resampler(card.rate_hz, SAMPLE_RATE_HZ) if card.rate_hz != SAMPLE_RATE_HZ else None
@@ -137,12 +140,12 @@ class CaptureConverter:
     def convert(self, frames: bytes) -> bytes:
         """Return what is ready after another piece of whole frames."""
         by_channel = np.frombuffer(frames, _DTYPE[self._card.sample_format]).reshape(-1, self._card.channels)
-        if self._card.channels == 2:
+        if self._mean:
             samples = by_channel[:, 0].astype(np.float32)
             samples += by_channel[:, 1]
             samples *= self._scale / 2
         else:
-            samples = by_channel[:, 0].astype(np.float32)
+            samples = by_channel[:, self._channel].astype(np.float32)
             samples *= self._scale
         if self._resampler is not None:
             samples = self._resampler.resample(samples)

@@ -41,10 +41,13 @@ class ToCard:
         self._conversion.reset()
 
 
-def from_card(card: CardFormat, gain_db: float) -> Callable[[bytes], bytes]:
-    """Return a function that turns a card's sound into the program's, piece by piece, as one continuous stream."""
+def from_card(card: CardFormat, gain_db: float, channel: int | None = None) -> Callable[[bytes], bytes]:
+    """Return a function that turns a card's sound into the program's, piece by piece, as one continuous stream.
+
+    `channel` is that of the card to take; None takes the mean of two, and the first of more.
+    """
     if card == OWN_FORMAT and gain_db == 0.0:
         return bytes  # which returns the very same object
     from device_daemon.audio.convert import CaptureConverter  # noqa: PLC0415 - see the head of this module
 
-    return CaptureConverter(card, gain_db).convert
+    return CaptureConverter(card, gain_db, channel).convert

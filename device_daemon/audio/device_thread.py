@@ -12,10 +12,11 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from device_daemon.audio.alsa import ROLES, Direction, Negotiated, Stream, open_stream
-from device_daemon.errors import DeviceBusy, DeviceGone, DeviceUnknown, SpeakerError
+from device_daemon.errors import DeviceBusy, DeviceGone, DeviceSlow, DeviceUnknown, SpeakerError
 from device_daemon.system.loop_bridge import post_to_loop
 
 logger = logging.getLogger(__name__)
@@ -23,17 +24,29 @@ logger = logging.getLogger(__name__)
 RETRY_S: Final = 1.0
 REALTIME_PRIORITY: Final = 5
 """Above everything ordinary, below the kernel's own interrupt threads (50). The threads sleep nearly always."""
-_JOIN_S: Final = 2.0
+OPEN_PATIENCE_S: Final = 3.0
+"""A card that takes longer to be opened is reported; it is used all the same as soon as it is open."""
+_JOIN_S: Final = 1.0
+_JOIN_OPENING_S: Final = 0.1
+"""Nothing is lost with a thread that waits for its driver, and the end of the program must not wait for it too."""
 
 
 class PcmThread(ABC):
     """Opens a device, serves it until it fails, opens it again: all PCM calls are made in this one thread.
 
-    Subclasses say what serving means. A missing or busy device is reported once and tried every second.
+    Subclasses say what serving means. A missing or busy device is reported once and tried every second. While the card
+    is being opened, which a driver may do for as long as it likes, everything else goes on.
     """
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, direction: Direction, device: str, period_ms: int, periods: int
+        self,
+        loop: asyncio.AbstractEventLoop,
+        direction: Direction,
+        device: str,
+        period_ms: int,
+        periods: int,
+        *,
+        channel: int | None = None,
     ) -> None:
         self.role: Final = ROLES[direction]
         self.stopping = False
@@ -46,15 +59,17 @@ class PcmThread(ABC):
         self._device = device
         self._period_ms = period_ms
         self._periods = periods
+        self._channel = channel
         self._after: threading.Thread | None = None
         self._opened_before = False
-        self._told: DeviceUnknown | None = None
+        self._reported: DeviceUnknown | None = None
+        self._opening = False
         self._works = False
         self._wake_fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._wake_poll = select.poll()
         self._wake_poll.register(self._wake_fd, select.POLLIN)
         self._card_poll = self._wake_poll
-        """Tells of `wake` and of the open card."""
+        """Returns for `wake` and for news of the open card."""
         # A daemon only for the case that a driver never returns: stop() joins it.
         self._thread = threading.Thread(target=self._run, name=self.role, daemon=True)
 
@@ -77,14 +92,14 @@ class PcmThread(ABC):
             os.eventfd_write(self._wake_fd, 1)
 
     async def stop(self) -> None:
-        """End the thread and wait for it, 2 s at most; a second call does nothing."""
+        """End the thread and wait for it, 1 s at most; a second call does nothing."""
         if self._wake_fd < 0:
             return
         self.stopping = True
         self.wake()
         if self._thread.ident is not None:
             try:
-                await asyncio.wait_for(self._ended.wait(), _JOIN_S)
+                await asyncio.wait_for(self._ended.wait(), _JOIN_OPENING_S if self._opening else _JOIN_S)
             except TimeoutError:
                 logger.error("the %s's driver does not return: its thread is left behind", self.role)  # noqa: TRY400
                 return
@@ -101,15 +116,15 @@ class PcmThread(ABC):
         return self._woken(self._wake_poll.poll(_whole_ms(timeout_s)))
 
     def poll(self, timeout_s: float | None) -> list[tuple[int, int]]:
-        """Sleep until the card has news, too; return what its descriptors tell, which is for `Stream.ready` to say.
+        """Sleep until the card has news, too; return what its descriptors report, which `Stream.ready` interprets.
 
-        That costs as much as reading: it is only asked where there was nothing to read, or no room.
+        That costs as much as reading: use it only where there was nothing to read, or no room.
         """
         return self._woken(self._card_poll.poll(_whole_ms(timeout_s)))
 
     def _woken(self, found: list[tuple[int, int]]) -> list[tuple[int, int]]:
         """Return what poll() found, without what `wake` had to do with it."""
-        if found and found[0][0] == self._wake_fd:  # the first that was registered is the first to be told
+        if found and found[0][0] == self._wake_fd:  # poll() returns descriptors in the order of their registration
             os.eventfd_read(self._wake_fd)
             del found[0]
         return found
@@ -120,13 +135,13 @@ class PcmThread(ABC):
             self.sleep(left_s)
 
     def _run(self) -> None:
-        _hurry()
+        _ask_for_realtime()
         try:
             if self._after is not None:
                 self._after.join(_JOIN_S)
             self._keep_open()
         except Exception as error:
-            # A bug. The thread ends, but not in silence: a device that looks well and is deaf is worse than none.
+            # A bug. The thread ends, but not silently: a device that looks well and is deaf is worse than none.
             logger.exception("the %s's thread ends", self.role)
             self.report(SpeakerError(f"the {self.role} stopped by a fault of this program ({error!r}): restart it"))
         finally:
@@ -137,29 +152,54 @@ class PcmThread(ABC):
         if self._works:
             return
         self._works = True
-        if self._told is not None:
-            how = "no longer busy" if isinstance(self._told, DeviceBusy) else "back"
+        if self._reported is not None:
+            how = "no longer busy" if isinstance(self._reported, DeviceBusy) else "back"
             logger.info("%s %s is %s", self.role, self._device, how)
-            self._told = None
+            self._reported = None
         self.report(None)
 
     def _keep_open(self) -> None:
         while not self.stopping:
             tried_s = time.monotonic()
             try:
-                stream = open_stream(self._direction, self._device, self._period_ms, self._periods)
+                stream = self._open()
             except DeviceUnknown as error:
-                self._tell(error)
+                self._note_failure(error)
             else:
                 try:
-                    self._opened(stream)
-                    self.serve(stream)
+                    if not self.stopping:  # nobody may want it any more by the time it is open
+                        self._opened(stream)
+                        self.serve(stream)
                 except DeviceGone as error:
-                    self._tell(error)
+                    self._note_failure(error)
                 finally:
                     stream.close()
             # A card that worked for a while is tried at once, one that fails again and again is not.
             self.absent(tried_s + RETRY_S)
+
+    def _open(self) -> Stream:
+        opened = threading.Event()
+        self._opening = True
+        self.post(partial(self._watch_opening, opened))
+        try:
+            return open_stream(self._direction, self._device, self._period_ms, self._periods, self._channel)
+        finally:
+            self._opening = False
+            opened.set()
+
+    def _watch_opening(self, opened: threading.Event) -> None:
+        self._loop.call_later(OPEN_PATIENCE_S, self._check_opening, opened)
+
+    def _check_opening(self, opened: threading.Event) -> None:
+        """Report a card that takes too long to be opened; in the loop's thread, while this one waits for the driver."""
+        if not opened.is_set() and not self.stopping:
+            self._note_failure(
+                DeviceSlow(
+                    f'the {self.role} "{self._device}" does not answer: it has been opening for {OPEN_PATIENCE_S:g} s; '
+                    "check its cable, or restart the machine. It is used as soon as it answers",
+                    self._device,
+                )
+            )
 
     def _opened(self, stream: Stream) -> None:
         self._card_poll = select.poll()
@@ -172,11 +212,11 @@ class PcmThread(ABC):
         self.reopened += self._opened_before
         self._opened_before = True
 
-    def _tell(self, error: DeviceUnknown) -> None:
+    def _note_failure(self, error: DeviceUnknown) -> None:
         """Report an error, unless it is the one that was reported already."""
         self._works = False
-        if self._told is None or isinstance(self._told, DeviceBusy) != isinstance(error, DeviceBusy):
-            self._told = error
+        if self._reported is None or isinstance(self._reported, DeviceBusy) != isinstance(error, DeviceBusy):
+            self._reported = error
             logger.warning("%s", error)
             self.report(error)
 
@@ -185,7 +225,7 @@ def _whole_ms(seconds: float | None) -> int | None:
     return None if seconds is None else max(0, math.ceil(seconds * 1000))
 
 
-def _hurry() -> None:
+def _ask_for_realtime() -> None:
     """Ask for real-time priority for this thread: where LimitRTPRIO allows it, a busy machine makes no gaps in sound."""
     with contextlib.suppress(OSError):  # not allowed: then it is an ordinary thread, as good as the machine is idle
         os.sched_setscheduler(0, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(REALTIME_PRIORITY))

@@ -13,7 +13,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 from device_daemon.audio.alsa import XRUN, Negotiated, Stream
-from device_daemon.audio.card_clock import POLL_GRACE_S, STALL_S, CardClock
+from device_daemon.audio.card_clock import POLL_GRACE_S, CardClock
 from device_daemon.audio.converters import from_card
 from device_daemon.audio.device_thread import PcmThread
 from device_daemon.audio.pcm import BYTES_PER_FRAME, BYTES_PER_MS, SAMPLE_RATE_HZ, SILENCE_DBFS, level_dbfs
@@ -25,6 +25,14 @@ from device_daemon.system.loop_bridge import LoopBridge
 
 BUFFER_S: Final = 2.0
 """How much sound may wait for a busy event loop; then the oldest is dropped."""
+FIRST_SOUND_S: Final = 1.0
+"""A card may take so long from its start to its first sound."""
+STALL_S: Final = 0.3
+"""A card that gave sound and gives none for so long has stalled: it is opened anew. Never less than 4 periods."""
+_AHEAD_S: Final = 0.1
+"""Sound that comes so much faster than it can have been captured is waited for: of alsa-lib's "null", for example."""
+_FAST: Final = 300e-6
+"""How much faster than its nominal rate a card may run: crystals are within 100 ppm."""
 _POLL_GRACE_MS: Final = math.ceil(POLL_GRACE_S * 1000)
 
 
@@ -181,9 +189,12 @@ class _CaptureThread(PcmThread):
         on_periods: Callable[[list[Period]], None],
         on_status: Callable[[_CaptureThread, SpeakerError | None], None],
     ) -> None:
-        super().__init__(loop, "capture", settings.device, settings.period_ms, settings.periods)
+        super().__init__(
+            loop, "capture", settings.device, settings.period_ms, settings.periods, channel=settings.channel
+        )
         self.bridge: LoopBridge[Period] = LoopBridge(loop, on_periods)
         self._gain_db = settings.gain_db
+        self._channel = settings.channel
         self._on_status = on_status
         self._periods_read = 0
         self._overruns = 0
@@ -210,27 +221,32 @@ class _CaptureThread(PcmThread):
         stream.register(card_poll)
         poll, chunker = card_poll.poll, UplinkChunker()
         got = stream.negotiated
-        convert = from_card(got.card, self._gain_db)
+        convert = from_card(got.card, self._gain_db, self._channel)
         period_ms = math.ceil(got.period_s * 1000)
         chunk: list[bytes] = []
         frames_read = max(0, stream.read()[0])  # starts the card; there is nothing to read yet, or not much
         timeline = _Timeline(got, frames_read)
-        timeline.clock.start(time.monotonic())
-        silent_since_s: float | None = None
+        started_s = last_s = time.monotonic()
+        timeline.clock.start(started_s)
+        stall_s = FIRST_SOUND_S
         wait_ms = period_ms + _POLL_GRACE_MS
         while not self.stopping:
             polled = poll(wait_ms)
             frames, data = stream.read()
             if frames > 0:
-                silent_since_s = None
                 frames_read += frames
                 pcm = convert(data)
                 chunk.append(pcm)
                 if chunker.add(pcm):
                     # With what came while this thread waited for the interpreter: 5 ms, while another one imports.
-                    timeline.clock.observe(frames_read + max(0, stream.avail()), time.monotonic())
+                    last_s = time.monotonic()
+                    timeline.clock.observe(frames_read + max(0, stream.avail()), last_s)
+                    ahead_s = frames_read / got.card.rate_hz - (last_s - started_s) * (1 + _FAST)
+                    if ahead_s > _AHEAD_S:
+                        self.sleep(ahead_s)
                     self._hand_over(timeline.periods(chunk))
                     chunk.clear()
+                    stall_s = max(STALL_S, 4 * got.period_s)
                 self._sleep_while_nothing_is_decided(timeline, frames_read, chunker.at_once_ms)
                 # Where the card reports in time there is no need to look at the clock.
                 due_ms = period_ms if polled else timeline.ms_until(frames_read + got.period_frames)
@@ -241,11 +257,9 @@ class _CaptureThread(PcmThread):
             else:
                 if polled:
                     stream.ready(polled)  # woken for nothing: a sound server's plug-in needs to know
-                now_s = time.monotonic()
-                silent_since_s = silent_since_s or now_s
                 wait_ms = (timeline.ms_until(frames_read + got.period_frames) or period_ms) + _POLL_GRACE_MS
-                if now_s - silent_since_s >= STALL_S:
-                    raise stream.gone(f"it gave no sound for {STALL_S:g} s")
+                if time.monotonic() - last_s >= stall_s:
+                    raise stream.gone(f"it gave no sound for {stall_s:.1g} s")
         return True
 
     def _sleep_while_nothing_is_decided(self, timeline: _Timeline, frames_read: int, at_once_ms: int) -> None:
@@ -276,7 +290,7 @@ class _LookingThread(PcmThread):
     ) -> None:
         super().__init__(loop, "capture", settings.device, settings.period_ms, settings.periods)
         self._on_status = on_status
-        self._told = reported if isinstance(reported, DeviceUnknown) else None
+        self._reported = reported if isinstance(reported, DeviceUnknown) else None
 
     def report(self, error: SpeakerError | None) -> None:
         self.post(partial(self._on_status, self, error))

@@ -27,6 +27,8 @@ __all__ = ["Failed", "Flushed", "Recovered", "Silent", "Speaker", "SpeakerCounte
 
 KEEP_S: Final = 2.0
 """How long sound waits for a device that is missing: later it would come as a surprise."""
+_AT_REST_S: Final = 2.0
+"""How often a card at rest is asked whether it is still there."""
 _CUT_S: Final = 0.002
 _MOST_EVENTS: Final = 1000
 
@@ -202,7 +204,13 @@ class _PlaybackThread(PcmThread):
                 if not self._cut.is_set() and not self._queue.flush_pending:
                     self._cut.set()
                 patience = player.patience()
-                polled = self.poll(patience.timeout_s) if patience.room else self.sleep(patience.timeout_s)
+                if patience.room:
+                    polled = self.poll(patience.timeout_s)
+                elif patience.timeout_s is not None:
+                    polled = self.sleep(patience.timeout_s)
+                else:
+                    polled = self.sleep(_AT_REST_S)
+                    stream.check_present()
         finally:
             with self._lock:
                 self._player = None

@@ -203,6 +203,9 @@ class MicrophoneSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """Periods in the card's buffer; more tolerate a slower machine."""
     gain_db: Annotated[float, Meta(ge=-40, le=40)] = 0.0
     """Gain, in decibels."""
+    channel: Annotated[int, Meta(ge=0, le=31)] | None = None
+    """Which channel of a card with several, counted from 0; by default the first of a microphone array, and the mean
+    of two."""
 
 
 class SpeakerSettings(Struct, frozen=True, forbid_unknown_fields=True):

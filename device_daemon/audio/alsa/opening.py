@@ -35,25 +35,31 @@ class Abilities(Protocol):
         """Whether it can run at that rate."""
 
 
-def open_stream(direction: Direction, device: str, period_ms: int, periods: int) -> Stream:
+def open_stream(direction: Direction, device: str, period_ms: int, periods: int, channel: int | None = None) -> Stream:
     """Open a device by its ALSA name and return it as it really is.
 
     Blocks for as long as the card takes, without holding the interpreter.
+
+    Args:
+        direction: To capture, or to play.
+        device: Its ALSA name.
+        period_ms: How long a period shall be; the card may choose another length.
+        periods: How many of them its buffer shall hold.
+        channel: Which channel is wanted: of a card with several, all are asked for.
 
     Raises:
         DeviceUnknown: With the names of the devices there are, or with what alsa-lib says to it.
         DeviceBusy: With the program that holds it, if the kernel tells.
     """
     forget_messages()
+    channels = _channels_to_ask_for(direction, device, channel)
     try:
         pcm = PcmHandle(direction, device)
     except AlsaError as error:
         raise _refusal(direction, device, error) from error
     try:
         sample_format, rate_hz = choose(pcm, direction, device)
-        rate_hz, channels, period, buffer = pcm.configure(
-            sample_format, rate_hz, OWN_FORMAT.channels, period_ms, periods
-        )
+        rate_hz, channels, period, buffer = pcm.configure(sample_format, rate_hz, channels, period_ms, periods)
         got = CardFormat(rate_hz, channels, sample_format)
         return Stream(pcm, direction, Negotiated(device, got, period, buffer, pcm.card_number()))
     except AlsaError as error:
@@ -62,6 +68,27 @@ def open_stream(direction: Direction, device: str, period_ms: int, periods: int)
     except DeviceUnknown:
         pcm.close()
         raise
+
+
+def _channels_to_ask_for(direction: Direction, device: str, channel: int | None) -> int:
+    """Return how many channels to open, so that the wanted one comes as it is.
+
+    alsa-lib's plug converts any number of channels to one by their mean. Of a microphone array that is wrong: it mixes
+    the processed channel with raw ones, and with what is being played. So the card behind a plughw is asked first.
+    """
+    if direction == "playback" or not device.startswith("plughw:"):
+        return max(OWN_FORMAT.channels, (channel or 0) + 1)
+    try:
+        card = PcmHandle(direction, device.removeprefix("plug"))
+    except AlsaError:
+        return OWN_FORMAT.channels  # whatever it is, opening the device itself will tell
+    try:
+        there = card.channels() or [OWN_FORMAT.channels]
+    finally:
+        card.close()
+    if channel is not None:
+        return next((number for number in there if number > channel), there[-1])
+    return there[0] if there[0] > 2 else OWN_FORMAT.channels
 
 
 def choose(pcm: Abilities, direction: Direction, device: str) -> tuple[SampleFormat, int]:

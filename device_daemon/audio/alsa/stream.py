@@ -103,6 +103,13 @@ class Stream:
         with self.failing():
             return self._pcm.avail()
 
+    def check_present(self) -> None:
+        """Raise `DeviceGone` if the card was pulled out, which a card at rest does not report by itself."""
+        with self.failing():
+            self._pcm.avail()
+        if self._pcm.state() == STATE_DISCONNECTED:
+            raise self.gone(_UNPLUGGED)
+
     def drop(self) -> None:
         """Stop at once; what was written and not yet heard is lost. The next write starts the card anew."""
         with self.failing():

@@ -13,11 +13,12 @@ import numpy as np
 import pytest
 
 from device_daemon.audio.alsa import Stream
+from device_daemon.audio.device_thread import OPEN_PATIENCE_S
 from device_daemon.audio.microphone import Microphone, Period
 from device_daemon.audio.pcm import SILENCE_DBFS
 from device_daemon.audio.uplink_chunker import CHUNK_MS
 from device_daemon.config.settings import MicrophoneSettings
-from device_daemon.errors import DeviceBusy, DeviceGone, DeviceUnknown, SpeakerError
+from device_daemon.errors import DeviceBusy, DeviceGone, DeviceSlow, DeviceUnknown, SpeakerError
 from scripts.rig.card import SimulatedCard
 from tests.integration.audio.sound import Samples, noise, stall_every_thread, tone
 
@@ -60,6 +61,23 @@ class Ear:
             while not condition():
                 self._changed.clear()
                 await self._changed.wait()
+
+    async def until_thread(self, condition: Callable[[], object]) -> None:
+        """Wait for what a thread does without telling."""
+        async with asyncio.timeout(DEADLINE_S):
+            while not condition():  # noqa: ASYNC110
+                await asyncio.sleep(0.005)
+
+    def pretend_hardware(self) -> None:
+        """Let hw:CARD=... be the card, and plughw:CARD=... the same through conversions, as alsa-lib names real ones."""
+        path = Path(self.card.environment()["ALSA_CONFIG_PATH"])
+        arguments = '@args [ CARD ] @args.CARD { type string default "none" }'
+        slave = path.read_text().split("pcm.simcard {")[1].split(";", 2)[1].strip()
+        path.write_text(
+            path.read_text()
+            + f"pcm.!hw {{ {arguments} type simcard {slave} }}\n"
+            + f"pcm.!plughw {{ {arguments} type plug slave.pcm simcard }}\n"
+        )
 
     async def until_captured(self, monotonic_s: float) -> None:
         await self.until(lambda: self.periods and self.periods[-1].captured_at_s >= monotonic_s)
@@ -332,17 +350,110 @@ async def test_an_unknown_device_is_reported_and_closing_does_not_wait_for_it(ma
     assert microphone_threads() == []
 
 
-async def test_a_card_that_is_stuck_is_reported_and_taken_again_when_it_moves(make_ear: MakeEar) -> None:
+async def test_a_card_that_stalls_is_opened_anew_at_once_and_goes_on_when_it_moves_again(make_ear: MakeEar) -> None:
     ear = make_ear()
     ear.microphone.open()
     await ear.until(lambda: ear.periods)
     ear.card.stuck = True
+    stuck_s = time.monotonic()
     await ear.until(lambda: ear.failures)
     assert isinstance(ear.failures[0], DeviceGone)
-    assert "gave no sound for 2 s" in str(ear.failures[0])
-    assert ear.recoveries == 0
+    assert "gave no sound for 0.3 s" in str(ear.failures[0])
+    assert not ear.microphone.health.ok
+    await ear.until_thread(lambda: ear.card.microphone_open)
+    await asyncio.sleep(max(0.0, stuck_s + 2.0 - time.monotonic()))
     ear.card.stuck = False
     await ear.until(lambda: ear.recoveries)
+    assert ear.microphone.health.ok
+    assert len(ear.failures) == 1
+    await ear.until_captured(stuck_s + 2.0)
+
+
+async def test_a_card_that_never_gives_sound_is_reported(make_ear: MakeEar) -> None:
+    ear = make_ear()
+    ear.card.stuck = True
+    ear.microphone.open()
+    await ear.until(lambda: ear.failures)
+    assert "gave no sound for 1 s" in str(ear.failures[0])
+    assert not ear.microphone.health.ok
+
+
+async def test_while_a_card_takes_its_time_to_open_the_loop_turns_and_it_is_reported_until_it_is_open(
+    make_ear: MakeEar,
+) -> None:
+    ear = make_ear()
+    ear.card.be_slow(open_ms=round(OPEN_PATIENCE_S * 1000) + 500, params_ms=200)
+    ear.microphone.open()
+    longest_s = 0.0
+    while not ear.failures:
+        before_s = time.monotonic()
+        await asyncio.sleep(0.005)
+        longest_s = max(longest_s, time.monotonic() - before_s)
+    assert isinstance(ear.failures[0], DeviceSlow)
+    assert not ear.microphone.health.ok
+    await ear.until(lambda: ear.periods)
+    assert ear.microphone.health.ok
+    assert longest_s < OPEN_PATIENCE_S / 6
+
+
+async def test_closed_while_it_is_being_opened_it_is_not_waited_for_and_never_captures(make_ear: MakeEar) -> None:
+    ear = make_ear()
+    ear.card.be_slow(open_ms=1500)
+    ear.microphone.open()
+    await ear.until_thread(lambda: microphone_threads() == ["microphone"])
+    await asyncio.sleep(0.1)
+    async with asyncio.timeout(1.0):
+        await ear.microphone.close()
+    captured_s = ear.card.captured_until_s
+    await ear.until_thread(lambda: microphone_threads() == [])
+    assert not ear.card.microphone_open
+    assert ear.card.captured_until_s == captured_s
+
+
+async def test_a_source_that_is_always_ready_is_read_no_faster_than_time_passes(make_ear: MakeEar) -> None:
+    ear = make_ear(device="null")
+    began_s = time.monotonic()
+    ear.microphone.open()
+    while time.monotonic() < began_s + 0.7:
+        await ear.until(lambda: ear.periods)
+        await asyncio.sleep(0.02)
+        sound_s = len(ear.heard()) / 24_000
+        assert sound_s <= time.monotonic() - began_s + 0.2
+        assert ear.periods[-1].captured_at_s <= time.monotonic() + 0.02
+    assert len(ear.heard()) > 0.3 * 24_000
+
+
+@pytest.mark.parametrize(
+    ("device", "channel", "heard"),
+    [
+        ("simcard", None, True),
+        ("simcard", 3, False),
+        ("plughw:CARD=Array", None, True),
+        ("plughw:CARD=Array", 5, False),
+    ],
+)
+async def test_of_a_microphone_array_one_channel_is_sent_as_it_is(
+    make_ear: MakeEar, device: str, channel: int | None, *, heard: bool
+) -> None:
+    ear = make_ear({"channels": 6, "voice_channel": 0}, device=device, channel=channel)
+    ear.pretend_hardware()
+    said = np.full(2400, 6000, np.int16)
+    begins_s = ear.card.say(said, time.monotonic() + 0.1)
+    ear.microphone.open()
+    await ear.until_captured(begins_s + 0.15)
+    assert set(ear.heard()) == ({0, 6000} if heard else {0})
+
+
+@pytest.mark.parametrize(("channel", "loudest"), [(None, 3000), (0, 6000), (1, 0)])
+async def test_of_a_stereo_card_behind_plughw_the_mean_is_sent_unless_a_channel_is_chosen(
+    make_ear: MakeEar, channel: int | None, loudest: int
+) -> None:
+    ear = make_ear({"channels": 2, "voice_channel": 0}, device="plughw:CARD=Two", channel=channel)
+    ear.pretend_hardware()
+    begins_s = ear.card.say(np.full(2400, 6000, np.int16), time.monotonic() + 0.1)
+    ear.microphone.open()
+    await ear.until_captured(begins_s + 0.15)
+    assert abs(int(ear.heard().max()) - loudest) <= 1
 
 
 async def test_what_happens_after_close_is_not_reported(make_ear: MakeEar) -> None:

@@ -82,11 +82,24 @@ async def test_a_card_that_is_stuck_is_reported_and_opened_again(make_mouth: Mak
     await mouth.until_heard("item", 30)
     mouth.card.stuck = True
     await mouth.until(lambda: mouth.of(Failed))
-    assert "stood still for 2 s" in str(mouth.of(Failed)[0].error)
+    assert "stood still for 0.5 s" in str(mouth.of(Failed)[0].error)
     mouth.card.stuck = False
     await mouth.until(lambda: mouth.of(Recovered))
     mouth.speaker.flush(2)
     await mouth.flushed(2)
+
+
+async def test_pulled_out_while_nothing_is_heard_it_is_reported_and_back_when_it_is(make_mouth: MakeMouth) -> None:
+    mouth = make_mouth()
+    mouth.speaker.play("item", noise(30).tobytes(), 1)
+    await mouth.silent(1)
+    mouth.card.unplug()
+    await mouth.until(lambda: mouth.of(Failed))
+    assert isinstance(mouth.of(Failed)[0].error, DeviceGone)
+    assert not mouth.speaker.health.ok
+    mouth.card.plug()
+    await mouth.until(lambda: mouth.of(Recovered))
+    assert mouth.speaker.health.ok
 
 
 async def test_closed_while_it_plays_it_is_silent_and_the_card_is_free(make_mouth: MakeMouth) -> None:

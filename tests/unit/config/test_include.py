@@ -96,7 +96,7 @@ def test_a_problem_is_reported_with_the_file_it_is_in(folder: Path) -> None:
     (folder / "boards/board.yaml").write_text(board, encoding="utf-8")
     assert problems(folder, "audio: {speaker: {volume: 400}}\n") == [
         "config.yaml:3:27: audio.speaker.volume: found 400; allowed: a whole number from 0 to 100",
-        "boards/board.yaml:2:45: audio.microphone.gain: unknown key; allowed: device, period_ms, periods, gain_db (did you mean 'gain_db'?)",
+        "boards/board.yaml:2:45: audio.microphone.gain: unknown key; allowed: device, period_ms, periods, gain_db, channel (did you mean 'gain_db'?)",
         "boards/board.yaml:7:22: lights[0].pin: found 99; allowed: a whole number from 0 to 53",
     ]
 
