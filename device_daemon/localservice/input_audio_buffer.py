@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import binascii
+from collections.abc import Callable
 
 from device_daemon.localservice.audio_formats import Frames, InputFormat
+from device_daemon.localservice.echo_canceller import ReferenceEchoCanceller, webrtc_canceller
 from device_daemon.localservice.messages import Refusal
 from device_daemon.localservice.vad import (
+    SILENCE_DBFS,
     TurnDetector,
     TurnSettings,
     TurnStarted,
@@ -20,10 +23,17 @@ _REFERENCE_TO_ECHO_DB = -12.0
 
 
 class InputAudioBuffer:
-    """The audio one client sends. Positions are milliseconds of received audio, not of a clock."""
+    """The audio one client sends. Positions are milliseconds of received audio, not of a clock.
 
-    def __init__(self) -> None:
+    Args:
+        canceller_for: returns an echo canceller for a rate, or None: then sound that is no louder than the echo may be
+            is not taken for speech.
+    """
+
+    def __init__(self, canceller_for: Callable[[int], ReferenceEchoCanceller | None] = webrtc_canceller) -> None:
         self.format = InputFormat()
+        self._canceller_for = canceller_for
+        self._canceller: ReferenceEchoCanceller | None = None
         self._detector: TurnDetector | None = None
         self._received_frames = 0
         self._buffer_start_ms = 0
@@ -40,6 +50,8 @@ class InputAudioBuffer:
             audio: what the client sends from now on.
             settings: of turn detection; None is push-to-talk: only a commit ends a turn.
         """
+        if audio.channels > 1 and audio != self.format:
+            self._canceller = self._canceller_for(audio.rate_hz)
         self.format = audio
         if settings is None:
             self._detector = None
@@ -62,7 +74,9 @@ class InputAudioBuffer:
         frames, reference = self._decode(data)
         if self._detector is None:
             return []
-        if reference is not None and len(reference):
+        if reference is not None and self._canceller is not None:
+            frames, echo_dbfs = self._canceller.cancel(frames, reference), SILENCE_DBFS
+        elif reference is not None and len(reference):
             echo_dbfs = max(echo_dbfs, levels_dbfs(reference, len(reference))[0] + _REFERENCE_TO_ECHO_DB)
         found = self._detector.feed(frames, assistant_speaking=assistant_speaking, mask_dbfs=echo_dbfs)
         for turn in found:

@@ -215,19 +215,6 @@ def test_turn_detection_may_change_in_the_middle_of_a_turn() -> None:
     assert "input_audio_buffer.speech_stopped" in types(driver.send(append(silence(400))))
 
 
-def test_a_stereo_client_sends_its_echo_beside_the_microphone() -> None:
-    echo = {"type": "server_echo_cancellation", "reference_source": "client", "channels": 2}
-    driver = configured(input_audio_echo_cancellation=echo)
-
-    def stereo(microphone: bytes, reference: bytes) -> Json:
-        pairs = zip(memoryview(microphone).cast("h"), memoryview(reference).cast("h"), strict=True)
-        return append(b"".join(sample.to_bytes(2, "little", signed=True) for pair in pairs for sample in pair))
-
-    assert driver.send(stereo(speech(400, level=1_000), speech(400))) == []
-    assert types(driver.send(stereo(speech(400), silence(400)))) == ["input_audio_buffer.speech_started"]
-    assert driver.error(append(b"12"))["param"] == "audio"
-
-
 @pytest.mark.parametrize("audio", [None, 7, "not base64!", "AAA="[:3], "AA=="])
 def test_sound_that_is_none_is_refused(audio: object) -> None:
     error = configured().error({"type": "input_audio_buffer.append", "audio": audio})
