@@ -8,6 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from device_daemon.config import settings
+from device_daemon.config.durations import DURATION
 from device_daemon.config.schema import schema
 
 _PLAIN: Final = {"string": "text", "integer": "whole number", "number": "number", "boolean": "true or false"}
@@ -88,6 +89,8 @@ class _Reference:
         if "$ref" in value:
             definition = self._definitions[value["$ref"].rpartition("/")[2]]
             return "mapping, see below" if "properties" in definition else self._kind(definition)
+        if value.get("pattern") == DURATION:
+            return "duration"
         if "enum" in value:
             if True in value["enum"]:
                 return "true or false"
