@@ -17,7 +17,8 @@ from device_daemon.device.control_socket import ControlSocket
 from device_daemon.errors import ConfigError
 from device_daemon.leds.lights import Lights
 from device_daemon.state import State
-from device_daemon.system import watchdog
+from device_daemon.system import exit_deadline, watchdog
+from device_daemon.system.background_task import Background
 from device_daemon.system.notify import notify
 from device_daemon.system.paths import Paths
 from device_daemon.triggers.button import Buttons
@@ -28,15 +29,22 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+EXIT_DEADLINE_S = 1.9
+"""From a stop signal to the end of the process, whatever hangs."""
+CLOSE_DEADLINE_S = 1.2
+"""Of these, for closing cards and connections; then the state is saved and the lights go out."""
+RELOAD_DEADLINE_S = 6.0
+"""For the same before another config is used: the cards must be free for it."""
 
 
 class Daemon:
     """One running speaker. `run` returns after a stop signal or `stop`.
 
     Args:
-        read_config: Called at once, and again for each reload; raises ConfigError.
+        read_config: Called at once, and in a thread for each reload; raises ConfigError.
         folders: Where the control socket and the saved state are.
         environment: For systemd's variables and the service's key.
+        enforce_exit: Called with the first stop signal: ends the process within so many seconds.
     """
 
     def __init__(
@@ -44,24 +52,32 @@ class Daemon:
         read_config: Callable[[], Config],
         folders: Paths,
         environment: Mapping[str, str] = os.environ,
+        enforce_exit: Callable[[float], None] = exit_deadline.enforce,
     ) -> None:
         self._read_config = read_config
         self._config = read_config()
         self._folders = folders
         self._environment = environment
+        self._enforce_exit = enforce_exit
         self._stopped = asyncio.Event()
         self._leave = asyncio.Event()
+        self._reloading = Background("reload")
         self._wiring: Wiring | None = None
 
     def stop(self) -> None:
         """End `run` in good order."""
+        if not self._stopped.is_set():
+            self._enforce_exit(EXIT_DEADLINE_S)
         self._stopped.set()
         self._leave.set()
 
     def reload(self) -> None:
         """Apply a changed config file, between conversations; a wrong one is logged, and the old one stays."""
+        self._reloading.begin(self._reload())
+
+    async def _reload(self) -> None:
         try:
-            self._config = self._read_config()
+            self._config = await asyncio.to_thread(self._read_config)
         except ConfigError as error:
             for line in [*error.problems, "the config file is wrong (above); the speaker goes on with the old one"]:
                 logger.error(line)  # noqa: TRY400 - a traceback helps no owner
@@ -82,6 +98,7 @@ class Daemon:
                 await self._run_config(loop)
         finally:
             feeder.cancel()
+            self._reloading.stop()
             await asyncio.wait({feeder})
             logger.info("stopped")
 
@@ -104,11 +121,11 @@ class Daemon:
             if not self._stopped.is_set():
                 await wiring.controller.finish_conversation(self._stopped)
         finally:
-            notify("STOPPING=1" if self._stopped.is_set() else _reloading())
+            notify("STOPPING=1" if self._stopped.is_set() else _reload_message())
             buttons.close()
             await control.close()
             if self._wiring is not None:
-                await self._wiring.close()
+                await self._wiring.close(CLOSE_DEADLINE_S if self._stopped.is_set() else RELOAD_DEADLINE_S)
                 self._wiring = None
             await lights.close()
 
@@ -127,6 +144,6 @@ class Daemon:
         notify(f"STATUS={state}")
 
 
-def _reloading() -> str:
+def _reload_message() -> str:
     """The message for Type=notify-reload: since when, on the monotonic clock (sd_notify(3))."""
     return f"RELOADING=1\nMONOTONIC_USEC={time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000}"

@@ -6,6 +6,7 @@ Importing it brings in most of the program: the daemon opens the buttons first.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping
 from functools import partial
 
@@ -21,6 +22,8 @@ from device_daemon.triggers.button import Buttons
 from device_daemon.triggers.setup import TriggerSetup
 from device_daemon.voicelive.client import Client
 from device_daemon.voicelive.credentials import credential_for
+
+logger = logging.getLogger(__name__)
 
 
 class Wiring:
@@ -49,11 +52,16 @@ class Wiring:
         self.requests = Requests(config, self.controller, saved_state)
         self.triggers = TriggerSetup(config, buttons, self.requests, self.controller)
 
-    async def close(self) -> None:
-        """Release the triggers, end the conversation, and close everything."""
+    async def close(self, deadline_s: float) -> None:
+        """Release the triggers, end the conversation, and close everything; what takes longer is left behind."""
         self.triggers.close()
-        await self.controller.close()
-        await asyncio.gather(self._client.close(), self._saved_state.close())
+        try:
+            async with asyncio.timeout(deadline_s):
+                await self.controller.close()
+                await self._client.close()
+        except TimeoutError:
+            logger.warning("not everything could be closed within %g s; the rest is left behind", deadline_s)
+        await self._saved_state.close()
 
 
 def _client(config: Config, environment: Mapping[str, str]) -> Client | LocalClient:

@@ -139,15 +139,23 @@ class Controller:
         return self._router.unresponsive() or (self._wake_words.unresponsive() if self._wake_words else "")
 
     async def close(self) -> None:
-        """End the conversation and close both cards; every task is awaited."""
-        await self._reminder.close()
-        await self._reachability.close()
-        await self._prefetch.close()
-        await self.conversations.close()
+        """End the conversation, close both cards, and close the connections to the service politely; all at once."""
+        self.conversations.stop(EndReason.STOPPED)
+        await asyncio.gather(
+            self._close_devices(),
+            self.conversations.close(),
+            self._reachability.close(),
+            self._prefetch.close(),
+            self._warm_session.close(),
+            self._reminder.close(),
+        )
+
+    async def _close_devices(self) -> None:
+        """Close the cards as soon as the conversation is over; its connection may take longer to close."""
+        await self.conversations.finish(asyncio.Event())
         await self._router.close()
         if self._wake_words is not None:
             await self._wake_words.close()
-        await self._warm_session.close()
         await self.notices.close()
         if self._tasks:
             await asyncio.wait(self._tasks)

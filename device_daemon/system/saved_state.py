@@ -22,7 +22,8 @@ from device_daemon.system.file_writer import FileWriter, write_atomically
 
 logger = logging.getLogger(__name__)
 
-FLUSH_DEADLINE_S: Final = 1.0
+FLUSH_DEADLINE_S: Final = 0.4
+"""A daemon that stops has 2 s for everything."""
 
 
 class Remembered(msgspec.Struct):
