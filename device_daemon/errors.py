@@ -104,8 +104,8 @@ class SessionRejected(SpeakerError):
         )
 
 
-class ProxyUnusable(SpeakerError):
-    """An environment variable such as HTTPS_PROXY holds no address of a proxy: correct it."""
+class SettingUnusable(SpeakerError):
+    """A setting or an environment variable, such as HTTPS_PROXY, names something that cannot be used: correct it."""
 
     notice = "settings"
     exit_code = EX_CONFIG

@@ -102,6 +102,8 @@ class Service(Struct, frozen=True, forbid_unknown_fields=True):
     """Keep a session ready for the next press: not at all, for some minutes after a conversation, or always."""
     proxy: Text | None = None
     """An HTTP proxy on the way to the service, http://host:port."""
+    ca_file: Text | None = None
+    """A file of CA certificates (PEM) that are trusted as well as the system's, for a proxy that inspects TLS."""
 
 
 class ConversationLimits(Struct, frozen=True, forbid_unknown_fields=True):

@@ -13,12 +13,12 @@ from device_daemon.config.reader import load
 from device_daemon.config.settings import Config, Service
 from device_daemon.config.wake_words import Installed
 from device_daemon.doctor import remedies
-from device_daemon.doctor.findings import failed, ok, skipped
+from device_daemon.doctor.findings import failed, note, ok, skipped
 from device_daemon.doctor.programs import run
 from device_daemon.doctor.runner import Check, in_thread
 from device_daemon.errors import ConfigError, KeyMissing
 from device_daemon.triggers.wakeword_engine import installed
-from device_daemon.voicelive.credentials import CREDENTIAL_NAME, Credential, Key, Token, find_key
+from device_daemon.voicelive.credentials import CREDENTIAL_NAME, Credential, Key, Token, find_key, is_readable_by_others
 
 CREDENTIAL: Final = "credential"
 
@@ -107,7 +107,13 @@ class Settings:
                 return
             self.secrets.append(key)
             self.credential = Key(key)
-            yield ok(CREDENTIAL, f"an API key of {len(key)} characters in {place}")
+            what = f"an API key of {len(key)} characters in {place}"
+            if is_readable_by_others(Path(place)):
+                yield note(
+                    CREDENTIAL, f"{what}, which every user of this machine can read", f"sudo chmod o-rwx {place}"
+                )
+            else:
+                yield ok(CREDENTIAL, what)
 
 
 def find_key_of_service(service: Service, environment: Mapping[str, str], places: CredentialPlaces) -> tuple[str, str]:

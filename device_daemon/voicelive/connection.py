@@ -53,7 +53,7 @@ class Connection:
         self._liveness = Liveness(self._loop.time(), limits)
         self._receiving: asyncio.Task[aiohttp.WSMessage] | None = None
         self._dead: asyncio.Future[None] = self._loop.create_future()
-        self._rest_ended = asyncio.Event()
+        self._due_earlier = asyncio.Event()
         self._keeping_alive = self._loop.create_task(self._keep_alive(), name="keep-alive")
         self.unreadable = 0
         """Messages that were no events; each is skipped."""
@@ -134,13 +134,13 @@ class Connection:
         """
         if self._receiving is None:
             self._receiving = self._loop.create_task(self._socket.receive(), name="receive")
-        self._liveness.reading(self._loop.time(), on=True)
+        self._recheck(self._liveness.reading(self._loop.time(), on=True))
         try:
             awaited: set[asyncio.Future[Any]] = {self._receiving, self._dead}
             await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
             if not self._receiving.done():
                 return None
-            self._liveness.heard(self._loop.time())
+            self._recheck(self._liveness.heard(self._loop.time()))
             received, self._receiving = self._receiving, None
             return received.result()
         finally:
@@ -158,8 +158,11 @@ class Connection:
     # Keep-alive
 
     def _used(self) -> None:
-        if self._liveness.used(self._loop.time()):
-            self._rest_ended.set()
+        self._recheck(self._liveness.used(self._loop.time()))
+
+    def _recheck(self, earlier: bool) -> None:
+        if earlier:
+            self._due_earlier.set()
 
     async def _keep_alive(self) -> None:
         """Ping while nothing comes; end when the line is dead or broken."""
@@ -174,10 +177,10 @@ class Connection:
                     if self._liveness.check(self._loop.time()) is Check.DEAD:
                         self._dead.set_result(None)
                         return
-            self._rest_ended.clear()
+            self._due_earlier.clear()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout_at(self._liveness.due_s(self._loop.time())):
-                    await self._rest_ended.wait()
+                    await self._due_earlier.wait()
 
     async def _ping(self) -> bool:
         """Send a ping, which may have to wait behind audio for as long as its answer; False where the line is broken."""

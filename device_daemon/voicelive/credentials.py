@@ -1,12 +1,15 @@
-"""Where the key or token comes from. Neither is ever logged, shown, or kept in the config file."""
+"""Credentials: the API key or Entra token of the handshake. Neither is ever logged, shown, or kept in the config file."""
 
 from __future__ import annotations
 
 import asyncio
+import codecs
 import importlib
+import logging
+import stat
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from device_daemon.config.settings import Service
 from device_daemon.errors import AuthRefused, KeyMissing, ServiceUnreachable
@@ -17,14 +20,19 @@ TOKEN_DEADLINE_S = 20.0
 TOKEN_SCOPE = "https://ai.azure.com/.default"  # noqa: S105 - the name of a scope, no secret
 
 
+_INVISIBLE: Final = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff"))
+
+logger = logging.getLogger(__name__)
+
+
 class Credential(Protocol):
-    """Something that signs in: headers for the handshake."""
+    """What signs in: headers for the handshake."""
 
     async def headers(self) -> dict[str, str]:
-        """The headers of this moment; raises AuthRefused or ServiceUnreachable."""
+        """Return headers that are valid now. Raises AuthRefused or ServiceUnreachable."""
 
     async def close(self) -> None:
-        """Let go of sockets, if there are any."""
+        """Close sockets, if there are any."""
 
 
 class Key:
@@ -34,7 +42,7 @@ class Key:
         self._key = key
 
     async def headers(self) -> dict[str, str]:
-        """The key as the service wants it."""
+        """Return the header that holds the key."""
         return {"api-key": self._key}
 
     async def close(self) -> None:
@@ -44,18 +52,19 @@ class Key:
 class Token:
     """A Microsoft Entra token through azure-identity: managed identity, environment, Azure CLI, as it finds them."""
 
-    def __init__(self) -> None:
+    def __init__(self, deadline_s: float = TOKEN_DEADLINE_S) -> None:
+        self._deadline_s = deadline_s
         self._identity: Any = None
 
     async def headers(self) -> dict[str, str]:
-        """A token that is still good; azure-identity keeps it until shortly before it expires."""
-        # Imported here, in a thread: it takes a second of a Pi's time and most speakers use a key.
+        """Return the header that holds a valid token; azure-identity caches it until shortly before it expires."""
+        # 140 to 330 ms on a PC, a second on a Pi, and most speakers use a key: imported here, in a thread.
         identity = await asyncio.to_thread(importlib.import_module, "azure.identity.aio")
         exceptions = importlib.import_module("azure.core.exceptions")
         if self._identity is None:
             self._identity = identity.DefaultAzureCredential()
         try:
-            async with asyncio.timeout(TOKEN_DEADLINE_S):
+            async with asyncio.timeout(self._deadline_s):
                 token = await self._identity.get_token(TOKEN_SCOPE)
         except TimeoutError:
             raise ServiceUnreachable("Microsoft Entra gave no token in time; check the network.") from None
@@ -74,17 +83,28 @@ class Token:
 
 
 def credential_for(service: Service, environment: Mapping[str, str]) -> Credential:
-    """The credential the config asks for. Raises KeyMissing, which names the three places of the key."""
+    """Return the credential that the config asks for. Raises KeyMissing, which names the three places of the key."""
     return Token() if service.auth == "entra" else Key(read_key(service, environment))
 
 
 def read_key(service: Service, environment: Mapping[str, str]) -> str:
-    """The API key. Raises KeyMissing."""
-    return find_key(service, environment)[0]
+    """Return the API key, and warn about a file that everybody can read. Raises KeyMissing."""
+    key, place = find_key(service, environment)
+    if is_readable_by_others(Path(place)):
+        logger.warning("%s: every user of this machine can read the API key; run: chmod o-rwx %s", place, place)
+    return key
+
+
+def is_readable_by_others(path: Path) -> bool:
+    """Return whether users other than the owner and the group may read a file; False if it does not exist."""
+    try:
+        return bool(path.expanduser().stat().st_mode & stat.S_IROTH)
+    except (OSError, RuntimeError):
+        return False
 
 
 def find_key(service: Service, environment: Mapping[str, str]) -> tuple[str, str]:
-    """The API key, and where it was: systemd's credential, the file, or the environment, in that order."""
+    """Return the API key and its place: systemd's credential, the file, or the environment, in that order."""
     folder = environment.get("CREDENTIALS_DIRECTORY")
     places = [
         Path(folder, CREDENTIAL_NAME) if folder else None,
@@ -104,18 +124,21 @@ def find_key(service: Service, environment: Mapping[str, str]) -> tuple[str, str
 
 
 def _read(path: Path) -> str | None:
-    """The file's content, None if it does not exist."""
+    """Return the file's text, None if it does not exist. UTF-16, as Windows shells write it, is known by its mark."""
     try:
-        return path.expanduser().read_text(encoding="utf-8", errors="replace")
+        content = path.expanduser().read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, RuntimeError) as error:  # RuntimeError: there is no home folder for ~
         reason = getattr(error, "strerror", None) or str(error).rstrip(".")
         raise KeyMissing(f"{path}: cannot read the API key: {reason}; let this user read it.") from error
+    utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return content.decode("utf-16" if utf16 else "utf-8", errors="replace")
 
 
 def _checked(text: str, where: str) -> str:
-    key = text.strip()
+    """Return the key without what editors and web pages put around it: white space, byte order marks, zero widths."""
+    key = text.translate(_INVISIBLE).strip()
     if not key or not key.isascii() or not key.isprintable() or " " in key:
         raise KeyMissing(f"{where}: holds no API key (one line of letters and digits is expected); put the key there.")
     return key

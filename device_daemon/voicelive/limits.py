@@ -18,7 +18,7 @@ class LineLimits(Struct, frozen=True):
     """How long after the last message, either way, somebody is taken to wait for the next."""
     eager_ping_s: float = 1.0
     """While somebody waits: the silence after which a ping is sent."""
-    eager_pong_s: float = 3.8
+    eager_pong_s: float = 3.6
     """While somebody waits: how long it may take until anything comes after that. Both together are less than 5 s.
 
     On a slow uplink the ping waits behind up to 80 KiB of microphone audio in the buffers (1.3 s of it).

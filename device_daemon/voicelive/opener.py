@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
+from pathlib import Path
 from socket import gethostname
 
 from device_daemon.config.settings import Config
+from device_daemon.errors import SettingUnusable
 from device_daemon.greetings.opening import values as placeholder_values
+from device_daemon.system.daemon_thread import in_daemon_thread
 from device_daemon.voicelive.connection import Connection
 from device_daemon.voicelive.handshake import open_socket
 from device_daemon.voicelive.limits import LineLimits
@@ -25,15 +30,20 @@ class Opener:
         self._config = config
         self._limits = limits
         self._resolver = DaemonResolver()
+        self._ca_file = config.service.ca_file
+        self._tls: ssl.SSLContext | None = None
 
     async def open(self, headers: Mapping[str, str]) -> Connection:
         """Return a connection on which nothing was sent yet. Raises one of errors.py."""
+        if self._ca_file and self._tls is None:
+            self._tls = await in_daemon_thread(partial(tls_context, self._ca_file), "CA file")
         http, socket = await open_socket(
             self._url,
             host=self._host,
             headers=headers,
             proxy=self._proxy,
             resolver=self._resolver,
+            tls=self._tls,
             limits=self._limits,
         )
         # Filled in for each session: a time of day in the instructions is that of its opening.
@@ -43,3 +53,16 @@ class Opener:
     async def close(self) -> None:
         """Leave off looking names up."""
         await self._resolver.close()
+
+
+def tls_context(ca_file: str) -> ssl.SSLContext:
+    """Return whom to trust: the system's CAs and those of the file. Raises SettingUnusable; reads files."""
+    context = ssl.create_default_context()
+    try:
+        context.load_verify_locations(Path(ca_file).expanduser())
+    except ssl.SSLError:  # an OSError too, whose words help nobody
+        raise SettingUnusable(f"{ca_file}: holds no certificate in PEM form; correct service.ca_file.") from None
+    except (OSError, RuntimeError) as error:  # RuntimeError: there is no home folder for ~
+        reason = getattr(error, "strerror", None) or str(error)
+        raise SettingUnusable(f"{ca_file}: cannot be read: {reason}; correct service.ca_file.") from None
+    return context

@@ -5,7 +5,8 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from device_daemon.errors import ProxyUnusable
+from device_daemon.config.endpoint import proxy_flaw
+from device_daemon.errors import SettingUnusable
 
 
 def proxy_for(url: str, configured: str | None) -> str | None:
@@ -16,7 +17,7 @@ def proxy_for(url: str, configured: str | None) -> str | None:
         configured: service.proxy, which config/endpoint.py has checked.
 
     Raises:
-        ProxyUnusable: An environment variable holds no address of a proxy.
+        SettingUnusable: An environment variable holds no address of a proxy.
     """
     if configured:
         return configured
@@ -26,14 +27,9 @@ def proxy_for(url: str, configured: str | None) -> str | None:
         return None
     variable = f"{parts.scheme.upper()}_PROXY"
     address = found if "://" in found else f"http://{found}"  # as curl takes it
-    proxy = urlsplit(address)
-    try:
-        usable = proxy.scheme == "http" and bool(proxy.hostname) and proxy.port != 0
-    except ValueError:  # the port is no number up to 65535
-        usable = False
-    if not usable:
+    if proxy_flaw(address):
         # Not what was found: it may hold a password.
-        raise ProxyUnusable(
+        raise SettingUnusable(
             f"the environment variable {variable} holds no address of a proxy; set it to http://host:port."
         )
     return address

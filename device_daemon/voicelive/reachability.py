@@ -14,9 +14,9 @@ from device_daemon.errors import (
     AuthRefused,
     ClockNotSet,
     KeyMissing,
-    ProxyUnusable,
     ServiceUnreachable,
     SessionRejected,
+    SettingUnusable,
     SpeakerError,
 )
 from device_daemon.health import Health, Part
@@ -63,7 +63,7 @@ class Reachability:
                 self.clock.recovered(now)
             case ClockNotSet():
                 self.clock.failed(outcome, now)
-            case ServiceUnreachable() | AuthRefused() | KeyMissing() | ProxyUnusable() | SessionRejected():
+            case ServiceUnreachable() | AuthRefused() | KeyMissing() | SettingUnusable() | SessionRejected():
                 self.service.failed(outcome, now)
                 self.clock.recovered(now)
 

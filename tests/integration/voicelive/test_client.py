@@ -94,26 +94,47 @@ async def test_a_connection_outlives_the_deadline_of_its_handshake() -> None:
     assert on.SpeechStarted() in events
 
 
-async def test_a_close_is_reported_with_its_code_and_its_words() -> None:
-    async def unasked(ws: web.WebSocketResponse, _: web.Request) -> None:
-        await ws.close(code=1000, message=b"bye")
+@pytest.mark.parametrize(
+    ("code", "failure"),
+    [
+        (1000, ConnectionLost),
+        (1001, ConnectionLost),
+        (1008, SessionRejected),
+        (1011, ConnectionLost),
+        (1012, ConnectionLost),
+        (1013, ConnectionLost),
+        (4000, ConnectionLost),
+        (4999, ConnectionLost),
+    ],
+)
+async def test_a_close_is_reported_with_its_code_and_its_words(code: int, failure: type[SpeakerError]) -> None:
+    async def talk(ws: web.WebSocketResponse, _: web.Request) -> None:
+        await ws.close(code=code, message=b"come back later\n\x1b[2Jforged")
 
-    async def overloaded(ws: web.WebSocketResponse, _: web.Request) -> None:
-        await ws.close(code=1013, message=b"come back later")
+    found = await failure_after(talk)
+    assert type(found) is failure
+    assert str(code) in str(found)
+    assert "come back later" in str(found)
+    assert str(found).isprintable(), "the service's words forge no log line"
 
-    async def refused(ws: web.WebSocketResponse, _: web.Request) -> None:
-        await ws.close(code=1008, message=b"Session configuration failed after 5 attempts.")
 
-    failure = await failure_after(unasked)
-    assert isinstance(failure, ConnectionLost)
-    assert "bye" in str(failure)
-    failure = await failure_after(overloaded)
-    assert isinstance(failure, ConnectionLost)
-    assert failure.code == 1013
-    assert "come back later" in str(failure)
-    failure = await failure_after(refused)
-    assert isinstance(failure, SessionRejected)
-    assert "after 5 attempts" in str(failure)
+async def sending_on(connection: Connection) -> None:
+    while True:
+        await connection.send(do.ClearAudio())
+        await asyncio.sleep(0)
+
+
+async def test_a_message_that_cannot_be_sent_any_more_is_reported_with_the_services_own_words() -> None:
+    async def talk(ws: web.WebSocketResponse, _: web.Request) -> None:
+        await ws.close(code=1011, message=b"out of order")
+
+    async with asyncio.timeout(PATIENCE_S), serving(talking(talk)) as endpoint:
+        connection = await client_for(endpoint).connect()
+        reading = asyncio.ensure_future(anext(connection.events()))
+        with pytest.raises(ConnectionLost, match="out of order"):
+            await sending_on(connection)
+        assert isinstance(await reading, on.Closed)
+        await connection.close()
 
 
 @pytest.mark.parametrize("reset", [True, False])

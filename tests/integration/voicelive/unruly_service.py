@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import logging
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 
@@ -35,15 +36,15 @@ def no_trace(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
 
 
 @asynccontextmanager
-async def serving(handler: Handler) -> AsyncIterator[str]:
+async def serving(handler: Handler, tls: ssl.SSLContext | None = None) -> AsyncIterator[str]:
     """The address of a service whose requests `handler` answers."""
     app = web.Application()
     app.router.add_get("/{path:.*}", handler)
     runner = web.AppRunner(app, shutdown_timeout=0.05, handler_cancellation=True)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
+    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)
     await site.start()
-    yield f"ws://127.0.0.1:{runner.addresses[0][1]}"
+    yield f"{'wss' if tls else 'ws'}://127.0.0.1:{runner.addresses[0][1]}"
     await runner.cleanup()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import codecs
 import sys
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -13,7 +14,6 @@ from azure.core.exceptions import ClientAuthenticationError
 
 from device_daemon.config.settings import Service
 from device_daemon.errors import AuthRefused, KeyMissing, ServiceUnreachable
-from device_daemon.voicelive import credentials
 from device_daemon.voicelive.credentials import KEY_VARIABLE, TOKEN_SCOPE, Key, Token, credential_for, read_key
 
 SECRET = "s3cret"
@@ -70,6 +70,34 @@ def test_what_is_no_key_is_refused_without_being_shown(content: bytes, tmp_path:
         read_key(Service(api_key_file=str(tmp_path / "file")), {})
     assert str(tmp_path / "file") in str(caught.value)
     assert SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        codecs.BOM_UTF8 + f"{SECRET}\r\n".encode(),
+        f"{SECRET}\r\n".encode("utf-16"),
+        codecs.BOM_UTF16_BE + f"{SECRET}\n".encode("utf-16-be"),
+        f"\u200b{SECRET}\u200b\n".encode(),
+        f"\u00a0{SECRET}\u2060".encode(),
+        f"\n\t {SECRET} \n\n".encode(),
+    ],
+)
+def test_a_key_is_understood_as_windows_editors_and_web_pages_leave_it(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(content)
+    assert read_key(Service(api_key_file=str(tmp_path / "file")), {}) == SECRET
+
+
+@pytest.mark.parametrize(("mode", "warned"), [(0o644, True), (0o604, True), (0o640, False), (0o600, False)])
+def test_a_key_that_everybody_can_read_is_warned_about_by_the_name_of_its_file(
+    mode: int, warned: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "file"
+    path.write_text(SECRET, encoding="utf-8")
+    path.chmod(mode)
+    assert read_key(Service(api_key_file=str(path)), {}) == SECRET
+    assert (f"{path}: every user of this machine can read" in caplog.text) is warned
+    assert SECRET not in caplog.text
 
 
 async def test_a_key_travels_in_its_header_and_shows_itself_nowhere_else() -> None:
@@ -133,9 +161,8 @@ async def test_a_refused_token_says_what_to_do_in_one_line(words: str, monkeypat
 
 
 async def test_a_token_that_does_not_come_is_not_waited_for_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(credentials, "TOKEN_DEADLINE_S", 0.02)
     identity = Identity()
     identity.may_answer.clear()
     identity.install(monkeypatch)
     with pytest.raises(ServiceUnreachable, match="Entra"):
-        await Token().headers()
+        await Token(deadline_s=0.02).headers()
