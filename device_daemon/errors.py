@@ -147,10 +147,10 @@ class ConnectionLost(ServiceUnreachable):
         self.code = code
 
 
-class SessionEnded(SpeakerError):
-    """The service closed the session normally: the conversation is over, nothing is wrong."""
+class AnswerNotHeard(SpeakerError):
+    """The service ended a response that was asked for without sound: the message gives its reason."""
 
-    notice = ""
+    notice = "try-again"
 
 
 class WakeWordsUnusable(SpeakerError):

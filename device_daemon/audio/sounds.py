@@ -15,16 +15,16 @@ from device_daemon.errors import VoiceMissing
 
 logger = logging.getLogger(__name__)
 
-Earcon = Literal["ready", "error", "muted", "unmuted", "goodbye"]
+Earcon = Literal["ready", "error", "muted", "unmuted", "moment"]
 
 _EARCONS: dict[Earcon, tuple[tuple[float, int], ...]] = {
     "ready": ((784.0, 0), (1174.7, 80)),
     "error": ((392.0, 0), (311.1, 110)),
     "muted": ((659.3, 0), (440.0, 70)),
     "unmuted": ((440.0, 0), (659.3, 70)),
-    "goodbye": ((784.0, 0), (659.3, 50), (523.3, 100)),
+    "moment": ((587.3, 0), (587.3, 110)),
 }
-"""Notes: pitch in Hz, start in ms. Rising is "go on", falling is "it is over", low is "trouble"."""
+"""Notes: pitch in Hz, start in ms. Rising is "go on", falling is "it is over", low is "trouble", level is "wait"."""
 
 NOTE_MS = 130
 _ATTACK_MS = 8
@@ -42,6 +42,8 @@ NOTICES: dict[str, str] = {
     "busy": "The voice service is busy. Please try again in a minute.",
     "muted": "My microphone is off. Please turn it on to talk to me.",
     "clock": "My clock is not set yet. Please try again in a minute.",
+    "moment": "One moment. Please wait.",
+    "try-again": "Sorry, that did not work. Please try again.",
 }
 """What a person in the room hears, and can do; the names are those of `SpeakerError.notice`."""
 
@@ -66,19 +68,28 @@ def earcon(name: Earcon) -> bytes:
     return pcm.tobytes()
 
 
-async def notice(name: str) -> bytes:
-    """Return the error sound and the sentence `NOTICES[name]`, as pcm (24 kHz, mono, 16 bit).
+def prepared_notice(name: str) -> bytes:
+    """Return a notice that was spoken before, without waiting; else its earcon alone (24 kHz, mono, 16 bit)."""
+    return _spoken.get(name) or earcon(_earcon_of(name))
 
-    Without espeak-ng it is the sound alone, and the log says what is missing.
+
+async def notice(name: str) -> bytes:
+    """Return an earcon and the sentence `NOTICES[name]`, as pcm (24 kHz, mono, 16 bit).
+
+    Without espeak-ng it is the earcon alone, and the log says what is missing.
     """
     if name not in _spoken:
         try:
             sentence = await voice.speak(NOTICES[name])
         except VoiceMissing as error:
             logger.warning("notice %s is not spoken: %s", name, error)
-            return earcon("error")
-        _spoken[name] = earcon("error") + bytes(_PAUSE_MS * BYTES_PER_MS) + sentence
+            return earcon(_earcon_of(name))
+        _spoken[name] = earcon(_earcon_of(name)) + bytes(_PAUSE_MS * BYTES_PER_MS) + sentence
     return _spoken[name]
+
+
+def _earcon_of(notice_name: str) -> Earcon:
+    return "moment" if notice_name == "moment" else "error"
 
 
 def _note(pitch_hz: float) -> list[float]:

@@ -33,7 +33,7 @@ class RequestGreeting(Struct, frozen=True):
 
 
 class Recall(Struct, frozen=True):
-    """Put what was said before a reconnect into the new session's conversation."""
+    """Add a message to the session's conversation: what was said that the service does not know of."""
 
     role: str
     text: str
@@ -111,6 +111,12 @@ class DropAudio(Struct, frozen=True):
     """Discard the microphone sound that waits for the session to be ready."""
 
 
+class ReplayAudio(Struct, frozen=True):
+    """Send the microphone sound captured since `since_s` to the next session, though a lost one had it already."""
+
+    since_s: float
+
+
 class Flush(Struct, frozen=True):
     """Silence the speaker at once, and discard what is queued."""
 
@@ -124,6 +130,13 @@ class Sound(Struct, frozen=True):
     ticket: int
 
 
+class Notice(Struct, frozen=True):
+    """Queue a spoken notice of the device itself."""
+
+    name: str
+    ticket: int
+
+
 class End(Struct, frozen=True):
     """The conversation is over: close everything it opened."""
 
@@ -131,4 +144,17 @@ class End(Struct, frozen=True):
     failure: SpeakerError | None = None
 
 
-Command = Enter | Connect | Send | Play | Flush | Sound | OpenMicrophone | CloseMicrophone | DropAudio | End
+Command = (
+    Enter
+    | Connect
+    | Send
+    | Play
+    | Flush
+    | Sound
+    | Notice
+    | OpenMicrophone
+    | CloseMicrophone
+    | DropAudio
+    | ReplayAudio
+    | End
+)

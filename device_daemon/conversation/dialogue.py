@@ -7,18 +7,20 @@ One `Dialogue` is one conversation, from the trigger to its end, over as many co
 out the commands that these return, in order. A command never answers in the same call: what became of it arrives as a
 later event. So the state after each call is consistent, and every interleaving can be tested.
 
-The state (`device_daemon.state.State`) is what the light shows:
+The state (`device_daemon.state.State`) is what the light shows, and it is true: LISTENING only while a session and the
+microphone are there, SPEAKING only while an answer is heard.
 
-                 +--------------------- connection lost ----------------------+
+                 +------- connection lost, or the microphone -----------------+
                  v                                                            |
     start -> CONNECTING -- session.updated --> GREETING -- heard, or talked over --> LISTENING
       |          |                                ^                              ^   |
       |          +-- session.updated, no greeting-|------------------------------+   | end of turn
       +-- greeting in the cache ------------------+                              |   v
-                                                                                 | THINKING
-                       heard to its end, barge-in, press, given up               |   |
-                    SPEAKING ----------------------------------------------------+   | first audio
-                       ^-------------------------------------------------------------+
+                                                                                 | THINKING <-+
+                       heard to its end, barge-in, press, given up               |   |        | the network
+                    SPEAKING ----------------------------------------------------+   |        | is too slow
+                       ^---------------- first sound heard --------------------------+        |
+                       +----------------------------------------------------------------------+
 
 WAITING takes the place of LISTENING while a push-to-talk button is not held. Every state can end the conversation.
 
@@ -26,6 +28,8 @@ The life of a response. The service makes one response at a time: from response.
 *active*. The newest one is also *accepted*: its sound may be played. An interruption takes the acceptance away, and
 whatever sound still arrives of it is stale and dropped. The service is faster than the voice: mostly response.done
 comes while the speaker has seconds left to play, so a response is over only when it is done and the speaker is silent.
+An accepted response of which nothing was heard (text only, content_filter, failed...) is reported: one warning with
+the service's reason, and a notice. It never counts as an answer.
 
 The life of an interruption (barge-in). speech_started makes the dialogue flush the speaker at once; the service cancels
 its own response by itself. The speaker answers with Flushed: which item was audible, and how much of it was heard.
@@ -34,18 +38,29 @@ the same, and also cancels the response.
 
 The life of a greeting (`greetings.ledger`). It is asked for when the session is ready, and audible when the speaker
 says so: only then the microphone's sound goes to the service, which would answer it otherwise instead of greeting. If
-the response or the connection is lost before that, it is asked for again; afterwards never. A greeting from the cache
-is played at the press, while the connection is still being made. The service learns afterwards how much of it was
-heard; until then it does not know that sound, so its echo cancellation cannot remove it, and nothing is sent.
+the response or the connection is lost before that, it is asked for again; afterwards never. If the service is busy with
+another response, it is asked for when that one ends. A greeting from the cache is played at the press, while the
+connection is still being made; the service learns afterwards how much of it was heard.
 
-Deadlines. Each state that waits has one: `_state_deadline_s`, renewed by progress. `_limit_s` ends the conversation in any case.
+The life of a break. What the speaker has queued is heard to its end; the state stays until then. Meanwhile another
+connection is made. The new session is told what was said as far as it was heard (`transcript`), and the microphone's
+sound since the speaker last fell silent is sent to it again: an utterance that the break cut in two, or a question
+that was not answered yet, reaches it complete. An answer that broke off is reported with a notice.
+
+What is local (`PlaybackLedger.local`) is unknown to the session, so its echo cancellation would take it for a person:
+while it sounds, no microphone sound is sent where the service cancels the echo.
+
+Waits. Whoever waits to hear something (`WaitClock`) hears "one moment" after 3 s and after 9 s that it does not work,
+whatever it is that does not come. Shorter deadlines try another way before that: `_session_deadline_s` another
+connection, `_state_deadline_s` whatever the state can do. `_limit_s` ends the conversation in any case.
 
 What must hold, and is tested by random interleavings (tests/unit/conversation/test_dialogue_properties.py):
 
 - it greets once if the service lets it, never twice, across reconnects too;
 - sound of a response that was interrupted is never played after the flush;
-- no state lasts for ever;
-- the microphone is streamed only in states whose light says so.
+- no state lasts for ever, and nobody waits in silence for longer than `Deadlines.give_up_s`;
+- the microphone is streamed only in states whose light says so;
+- every response that was accepted and not heard is reported.
 """
 
 from __future__ import annotations
@@ -58,19 +73,25 @@ from device_daemon.conversation.commands import Command
 from device_daemon.conversation.playback_ledger import LOCAL, PlaybackLedger
 from device_daemon.conversation.policy import ConversationPolicy, Deadlines, EndReason, MicrophoneGate
 from device_daemon.conversation.push_to_talk import PushToTalkTurn
-from device_daemon.conversation.service_errors import failure_of
-from device_daemon.conversation.transcript import ConversationHistory
-from device_daemon.errors import ConnectionLost, ServiceBusy, ServiceSilent, SessionEnded, SpeakerError
+from device_daemon.conversation.service_errors import failure_of, is_about_session_update
+from device_daemon.conversation.transcript import ConversationTranscript
+from device_daemon.conversation.wait_clock import WaitClock
+from device_daemon.errors import AnswerNotHeard, ConnectionLost, ServiceSilent, SpeakerError
 from device_daemon.greetings.ledger import GreetingLedger, Step
 from device_daemon.greetings.opening import Opening
 from device_daemon.state import State, check_transition
+from device_daemon.system.backoff import retry_delay_s
 
 GREETING_REQUESTS_PER_SESSION = 3
 FIRST_CONNECTION_RETRIES = 1
 """Somebody pressed the button and waits: better a quick notice than a long silence."""
 ECHO_TAIL_S = 0.2
 """How long a room reverberates after the speaker fell silent."""
+SPEECH_LEAD_S = 0.5
+"""Turn detection reports speech a little after its first sound."""
 ACTIVE_ALREADY = "conversation_already_has_active_response"
+_WAITS = frozenset({State.CONNECTING, State.GREETING, State.THINKING})
+"""States in which a person waits to hear something."""
 
 
 class Dialogue:
@@ -79,7 +100,9 @@ class Dialogue:
     `now` is always time.monotonic, or any clock that never steps back.
     """
 
-    def __init__(self, opening: Opening | None, policy: ConversationPolicy, deadlines: Deadlines | None = None) -> None:
+    def __init__(  # noqa: PLR0915 - each field with what it means
+        self, opening: Opening | None, policy: ConversationPolicy, deadlines: Deadlines | None = None
+    ) -> None:
         self.opening = opening
         """What is said first; None if the person speaks first."""
         self.greeting = GreetingLedger.opened(opening)
@@ -93,9 +116,16 @@ class Dialogue:
         self.reconnects = 0
         """How many connections after the first were tried."""
         self.last_failure: SpeakerError | None = None
-        """What last went wrong with the service, for the log; it may be over."""
+        """What last went wrong, for the log; it may be over."""
+        self._policy = policy
+        self._deadlines = deadlines or Deadlines()
+        # Responses
         self.accepted: str | None = None
         """The response whose sound may be played: the newest, unless somebody interrupted it."""
+        self._heard = False
+        """Something of the accepted response was heard."""
+        self._done: on.ResponseDone | None = None
+        """How the accepted response ended; None while it goes on, or where its connection broke."""
         self._active: str | None = None
         """The response that the service is making."""
         self._cancel_next = False
@@ -104,29 +134,51 @@ class Dialogue:
         """A turn was handed in and refused while another response was active: it is handed in again afterwards."""
         self._replies = 0
         """How many answers were asked for; numbers their requests."""
-        self._policy = policy
-        self._deadlines = deadlines or Deadlines()
+        # The session
         self._session_ready = False
         """session.updated came on this connection."""
         self._was_ready = False
         """It came on some connection."""
+        self._session_failure: SpeakerError | None = None
+        """What the service or the connection complained of since a session was last ready."""
         self._failures = 0
-        """Connections lost in a row; an answer's sound ends the row."""
+        """Connections lost in a row; an answer that was heard to its end ends the row."""
         self._greeting_requests = 0
-        """How often this session was asked for the greeting."""
+        """How often this session was asked for the greeting, and began it or refused it for good."""
+        self._requests = 0
+        """Numbers the requests for the greeting."""
+        self._greeting_failure: SpeakerError | None = None
+        """Why the last request for the greeting failed."""
+        self._untold = False
+        """The session does not know yet what was said before it began."""
+        self._greeting_untold = False
+        """The session does not know yet how much of the cached greeting was heard."""
+        self._transcript = ConversationTranscript()
+        # The speaker and the microphone
         self._playback = PlaybackLedger()
-        self._history = ConversationHistory()
-        self._greeting_unreported = False
-        """The greeting is played from the cache, and the service does not know yet how much of it was heard."""
+        self._cached_greeting_plays = False
+        self._ready_sound_due = opening is None and policy.ready_sound
+        self._microphone_open = False
+        self._microphone_failure: SpeakerError | None = None
+        """Why the microphone gives no sound now."""
+        self._discard_before_s = 0.0
+        """Microphone sound captured before holds what the speaker said, and is dropped."""
+        # The person
         self._person_speaks = False
+        self._speech_began_s = 0.0
+        self._question = False
+        """The last turn was long enough to be a question, so that it is reported if it is not answered."""
         self._push_to_talk = PushToTalkTurn()
         self._tap_ends = False
         """The button went down while the speaker waited for it: if that is a tap, it ends the conversation."""
-        self._microphone_open = False
-        self._discard_before_s = 0.0
-        """Microphone sound captured before holds what the speaker said, and is dropped."""
+        # Deadlines
+        self._wait = WaitClock(self._deadlines)
+        self._session_deadline_s = inf
+        """When the session should have been ready."""
         self._state_deadline_s = inf
         """When the state has lasted too long."""
+        self._microphone_deadline_s = inf
+        """When the microphone should have recovered."""
         self._limit_s = inf
         """When the conversation has lasted too long."""
 
@@ -135,12 +187,20 @@ class Dialogue:
     @property
     def deadline_s(self) -> float:
         """When `tick` must be called next."""
-        return min(self._state_deadline_s, self._limit_s, self._push_to_talk.complete_at_s)
+        return min(
+            self._limit_s,
+            self._microphone_deadline_s,
+            self._push_to_talk.complete_at_s,
+            self._wait.moment_at_s,
+            self._wait.gives_up_at_s,
+            self._session_deadline_s,
+            self._state_deadline_s,
+        )
 
     @property
     def can_repeat_answer(self) -> bool:
         """Whether RepeatRequested would repeat the last answer, and not end the conversation."""
-        return self._session_ready and not self._is_announcement
+        return self._session_ready and self._microphone_failure is None and not self._is_announcement
 
     def microphone_gate(self, captured_at_s: float) -> MicrophoneGate:
         """Return what is to be done with microphone sound; `captured_at_s` is when its last sample was captured."""
@@ -149,11 +209,15 @@ class Dialogue:
         if self._policy.push_to_talk:
             if not self._push_to_talk.holds(captured_at_s):
                 return MicrophoneGate.DISCARD
-            return MicrophoneGate.STREAM if self._session_ready else MicrophoneGate.HOLD
+            return MicrophoneGate.STREAM if self._session_listens else MicrophoneGate.HOLD
         if captured_at_s < self._discard_before_s or self._is_protected:
             return MicrophoneGate.DISCARD
         # Nothing is sent before the greeting is heard: the service would answer it instead of greeting.
-        return MicrophoneGate.STREAM if self._session_ready and not self.greeting.pending else MicrophoneGate.HOLD
+        return MicrophoneGate.STREAM if self._session_listens and not self.greeting.pending else MicrophoneGate.HOLD
+
+    @property
+    def _session_listens(self) -> bool:
+        return self._session_ready and self.state is not State.CONNECTING
 
     @property
     def _is_announcement(self) -> bool:
@@ -180,10 +244,6 @@ class Dialogue:
     def _wants_microphone(self) -> bool:
         return not self._is_announcement and (self._push_to_talk.open or not self._policy.push_to_talk)
 
-    @property
-    def _cached_greeting_sounds(self) -> bool:
-        return self._playback.local and self.state is State.GREETING
-
     # Inputs
 
     def start(self, now: float) -> list[Command]:
@@ -203,18 +263,29 @@ class Dialogue:
     def _tick(self, now: float) -> list[Command]:
         if now >= self._limit_s:
             return self._end(EndReason.LIMIT)
+        if now >= self._microphone_deadline_s:
+            return self._end(EndReason.FAILED, self._microphone_failure)
         if now >= self._push_to_talk.complete_at_s:
             self._push_to_talk.finish()
             return self._commit_turn(now) if self._session_ready else []
-        if now < self._state_deadline_s:
-            return []
+        if now >= self._wait.gives_up_at_s:
+            return self._give_up_waiting(now)
+        if now >= self._wait.moment_at_s:
+            self._wait.moment_said = True
+            return [self._playback.notice("moment", now)] if self._policy.notices else []
+        if now >= self._session_deadline_s:
+            late = _late("session.update", self._deadlines.session_s)
+            return self._connection_lost(self._session_failure or late, now)
+        return self._state_lasted_too_long(now) if now >= self._state_deadline_s else []
+
+    def _state_lasted_too_long(self, now: float) -> list[Command]:
         match self.state:
-            case _ if not self._session_ready:
-                return self._connection_lost(_late("session.update", self._deadlines.session_s), now)
-            case State.GREETING if self.greeting.pending and not self._playback.sounding:
+            case State.GREETING if self.greeting.step is Step.REQUESTED:
                 return self._connection_lost(_late("the greeting", self._deadlines.greeting_s), now)
-            case State.THINKING if self._active is None:
-                return self._listen(now)  # a cough is not a question: the service need not answer it
+            case State.THINKING if self._policy.push_to_talk and self.accepted is None:
+                return self._connection_lost(_late("a turn", self._deadlines.reply_s), now)
+            case State.THINKING if self.accepted is None and not self._question:
+                return self._listen(now)  # a cough need not be answered
             case State.LISTENING if self._person_speaks:
                 self._person_speaks = False
                 self._push_to_talk.drop()
@@ -222,9 +293,6 @@ class Dialogue:
             case State.LISTENING | State.WAITING:
                 return self._end(EndReason.IDLE)
             case _:
-                self.last_failure = ServiceSilent(
-                    "the service did not go on with its answer, which is given up; check the network if that happens often."
-                )
                 return self._give_up_response(now)
 
     def _receive(self, event: on.Event, now: float) -> list[Command]:  # noqa: C901, PLR0911, PLR0912 - a table
@@ -232,8 +300,7 @@ class Dialogue:
             case on.AudioDelta():
                 return self._audio(event, now)
             case on.Started():
-                if self._playback.started(event) == (LOCAL if self.greeting.from_cache else self.greeting.response_id):
-                    self.greeting.audible()
+                return self._started(event, now)
             case on.Silent():
                 return self._silent(event, now)
             case on.Flushed():
@@ -246,9 +313,12 @@ class Dialogue:
                 return self._response_created(response_id, now)
             case on.ResponseDone():
                 return self._response_done(event, now)
+            case on.TranscriptDelta(response_id, text):
+                self._transcript.says(response_id, text)
             case on.Transcript(role, text, response_id):
-                self._history.said(role, text, response_id)
+                self._transcript.said(role, text, response_id)
             case on.Opened():
+                self._session_deadline_s = now + self._deadlines.session_s
                 return [do.Send(do.UpdateSession(self._policy.push_to_talk))]
             case on.SessionUpdated():
                 return self._session_updated(event, now)
@@ -268,38 +338,70 @@ class Dialogue:
                 return self._repeat_answer(pcm, now)
             case on.StopRequested(reason):
                 return self._end(reason)
-            case on.MicrophoneFailed(error) | on.SpeakerFailed(error):
+            case on.MicrophoneFailed(error):
+                return self._microphone_failed(error, now)
+            case on.MicrophoneRecovered():
+                return self._microphone_recovered(now)
+            case on.SpeakerFailed(error):
                 return self._end(EndReason.FAILED, error)
         return []
 
     # Connection and session
 
     def _connect(self, now: float, delay_s: float) -> list[Command]:
-        self.greeting.lost()
+        """Open a connection; what the speaker has queued goes on meanwhile, and the state with it."""
+        apology = self._responses_lost(now)
+        replay_since_s = self._unanswered_since_s()
         self._playback.session_lost()
         self._session_ready = self._person_speaks = self._cancel_next = self._reply_postponed = False
-        self._active = self.accepted = None
         self._greeting_requests = 0
-        self._state_deadline_s = now + delay_s + self._deadlines.session_s
-        # A greeting from the cache needs no connection: it goes on.
-        return [*([] if self._cached_greeting_sounds else self._enter(State.CONNECTING)), do.Connect(delay_s)]
+        self._untold = True
+        self._session_deadline_s = inf  # until it is open: the client has a deadline for that
+        if not self._playback.speaking:
+            self._state_deadline_s = inf
+            apology += self._enter(State.CONNECTING, now)
+        replay = [] if replay_since_s is None else [do.ReplayAudio(replay_since_s)]
+        return [*apology, do.Connect(delay_s), *replay]
+
+    def _responses_lost(self, now: float) -> list[Command]:
+        """Take in that nothing more comes of any response."""
+        unfinished = self.accepted is not None and self.accepted == self._active
+        if self.accepted is not None and unfinished:
+            self._transcript.broken_off(self.accepted, self._playback.received_ms(self.accepted))
+        self._active = None
+        if self._playback.speaking:
+            return []  # it is over when that was heard
+        broken_off, self.accepted = self._heard and self.accepted is not None, None
+        self.greeting.lost()
+        return self._report_failure(None, now) if broken_off else []
+
+    def _unanswered_since_s(self) -> float | None:
+        """Return since when the microphone's sound is needed again by a new session; None if it is not."""
+        if self._policy.push_to_talk:
+            return self._push_to_talk.session_lost()
+        if self._is_announcement or self.greeting.pending:
+            return None
+        if self._playback.sounding:
+            return self._speech_began_s - SPEECH_LEAD_S if self._person_speaks else None
+        return max(self._playback.quiet_since_s, self._discard_before_s)
 
     def _connection_lost(self, failure: SpeakerError, now: float) -> list[Command]:
         """Decide which failure ends the conversation and which is tried again, and how often.
 
-        Tried again, after the delays of `Deadlines.retries_s`, is what may pass by itself (`retry`), unless the service
-        asked for a longer wait. Where no session was ever ready it is tried again once only. The count starts anew
-        whenever sound of an answer arrives, so that only failures in a row end a conversation.
+        `system.backoff.retry_delay_s` says what may be tried again; here that is done after `Deadlines.retries_s`, unless
+        the service asked for a longer wait. Where no session was ever ready it is tried again once only. The count
+        starts anew when an answer was heard to its end, so that only failures in a row end a conversation.
         """
-        self.last_failure = failure
-        if isinstance(failure, SessionEnded):
-            return self._end(EndReason.CLOSED)
+        self.last_failure = self._session_failure = failure
+        if self._is_announcement and self._playback.speaking:
+            self._session_ready, self._session_deadline_s, self._active = False, inf, None
+            return []  # it needs no session any more
         delays_s = self._deadlines.retries_s
         retries = len(delays_s) if self._was_ready else FIRST_CONNECTION_RETRIES
-        if not failure.retry or self._failures >= retries:
+        if self._failures >= retries:
             return self._end(EndReason.FAILED, failure)
         delay_s = delays_s[self._failures]
-        if isinstance(failure, ServiceBusy) and (failure.retry_after_s or 0.0) > delay_s:
+        if retry_delay_s(failure, delay_s) != delay_s:
             return self._end(EndReason.FAILED, failure)
         self._failures += 1
         self.reconnects += 1
@@ -308,77 +410,101 @@ class Dialogue:
     def _session_updated(self, event: on.SessionUpdated, now: float) -> list[Command]:
         if self._session_ready:
             return []  # it follows every session.update, not only the first
-        first_session = not self._was_ready
         self._session_ready = self._was_ready = True
-        recalled: list[Command] = [do.Send(turn) for turn in self._history.recall()]
-        if self._cached_greeting_sounds:
-            self._state_deadline_s = self._playback.expected_end_s + self._deadlines.stall_s
-            return recalled
-        if event.greets_itself:
+        self._session_deadline_s, self._session_failure = inf, None
+        if self._playback.speaking:
+            return []  # the cached greeting, or what a lost session said
+        if event.greets_itself and not self._is_announcement:
             self.greeting.skipped()
-        if self._push_to_talk.open:
-            return [*recalled, *self._listen(now)]
-        if self._push_to_talk.complete:
-            return [*recalled, *self._commit_turn(now)]
-        if self.greeting.pending:
-            return [*recalled, *self._greet(now)]
-        if self._is_announcement:
+        return self._go_on(now)
+
+    def _go_on(self, now: float) -> list[Command]:
+        """Nothing is being said: tell the session what it does not know, and do what comes next."""
+        if self._is_announcement and not self.greeting.pending:
             return self._end(EndReason.SAID)
-        ready_sound = first_session and self.greeting.step is Step.NONE and self._policy.ready_sound
-        return [*recalled, *([self._playback.sound("ready", now)] if ready_sound else []), *self._listen(now)]
+        if not self._session_ready:
+            return self._listen(now)
+        if self._push_to_talk.open:
+            return [*self._tell_session(), *self._listen(now)]
+        if self._push_to_talk.complete:
+            return [*self._tell_session(), *self._commit_turn(now)]
+        if self._reply_postponed and self._active is None:
+            return self._request_reply(now)
+        if self.greeting.step is Step.WANTED:
+            return [*self._tell_session(), *(self._play_cached_greeting(now) or self._request_greeting(now))]
+        ready_sound, self._ready_sound_due = self._ready_sound_due, False
+        sound = [self._playback.sound("ready", now)] if ready_sound else []
+        return [*self._tell_session(), *sound, *self._listen(now)]
+
+    def _tell_session(self) -> list[Command]:
+        """Give the session what was said that it does not know of, once that was heard."""
+        untold = self._untold or self._greeting_untold
+        if not untold or not self._session_ready or self._playback.speaking or self._playback.flushing:
+            return []
+        text = self._transcript.summary(None if self._untold else LOCAL)
+        self._untold = self._greeting_untold = False
+        return [do.Send(do.Recall("system", text))] if text else []
 
     def _service_error(self, event: on.ServiceError, now: float) -> list[Command]:
-        if event.code == "session_expired":
-            return self._connection_lost(
-                ConnectionLost("the service let the session expire; a new one is opened."), now
-            )
+        failure = failure_of(event)
+        if isinstance(failure, ConnectionLost) or (not self._session_ready and is_about_session_update(event)):
+            return self._connection_lost(failure, now)
         if not self._session_ready:
-            return self._connection_lost(failure_of(event), now)
+            self._session_failure = failure  # session.updated may follow all the same
+            return []
         if event.about.startswith("greeting-") and self.greeting.step in {Step.REQUESTED, Step.CREATED}:
             self.greeting.lost()
-            return self._request_greeting(now)
-        if event.about.startswith("turn-") and self.state is State.THINKING:
-            self._reply_postponed = event.code == ACTIVE_ALREADY
-            return [] if self._reply_postponed else self._listen(now)
+            if event.code != ACTIVE_ALREADY:
+                self._greeting_failure = failure
+                return self._request_greeting(now)
+            self._greeting_requests -= 1
+            self._state_deadline_s = inf  # it is asked for again when the other response is done
+        elif event.about.startswith("turn-") and self.state is State.THINKING:
+            if event.code != ACTIVE_ALREADY:
+                self._push_to_talk.answered()
+                return [*self._report_failure(failure, now), *self._listen(now)]
+            self._reply_postponed = True
+            self._state_deadline_s = inf
         return []  # the session stays open
 
     # The greeting
-
-    def _greet(self, now: float) -> list[Command]:
-        return self._play_cached_greeting(now) or self._request_greeting(now)
 
     def _play_cached_greeting(self, now: float) -> list[Command]:
         """Play the greeting if its sound is cached; return no commands if it is not."""
         if self.opening is None or not self.opening.pcm or self.greeting.step is not Step.WANTED:
             return []
         self.greeting.played_from_cache()
-        self._greeting_unreported = True
+        self._cached_greeting_plays = True
         play = self._playback.play_local(self.opening.pcm, now)
-        if self._session_ready:
-            self._state_deadline_s = self._playback.expected_end_s + self._deadlines.stall_s
-        return [play, *self._enter(State.GREETING)]
+        self._state_deadline_s = self._playback.expected_end_s + self._deadlines.stall_s
+        commands = [play, *self._enter(State.GREETING, now)]
+        self._wait.end()
+        return commands
 
-    def _report_cached_greeting(self, share: float) -> list[Command]:
-        """Tell the service, which did not speak it, how much of the cached greeting was heard (0..1)."""
-        if self.opening is None or not self._greeting_unreported:
-            return []
-        self._greeting_unreported = False
+    def _cached_greeting_over(self, share: float) -> None:
+        """Take in how much of the cached greeting was heard, 0..1."""
+        if self.opening is None or not self._cached_greeting_plays:
+            return
+        self._cached_greeting_plays = False
         self.greeting.done()
-        text = self.opening.text[: int(len(self.opening.text) * share)]
-        self._history.said("assistant", text, LOCAL)
-        return [do.Send(do.Recall("assistant", text))] if self._session_ready and text else []
+        self.greeting.skipped()
+        self._transcript.said("assistant", self.opening.text, LOCAL)
+        self._transcript.cut(LOCAL, share)
+        self._greeting_untold = True
 
     def _request_greeting(self, now: float) -> list[Command]:
         """Ask for the greeting, or give it up where the service refused it too often."""
         if self.opening is None or self._greeting_requests >= GREETING_REQUESTS_PER_SESSION:
-            return self._give_up_response(now)
-        self._state_deadline_s = now + self._deadlines.greeting_s
+            return self._give_up_response(now, self._greeting_failure)
         if self._active is not None:
-            return self._enter(State.GREETING)  # it waits for the end of what the service says by itself
+            self._state_deadline_s = inf
+            return self._enter(State.GREETING, now)  # it waits for the end of what the service says by itself
+        self._state_deadline_s = now + self._deadlines.greeting_s
         self.greeting.requested()
         self._greeting_requests += 1
-        request = do.RequestGreeting(self.opening, f"greeting-{self._greeting_requests}")
-        return [do.Send(request), *self._enter(State.GREETING)]
+        self._requests += 1
+        request = do.RequestGreeting(self.opening, f"greeting-{self._requests}")
+        return [do.Send(request), *self._enter(State.GREETING, now)]
 
     # Responses, and their sound
 
@@ -389,76 +515,142 @@ class Dialogue:
         if self._cancel_next or self._push_to_talk.open:
             self._cancel_next = False
             return [do.Send(do.CancelResponse(response_id))]
-        self.accepted = response_id
+        if self.accepted is not None:
+            self.greeting.done()  # what a lost session said still sounds, and what it said last may be the greeting
+        self.accepted, self._heard, self._done = response_id, False, None
         self._person_speaks = False
         self.greeting.created(response_id)
-        if self.state is State.GREETING:
-            return []
-        self._state_deadline_s = now + self._deadlines.first_audio_s
-        return self._enter(State.THINKING) if self.state in {State.LISTENING, State.WAITING} else []
+        self._state_deadline_s = inf  # the wait has a deadline
+        if self.state in {State.LISTENING, State.WAITING, State.CONNECTING}:
+            return self._enter(State.THINKING, now)
+        return []
 
     def _audio(self, event: on.AudioDelta, now: float) -> list[Command]:
         if event.response_id != self.accepted:
             self.stale_deltas += 1
             return []
-        self._failures = 0
         play = self._playback.play(event.response_id, event.item_id, event.content_index, event.pcm, now)
+        commands: list[Command] = [play]
+        if self.state is State.THINKING and self._playback.has_started(event.item_id):
+            commands += self._enter(State.SPEAKING, now)  # it goes on after a pause: the speaker reports a start once
         self._state_deadline_s = self._playback.expected_end_s + self._deadlines.stall_s
-        return [play] if self.state is State.GREETING else [play, *self._enter(State.SPEAKING)]
+        return commands
+
+    def _started(self, event: on.Started, now: float) -> list[Command]:
+        was_local = self._playback.local
+        response_id = self._playback.started(event)
+        if was_local and not self._playback.local and self._policy.echo_by_service:
+            self._discard_before_s = event.at_s  # a notice, or speech of a lost session, sounded until now
+        if response_id is None:
+            return []
+        self._wait.end()
+        if response_id == (LOCAL if self.greeting.from_cache else self.greeting.response_id):
+            self.greeting.audible()
+            if self.opening and not self.opening.ask_model and response_id != LOCAL:
+                self._transcript.said("assistant", self.opening.text, response_id)
+        if response_id != self.accepted:
+            return []
+        self._heard = True
+        self._push_to_talk.answered()
+        if self.state is State.THINKING or (self.state is State.GREETING and not self._greets(response_id)):
+            return self._enter(State.SPEAKING, now)
+        return []
+
+    def _greets(self, response_id: str) -> bool:
+        """Return whether a response is the greeting, or comes before it."""
+        return self.greeting.pending or response_id == self.greeting.response_id
 
     def _response_done(self, event: on.ResponseDone, now: float) -> list[Command]:
         if event.response_id == self._active:
             self._active = None
-        if event.response_id == self.accepted and not self._playback.sounding:
-            return self._response_over(event.status, now)
-        if self._active is not None or not self._session_ready:
+        if event.response_id == self.accepted:
+            self._done = event
+            return [] if self._playback.speaking else self._response_over(now)
+        if self._active is not None or not self._session_ready or self._push_to_talk.open:
             return []
-        if self._reply_postponed:
-            return self._request_reply(now)
-        if self.greeting.step is Step.WANTED and not self._push_to_talk.open:
-            return self._request_greeting(now)
-        return []
+        postponed = self._reply_postponed or (self.greeting.step is Step.WANTED and not self._playback.speaking)
+        return self._go_on(now) if postponed else []
 
     def _silent(self, event: on.Silent, now: float) -> list[Command]:
-        protected, local = self._is_protected, self._playback.local
+        protected = self._is_protected
         if not self._playback.silent(event):
             return []
         if protected:
-            self._discard_microphone_sound(local=local)
-        report = self._report_cached_greeting(1.0)
-        if not self._session_ready or self.state in {State.LISTENING, State.WAITING}:
-            return [*report, *self._listen(now)]  # a sound of our own ended: the idle time counts from here
-        if self.accepted is None:
-            return [*report, *(self._listen(now) if local else [])]
-        if self.accepted == self._active:
-            self._state_deadline_s = now + self._deadlines.stall_s  # the network is slower than the voice
-            return report
-        return [*report, *self._response_over("completed", now)]
+            self._discard_microphone_sound()
+        if self._cached_greeting_plays:
+            self._cached_greeting_over(1.0)
+            return self._go_on(now)
+        if self.accepted is not None:
+            if self.accepted != self._active:
+                return self._response_over(now)
+            if self._heard:  # the network is slower than the voice
+                self._state_deadline_s = now + self._deadlines.stall_s
+            return self._enter(State.THINKING, now) if self.state is State.SPEAKING else []
+        if self.state in {State.LISTENING, State.WAITING}:
+            return self._listen(now)  # a sound of our own ended: the idle time counts from here
+        return self._go_on(now) if self.state is State.SPEAKING else []
 
-    def _response_over(self, status: str, now: float) -> list[Command]:
-        """Go on after the accepted response: it is done, and nothing of it is left to hear."""
-        greeted = self.accepted == self.greeting.response_id
-        self.accepted = None
-        if greeted and self.greeting.pending and status != "completed":
+    def _response_over(self, now: float) -> list[Command]:
+        """Go on after the accepted response: it is done or lost, and nothing of it is left to hear."""
+        done, heard, greeted = self._done, self._heard, self.accepted == self.greeting.response_id
+        self.accepted = self._done = None
+        failure = self._failure_of_response(done, heard=heard)
+        if greeted and self.greeting.pending and done is not None and done.status != "completed":
             self.greeting.lost()
-        if self.greeting.step is Step.WANTED:
+            self._greeting_failure = failure
             return self._request_greeting(now)
         if greeted:
             self.greeting.skipped()  # where it was made but no sound came
             self.greeting.done()
+        if failure is None:
+            self._failures = 0
+            return self._go_on(now)
         if self._is_announcement:
-            return self._end(EndReason.SAID)
-        failed = status == "failed" and self.state is State.THINKING and self._policy.error_sound
-        return [*([self._playback.sound("error", now)] if failed else []), *self._listen(now)]
+            return self._end(EndReason.FAILED, failure)
+        if heard and done is not None and done.status in {"incomplete", "cancelled"}:
+            self.last_failure = failure  # its end is missing, but it was an answer
+            return self._go_on(now)
+        return [*self._report_failure(failure, now), *self._go_on(now)]
 
-    def _give_up_response(self, now: float) -> list[Command]:
-        """Stop waiting for a response or the greeting: say so with a sound, and listen."""
+    def _failure_of_response(self, done: on.ResponseDone | None, *, heard: bool) -> SpeakerError | None:
+        if done is None:
+            return self._session_failure or ConnectionLost("the connection broke in the middle of an answer.")
+        if heard and done.status == "completed":
+            return None
+        what = "the announcement" if self._is_announcement else "an answer"
+        how = "was heard only in part" if heard else "was not heard"
+        reason = done.detail or (
+            "it came without sound" if done.status == "completed" else "the service gave no reason"
+        )
+        return AnswerNotHeard(
+            f"{what} {how} ({done.status}: {reason}); if that happens often, check service.model and service.voice."
+        )
+
+    def _report_failure(self, failure: SpeakerError | None, now: float) -> list[Command]:
+        """Report that something was asked for and not heard: to the log, unless it is known there, and to the person."""
+        self.last_failure = failure or self.last_failure
+        if self._policy.notices:
+            return [self._playback.notice("try-again", now)]
+        return [self._playback.sound("error", now)] if self._policy.error_sound else []
+
+    def _give_up_waiting(self, now: float) -> list[Command]:
+        """Tell the person that it does not work."""
+        gave_up_s = self._deadlines.give_up_s
+        if not self._session_ready:
+            return self._end(EndReason.FAILED, self._session_failure or _late("", gave_up_s))
+        if self.state is State.GREETING and self.greeting.step in {Step.WANTED, Step.REQUESTED}:
+            return self._end(EndReason.FAILED, _late("the greeting", gave_up_s))
+        return self._give_up_response(now)
+
+    def _give_up_response(self, now: float, failure: SpeakerError | None = None) -> list[Command]:
+        """Stop waiting for a response or the greeting: say so, and listen."""
+        failure = failure or ServiceSilent(
+            "the service did not go on with its answer, which is given up; check the network if that happens often."
+        )
         stop = self._stop_response()
         if self._is_announcement:
-            return [*stop, *self._end(EndReason.FAILED, _late("the announcement", self._deadlines.stall_s))]
-        if self._policy.error_sound:
-            stop.append(self._playback.sound("error", now))
-        return [*stop, *self._listen(now)]
+            return [*stop, *self._end(EndReason.FAILED, failure)]
+        return [*stop, *self._report_failure(failure, now), *self._listen(now)]
 
     def _stop_response(self) -> list[Command]:
         """Stop what is being said, and the greeting that is not begun."""
@@ -467,34 +659,51 @@ class Dialogue:
             commands.append(do.Send(do.CancelResponse(self._active)))
         self.greeting.skipped()
         self.greeting.done()
+        self._push_to_talk.answered()
         self.accepted = None
         return commands
 
     def _flushed(self, event: on.Flushed, now: float) -> list[Command]:
-        protected, local = self._is_protected, self._playback.local
+        protected = self._is_protected
         commands: list[Command] = []
         for cut in self._playback.flushed(event):
-            if cut.truncate is None:
-                commands += self._report_cached_greeting(cut.share)
-            else:
+            if cut.truncate is not None:
                 commands.append(do.Send(cut.truncate))
-                self._history.cut(cut.response_id, cut.share)
+            if cut.response_id == LOCAL:
+                self._cached_greeting_over(cut.share)
+            else:
+                self._transcript.cut(cut.response_id, cut.share)
         if self._playback.sounding:
             return commands
         if protected:
-            self._discard_microphone_sound(local=local)
+            self._discard_microphone_sound()
+        commands += self._tell_session()
         return [*commands, *self._listen(now)] if self.state in {State.LISTENING, State.WAITING} else commands
 
-    def _discard_microphone_sound(self, *, local: bool) -> None:
+    def _discard_microphone_sound(self) -> None:
         """Something that people may not talk over fell silent: what was captured until then is dropped."""
-        tail_s = ECHO_TAIL_S if self._policy.half_duplex or (local and self._policy.echo_by_service) else 0.0
-        self._discard_before_s = self._playback.quiet_since_s + tail_s
+        self._discard_before_s = self._playback.quiet_since_s + (ECHO_TAIL_S if self._policy.half_duplex else 0.0)
+
+    # The microphone
+
+    def _microphone_failed(self, error: SpeakerError, now: float) -> list[Command]:
+        if not self._wants_microphone or self._microphone_failure is not None:
+            return []
+        self.last_failure = self._microphone_failure = error
+        self._microphone_deadline_s = now + self._deadlines.microphone_s
+        return self._listen(now) if self.state is State.LISTENING else []
+
+    def _microphone_recovered(self, now: float) -> list[Command]:
+        self._microphone_failure, self._microphone_deadline_s = None, inf
+        return self._listen(now) if self.state is State.CONNECTING and self._session_ready else []
 
     # The person speaks, or presses
 
     def _speech_started(self, now: float) -> list[Command]:
         if self._policy.push_to_talk:
             return []
+        if not self._person_speaks:
+            self._speech_began_s = now
         self._person_speaks, self._cancel_next = True, False
         if self.greeting.pending or self._is_protected:
             return []  # nothing of the person was sent: the service heard something else
@@ -506,9 +715,13 @@ class Dialogue:
     def _speech_stopped(self, now: float) -> list[Command]:
         if self._policy.push_to_talk or self.state is not State.LISTENING:
             return []
+        self._question = self._person_speaks and now - self._speech_began_s >= self._deadlines.question_s
         self._person_speaks = False
         self._state_deadline_s = now + self._deadlines.reply_s
-        return self._enter(State.THINKING)
+        commands = self._enter(State.THINKING, now)
+        if not self._question:
+            self._wait.end()
+        return commands
 
     def _pressed(self, now: float) -> list[Command]:
         return self._interrupt(now) if self._press_interrupts else self._end(EndReason.PRESSED)
@@ -535,7 +748,7 @@ class Dialogue:
         self._push_to_talk.drop()
         play = [*self._dismiss_response(), self._playback.play_local(pcm, now)]
         self._state_deadline_s = self._playback.expected_end_s + self._deadlines.stall_s
-        return [*play, *self._enter(State.SPEAKING)]
+        return [*play, *self._enter(State.SPEAKING, now)]
 
     # The person holds a button to talk
 
@@ -545,12 +758,16 @@ class Dialogue:
         self._tap_ends = self.state is State.WAITING
         self._push_to_talk.begin(at_s)
         self._person_speaks = True
-        return self._interrupt(now) if self._press_interrupts else self._listen(now)
+        commands = self._interrupt(now) if self._press_interrupts else self._listen(now)
+        self._wait.end()  # whoever talks does not wait
+        return commands
 
     def _talk_ended(self, at_s: float, now: float) -> list[Command]:
         if not self._push_to_talk.held:
             return []
         self._person_speaks = False
+        if self.state in _WAITS:
+            self._wait.begin(now)
         if not self._push_to_talk.end(at_s):
             self.greeting.skipped()  # the person spoke first
             return []
@@ -558,29 +775,37 @@ class Dialogue:
             return self._end(EndReason.PRESSED)
         forget: list[Command] = [do.DropAudio(), *([do.Send(do.ClearAudio())] if self._session_ready else [])]
         if self._session_ready and self.greeting.step is Step.WANTED:
-            return [*forget, *self._greet(now)]
+            return [*forget, *self._go_on(now)]
         return [*forget, *(self._play_cached_greeting(now) or self._listen(now))]
 
     def _commit_turn(self, now: float) -> list[Command]:
         """Hand in what was said while the button was held."""
-        self._push_to_talk.drop()
+        self._push_to_talk.commit()
         return [do.Send(do.CommitAudio()), *self._request_reply(now)]
 
     def _request_reply(self, now: float) -> list[Command]:
         self._reply_postponed = False
         self._replies += 1
         self._state_deadline_s = now + self._deadlines.reply_s
-        return [do.Send(do.RequestReply(f"turn-{self._replies}")), *self._enter(State.THINKING)]
+        return [do.Send(do.RequestReply(f"turn-{self._replies}")), *self._enter(State.THINKING, now)]
 
     # Steps that all of these share
 
     def _listen(self, now: float) -> list[Command]:
-        if not self._session_ready:
-            return self._enter(State.CONNECTING)  # the deadline stays that of the session
+        if not self._session_ready or (self._microphone_failure is not None and self._wants_microphone):
+            self._state_deadline_s = inf
+            commands = self._enter(State.CONNECTING, now)
+            if self._session_ready:
+                self._wait.end()  # the microphone has a deadline of its own
+            return commands
         self._state_deadline_s = now + (self._deadlines.turn_s if self._person_speaks else self._policy.idle_timeout_s)
-        return self._enter(State.LISTENING if self._wants_microphone else State.WAITING)
+        return self._enter(State.LISTENING if self._wants_microphone else State.WAITING, now)
 
-    def _enter(self, state: State) -> list[Command]:
+    def _enter(self, state: State, now: float) -> list[Command]:
+        if state in _WAITS:
+            self._wait.begin(now)
+        else:
+            self._wait.end()
         if state is self.state:
             return []
         check_transition(self.state, state)
@@ -592,7 +817,10 @@ class Dialogue:
         if self.ended or self._wants_microphone is self._microphone_open:
             return commands
         self._microphone_open = self._wants_microphone
-        return [*commands, do.OpenMicrophone()] if self._microphone_open else [do.CloseMicrophone(), *commands]
+        if not self._microphone_open:
+            self._microphone_failure, self._microphone_deadline_s = None, inf
+            return [do.CloseMicrophone(), *commands]
+        return [*commands, do.OpenMicrophone()]
 
     def _end(self, reason: EndReason, failure: SpeakerError | None = None) -> list[Command]:
         self.ended = do.End(reason, failure)
@@ -603,5 +831,5 @@ class Dialogue:
 
 def _late(what: str, deadline_s: float) -> ServiceSilent:
     return ServiceSilent(
-        f"the service did not answer {what} within {deadline_s:g} s; check the network, it is tried again."
+        f"the service did not answer{what and f' {what}'} within {deadline_s:g} s; check the network, it is tried again."
     )

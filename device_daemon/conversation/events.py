@@ -20,6 +20,7 @@ __all__ = [
     "Event",
     "Flushed",
     "MicrophoneFailed",
+    "MicrophoneRecovered",
     "Opened",
     "Pressed",
     "RepeatRequested",
@@ -41,6 +42,7 @@ __all__ = [
     "TalkBegan",
     "TalkEnded",
     "Transcript",
+    "TranscriptDelta",
     "WakeWordHeard",
 ]
 
@@ -96,12 +98,20 @@ class Transcript(Struct, frozen=True):
     response_id: str = ""
 
 
+class TranscriptDelta(Struct, frozen=True):
+    """The next words of a response, which may come before or after their sound."""
+
+    response_id: str
+    text: str
+
+
 class ResponseDone(Struct, frozen=True):
     """The service has ended a response; its status is completed, cancelled, failed or incomplete."""
 
     response_id: str
     status: str
     detail: str = ""
+    """The service's reason, where it is not completed."""
 
 
 class ServiceError(Struct, frozen=True):
@@ -167,9 +177,13 @@ class StopRequested(Struct, frozen=True):
 
 
 class MicrophoneFailed(Struct, frozen=True):
-    """The microphone is missing, busy or broken."""
+    """The microphone gives no sound: it is missing, busy, or stalls. It is opened again and again."""
 
     error: SpeakerError
+
+
+class MicrophoneRecovered(Struct, frozen=True):
+    """The microphone gives sound again."""
 
 
 ServiceEvent = (
@@ -181,10 +195,11 @@ ServiceEvent = (
     | ResponseCreated
     | AudioDelta
     | Transcript
+    | TranscriptDelta
     | ResponseDone
     | ServiceError
     | ServiceWarning
     | Closed
 )
 PersonEvent = Pressed | WakeWordHeard | TalkBegan | TalkEnded | RepeatRequested
-Event = ServiceEvent | SpeakerEvent | PersonEvent | StopRequested | MicrophoneFailed
+Event = ServiceEvent | SpeakerEvent | PersonEvent | StopRequested | MicrophoneFailed | MicrophoneRecovered

@@ -43,6 +43,7 @@ class ManagerCallbacks(Struct):
     """What a conversation asks of the device and reports to it."""
 
     own_sound: Callable[[str], tuple[bytes, float]]
+    notice: Callable[[str], tuple[bytes, float]]
     on_state: Callable[[State], None]
     on_transcript: Callable[[str, str], None]
     on_begin: Callable[[], None]
@@ -188,6 +189,11 @@ class ConversationManager:
         if self._runner:
             self._runner.microphone_failed(error)
 
+    def microphone_recovered(self) -> None:
+        """Take in that the microphone works again."""
+        if self._runner:
+            self._runner.microphone_recovered()
+
     def status(self) -> dict[str, Any] | None:
         """Return what `status` shows of the conversation, ready for JSON; None if none is open."""
         if self._runner is None or self._request is None:
@@ -226,6 +232,7 @@ class ConversationManager:
             speaker=self._speaker,
             metrics=metrics,
             own_sound=self._callbacks.own_sound,
+            notice=self._callbacks.notice,
             on_state=self._callbacks.on_state,
             on_microphone=self._open_microphone,
             on_transcript=self._callbacks.on_transcript,
@@ -315,4 +322,5 @@ class ConversationManager:
             push_to_talk=request.held_from_s is not None,
             ready_sound=config.sounds.ready,
             error_sound=config.sounds.error,
+            notices=config.sounds.notices,
         )

@@ -11,11 +11,16 @@ from typing import Final, NamedTuple
 from msgspec import Struct, field
 
 from device_daemon.audio.pcm import BYTES_PER_MS
-from device_daemon.conversation.commands import Flush, Play, Sound, Truncate
+from device_daemon.conversation.commands import Flush, Notice, Play, Sound, Truncate
 from device_daemon.conversation.events import Flushed, Silent, Started
 
 LOCAL: Final = "local"
 """Stands for the response and the item where the sound is this device's own copy: the service knows of neither."""
+
+
+EARCON_S: Final = 1.0
+NOTICE_S: Final = 4.0
+"""Longer than any of them lasts."""
 
 
 class Cut(NamedTuple):
@@ -33,14 +38,20 @@ class _Item(Struct):
     content_index: int
     received_bytes: int = 0
     started: bool = False
+    known: bool = True
+    """The session that made it still stands."""
 
 
 class PlaybackLedger(Struct):
     """Tickets, the items of the response that may be heard, and whether the speaker still sounds."""
 
     sounding: bool = False
+    """Something sounds, or is about to."""
+    speaking: bool = False
+    """Speech is queued or heard: an item of a response, a cached greeting or a repeated answer."""
     local: bool = False
-    """What sounds, or is about to, is a cached greeting or a repeated answer: the service does not know of it."""
+    """The session does not know what sounds, so that its echo cancellation cannot remove it: a cached greeting, a
+    repeated answer, a notice, or speech of a session that is gone."""
     quiet_since_s: float = 0.0
     """When the speaker fell silent (time.monotonic); means something only while not `sounding`."""
     expected_end_s: float = 0.0
@@ -55,6 +66,7 @@ class PlaybackLedger(Struct):
         item = self._items.setdefault(item_id, _Item(response_id, content_index))
         item.received_bytes += len(pcm)
         self._expect(now, len(pcm) / (BYTES_PER_MS * 1000))
+        self.speaking = True
         return Play(item_id, pcm, self._next())
 
     def play_local(self, pcm: bytes, now: float) -> Play:
@@ -63,29 +75,53 @@ class PlaybackLedger(Struct):
         return self.play(LOCAL, LOCAL, 0, pcm, now)
 
     def sound(self, name: str, now: float) -> Sound:
-        """Queue one of the device's own short sounds."""
-        self._expect(now, 1.0)
+        """Queue an earcon."""
+        self._expect(now, EARCON_S)
         return Sound(name, self._next())
+
+    def notice(self, name: str, now: float) -> Notice:
+        """Queue a spoken notice."""
+        self.local = True
+        self._expect(now, NOTICE_S)
+        return Notice(name, self._next())
 
     def flush(self) -> Flush:
         """Discard everything queued. The speaker counts as sounding until it answers."""
         flush = Flush(self._next())
         self._cut[flush.ticket], self._items = self._items, {}
+        self.speaking = False
         return flush
+
+    @property
+    def flushing(self) -> bool:
+        """The speaker has not answered yet how much was heard of what a flush cut off."""
+        return bool(self._cut)
 
     def started(self, event: Started) -> str | None:
         """Return the id of the response that became audible, if the source belongs to one."""
         for items in (self._items, *self._cut.values()):
             if item := items.get(event.source):
                 item.started = True
+                # Sounds follow each other: from here on only what the service made is heard.
+                self.local = self.local and (event.source == LOCAL or not item.known)
                 return item.response_id
         return None
 
+    def has_started(self, item_id: str) -> bool:
+        """Return whether something of an item was heard already."""
+        return item_id in self._items and self._items[item_id].started
+
     def session_lost(self) -> None:
-        """Forget the items of a session that is gone: nobody is to learn how much of them was heard."""
+        """Take in that no session knows the items any more, though they go on sounding."""
+        self.local |= self.speaking
         for items in (self._items, *self._cut.values()):
-            for item_id in items.keys() - {LOCAL}:
-                del items[item_id]
+            for item in items.values():
+                item.known = False
+
+    def received_ms(self, response_id: str) -> int:
+        """Return how much sound of a response was queued since the speaker was last silent."""
+        items = [item for item in self._items.values() if item.response_id == response_id]
+        return sum(item.received_bytes for item in items) // BYTES_PER_MS
 
     def silent(self, event: Silent) -> bool:
         """Return True if this answers the newest order: nothing sounds any more."""
@@ -111,12 +147,12 @@ class PlaybackLedger(Struct):
             if item_id == LOCAL:
                 cuts.append(Cut(None, LOCAL, heard_ms / received_ms))
             elif heard_ms < received_ms:
-                truncate = Truncate(item_id, item.content_index, heard_ms)
+                truncate = Truncate(item_id, item.content_index, heard_ms) if item.known else None
                 cuts.append(Cut(truncate, item.response_id, heard_ms / received_ms))
         return cuts
 
     def _quiet(self, at_s: float) -> None:
-        self.sounding = self.local = False
+        self.sounding = self.speaking = self.local = False
         self.quiet_since_s = at_s
 
     def _expect(self, now: float, seconds: float) -> None:

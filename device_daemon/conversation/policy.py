@@ -27,24 +27,34 @@ class ConversationPolicy(Struct, frozen=True):
     push_to_talk: bool = False
     """The microphone is open while the button is held, and at no other time."""
     ready_sound: bool = True
+    """An earcon when the person is to speak first."""
     error_sound: bool = True
+    """An earcon when something fails, where no notice is spoken."""
+    notices: bool = True
+    """Spoken notices: that it takes longer, and that it failed."""
 
 
 class Deadlines(Struct, frozen=True):
     """How long each kind of waiting may take, in seconds."""
 
-    retries_s: tuple[float, ...] = (0.25, 1.0, 3.0)
+    retries_s: tuple[float, ...] = (0.25, 1.0, 2.0, 2.0)
     """The delays before the first, second... new connection after failures in a row."""
-    session_s: float = 10.0
-    """From connecting to session.updated."""
-    greeting_s: float = 8.0
-    """From the request for the greeting to its first sound."""
-    reply_s: float = 6.0
-    """From the end of a person's turn to response.created; the service may decide not to answer at all."""
-    first_audio_s: float = 15.0
-    """From response.created to its first sound."""
+    moment_s: float = 3.0
+    """Whoever waits for anything to be heard for so long hears "one moment"."""
+    give_up_s: float = 9.0
+    """Whoever waits for anything to be heard for so long hears that it does not work."""
+    session_s: float = 4.0
+    """From the open connection to session.updated; then another connection is tried."""
+    greeting_s: float = 4.0
+    """From the request for the greeting to response.created; then another connection is tried."""
+    reply_s: float = 5.0
+    """From the end of a person's turn to response.created."""
+    question_s: float = 1.0
+    """Speech of at least this length that the service does not answer is reported; a cough need not be answered."""
     stall_s: float = 5.0
     """In the middle of a response, with nothing left to play."""
+    microphone_s: float = 3.0
+    """From the failure of the microphone until the conversation ends, if it does not recover."""
     turn_s: float = 120.0
     """A person's turn that never ends: a television speaks, or something lies on the button."""
 
@@ -58,5 +68,4 @@ class EndReason(StrEnum):
     STOPPED = "it was stopped"
     MUTED = "the microphone was muted"
     SAID = "the announcement was made"
-    CLOSED = "the service closed the session"
     FAILED = "it failed"

@@ -20,6 +20,8 @@ class PushToTalkTurn:
         """When all of the turn has been captured; infinity while it goes on, or there is none."""
         self.complete = False
         """A turn is to be handed in."""
+        self._committed = False
+        """A turn was handed in and is not answered yet."""
 
     @property
     def open(self) -> bool:
@@ -34,6 +36,7 @@ class PushToTalkTurn:
     def begin(self, at_s: float) -> None:
         """The button went down."""
         self._from_s, self._to_s, self.complete_at_s, self.complete = at_s, inf, inf, False
+        self._committed = False
 
     def end(self, at_s: float) -> bool:
         """The button was released. Return True if that was a tap, which is no turn."""
@@ -46,9 +49,27 @@ class PushToTalkTurn:
         """`complete_at_s` has come."""
         self.complete_at_s, self.complete = inf, True
 
+    def commit(self) -> None:
+        """The turn was handed in."""
+        self.drop()
+        self._committed = True
+
+    def answered(self) -> None:
+        """The answer to the turn is heard, or nobody waits for it any more."""
+        self._committed = False
+
+    def session_lost(self) -> float | None:
+        """Return the start of the turn that the new session needs from its beginning, None if there is none.
+
+        A turn that was handed in and not answered is to be handed in again.
+        """
+        self.complete |= self._committed
+        self._committed = False
+        return self._from_s if self.open or self.complete else None
+
     def drop(self) -> None:
-        """Forget the turn: it was handed in, or given up."""
-        self._to_s, self.complete_at_s, self.complete = -inf, inf, False
+        """Forget the turn."""
+        self._to_s, self.complete_at_s, self.complete, self._committed = -inf, inf, False, False
 
     def holds(self, captured_at_s: float) -> bool:
         """Return whether sound whose last sample was captured then belongs to the turn."""

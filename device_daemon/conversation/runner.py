@@ -48,6 +48,8 @@ class RunnerContext(Struct):
     metrics: Metrics
     own_sound: Callable[[str], tuple[bytes, float]]
     """Return an earcon by name: its sound, 24 kHz mono S16LE, and gain."""
+    notice: Callable[[str], tuple[bytes, float]]
+    """Return a spoken notice by name in the same way; it must not take time."""
     on_state: Callable[[State], None]
     on_microphone: Callable[[bool], None]
     """Open (True) or close the microphone; it is closed anyway when the conversation is over."""
@@ -140,8 +142,12 @@ class ConversationRunner:
         self._receive(on.StopRequested(reason))
 
     def microphone_failed(self, error: SpeakerError) -> None:
-        """Take in that the microphone failed."""
+        """Take in that the microphone failed; it is opened again and again."""
         self._receive(on.MicrophoneFailed(error))
+
+    def microphone_recovered(self) -> None:
+        """Take in that the microphone works again."""
+        self._receive(on.MicrophoneRecovered())
 
     def speaker_event(self, event: on.SpeakerEvent) -> None:
         """Take in what the speaker's thread reports."""
@@ -155,7 +161,9 @@ class ConversationRunner:
                 ms = metrics.press_to_greeting.add(at_s - times.pressed_s)
                 journal = fields(GREETING_HEARD, LATENCY_MS=round(ms))
                 logger.info("greeting heard %.0f ms after the press", ms, extra=journal)
-            case on.Started(source, at_s) if times.speech_stopped_s is not None and not source.startswith("sound:"):
+            case on.Started(source, at_s) if times.speech_stopped_s is not None and not source.startswith(
+                ("sound:", "notice:")
+            ):
                 metrics.turn_to_answer.add(at_s - times.speech_stopped_s)
                 times.speech_stopped_s = None
             case on.Flushed(_, source, heard_ms, at_s) if times.speech_started_s is not None:
@@ -193,8 +201,6 @@ class ConversationRunner:
                 self._context.on_transcript(role, text)
             case on.ServiceError(code, message) | on.ServiceWarning(message, code):
                 self._service_log.warning("the service says: %s (%s)", message, code)
-            case on.ResponseDone(_, "failed", detail):
-                logger.warning("the service could not answer: %s", detail or "it gave no reason")
             case on.ResponseDone(response_id, "completed") if response_id == self.dialogue.accepted:
                 self._record_greeting(response_id)  # it was not interrupted until now: nothing of it is missing
         self._apply(lambda: self.dialogue.receive(event, now))
@@ -235,7 +241,7 @@ class ConversationRunner:
         if not self._ended.done():
             self._apply(lambda: self.dialogue.tick(self._loop.time()))
 
-    def _carry_out(self, commands: list[do.Command]) -> None:  # noqa: C901 - one table of commands
+    def _carry_out(self, commands: list[do.Command]) -> None:  # noqa: C901, PLR0912 - one table of commands
         for command in commands:
             match command:
                 case do.Play(item_id, pcm, ticket):
@@ -256,6 +262,12 @@ class ConversationRunner:
                 case do.Sound(name, ticket):
                     pcm, gain = self._context.own_sound(name)
                     self._context.speaker.play(f"sound:{name}", pcm, ticket, gain=gain)
+                case do.Notice(name, ticket):
+                    pcm, gain = self._context.notice(name)
+                    self._context.speaker.play(f"notice:{name}", pcm, ticket, gain=gain)
+                case do.ReplayAudio(since_s):
+                    replayed_ms = self._uplink.replay(since_s)
+                    logger.debug("%d ms of microphone sound are sent again", replayed_ms)
                 case do.Connect(delay_s):
                     self._reconnect(delay_s)
                 case do.End():

@@ -35,6 +35,9 @@ from device_daemon.voicelive.warm_session import WarmSession
 
 logger = logging.getLogger(__name__)
 
+PREPARE_NOTICES_AFTER_S = 1.0
+"""Into a conversation: its greeting comes first, and nobody waits for three seconds before."""
+
 
 class WakeWordsPort(Protocol):
     """The part of triggers.wakeword.WakeWords that the controller needs."""
@@ -88,7 +91,7 @@ class Controller:
         self.speaker = Speaker(config.audio.speaker, loop=self._loop, on_event=self._speaker_event)
         self.notices = Notices(config.sounds, self.speaker, lambda: self.conversations.current is None)
         self._router = MicrophoneRouter(
-            config.audio.microphone, on_failure=self._microphone_failed, on_recovery=self._show_resting_state
+            config.audio.microphone, on_failure=self._microphone_failed, on_recovery=self._microphone_recovered
         )
         self._greeting_cache = greeting_cache
         resolver = GreetingResolver(config, saved_state, greeting_cache)
@@ -105,6 +108,7 @@ class Controller:
             greetings=resolver,
             callbacks=ManagerCallbacks(
                 own_sound=self.notices.own_sound,
+                notice=self.notices.notice,
                 on_state=self._set_state,
                 on_transcript=self._said,
                 on_begin=self._conversation_begins,
@@ -217,6 +221,7 @@ class Controller:
         self._reachability.stop()
         self._prefetch.stop()
         self.notices.stop()  # an earlier notice must not talk into the greeting
+        self.notices.prepare(PREPARE_NOTICES_AFTER_S)
         if self._router.open and (failure := self._router.microphone.health.failure):
             # It is open for the wake words, and reported its failure before this conversation began.
             self._loop.call_soon(self.conversations.microphone_failed, failure)
@@ -243,6 +248,7 @@ class Controller:
             logger.info("the service can be reached again")
         self._logged_failure = failure
         self._show_resting_state()
+        self.notices.prepare()
         if failure is None:
             self._prefetch.begin()
             self._warm_session.begin()
@@ -255,6 +261,10 @@ class Controller:
     def _microphone_failed(self, error: SpeakerError) -> None:
         if self.conversations.current:
             self.conversations.microphone_failed(error)
+        self._show_resting_state()
+
+    def _microphone_recovered(self) -> None:
+        self.conversations.microphone_recovered()
         self._show_resting_state()
 
     def _said(self, role: str, text: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 
 from device_daemon.audio import sounds
 from device_daemon.audio.speaker import Speaker
@@ -11,6 +11,9 @@ from device_daemon.config.settings import Sounds
 
 TICKET = 0
 """Conversations number their sounds from 1; nobody waits for the end of what is played between them."""
+
+IN_CONVERSATION = ("moment", "try-again")
+"""Notices that a conversation plays: they must be there at once."""
 
 
 class Notices:
@@ -26,6 +29,15 @@ class Notices:
         """A short sound by name, 24 kHz mono S16LE, and its gain."""
         return sounds.earcon(name), self._settings.volume / 100
 
+    def notice(self, name: str) -> tuple[bytes, float]:
+        """A notice by name in the same way, without waiting: its earcon alone, if `prepare` has not spoken it yet."""
+        return sounds.prepared_notice(name), self._settings.volume / 100
+
+    def prepare(self, after_s: float = 0.0) -> None:
+        """Synthesise the notices of conversations in the background, after some seconds."""
+        if self._settings.notices:
+            self._run(self._prepare(after_s))
+
     def play(self, name: str) -> None:
         """Play a short sound."""
         pcm, gain = self.own_sound(name)
@@ -38,9 +50,7 @@ class Notices:
     def say(self, name: str) -> None:
         """Speak a notice, so that a press is never answered with silence."""
         if self._settings.notices:
-            task = asyncio.get_running_loop().create_task(self._say(name), name="notice")
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._run(self._say(name))
         elif self._settings.error:
             self.play("error")
 
@@ -54,6 +64,16 @@ class Notices:
             task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks)
+
+    def _run(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work, name="notice")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _prepare(self, after_s: float) -> None:
+        await asyncio.sleep(after_s)
+        for name in IN_CONVERSATION:
+            await sounds.notice(name)
 
     async def _say(self, name: str) -> None:
         pcm = await sounds.notice(name)

@@ -83,6 +83,8 @@ def decode(raw: bytes | str, wall_clock_s: float) -> on.ServiceEvent | None:  # 
             return on.ResponseCreated(response_id)
         case _Message(type="response.done", response=_Response(id=response_id, status=status, status_details=detail)):
             return on.ResponseDone(response_id, status, _why(detail))
+        case _Message(type="response.audio_transcript.delta", delta=str(delta)):
+            return on.TranscriptDelta(message.response_id, delta)
         case _Message(type="response.audio_transcript.done", transcript=str(text)):
             return on.Transcript("assistant", text, message.response_id)
         case _Message(type="conversation.item.input_audio_transcription.completed", transcript=str(text)):

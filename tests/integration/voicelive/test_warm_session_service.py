@@ -66,6 +66,7 @@ async def greet(client: ClientPort, rules: ConversationPolicy | None = None) -> 
         speaker=speaker,
         metrics=Metrics(),
         own_sound=lambda _: OWN_SOUND,
+        notice=lambda _: OWN_SOUND,
         on_state=lambda _: None,
         on_microphone=lambda _: None,
     )

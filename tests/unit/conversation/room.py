@@ -173,6 +173,7 @@ class Room:
                 speaker=self.speaker,
                 metrics=self.metrics,
                 own_sound=lambda _: OWN_SOUND,
+                notice=lambda _: OWN_SOUND,
                 on_state=self.states.append,
                 on_microphone=self.microphone.append,
                 on_transcript=lambda role, text: self.said.append((role, text)),

@@ -8,13 +8,13 @@ from device_daemon.conversation import commands as do
 from device_daemon.conversation import events as on
 from device_daemon.conversation.dialogue import ECHO_TAIL_S, Dialogue
 from device_daemon.conversation.playback_ledger import LOCAL
-from device_daemon.conversation.policy import ConversationPolicy, EndReason, MicrophoneGate
+from device_daemon.conversation.policy import ConversationPolicy, Deadlines, EndReason, MicrophoneGate
 from device_daemon.conversation.push_to_talk import COMMIT_AFTER_S
-from device_daemon.errors import AuthRefused, ConnectionLost, ServiceUnreachable, SessionEnded
+from device_daemon.errors import AuthRefused, ConnectionLost, DeviceGone, ServiceUnreachable
 from device_daemon.greetings.opening import Opening
 from device_daemon.state import IN_CONVERSATION, MICROPHONE_OPEN, State, check_transition
 
-FAILURES = (ConnectionLost("lost"), ServiceUnreachable("gone"), SessionEnded("over"), AuthRefused("no"))
+FAILURES = (ConnectionLost("lost"), ServiceUnreachable("gone"), ConnectionLost("closed", 1000), AuthRefused("no"))
 OPENINGS = {
     "none": None,
     "spoken": Opening("spoken", "Hello!"),
@@ -24,6 +24,9 @@ OPENINGS = {
     "cached and protected": Opening("cached and protected", "Listen again.", interruptible=False, pcm=bytes(48 * 500)),
     "announcement": Opening("announcement", "The dryer is done.", interruptible=False, announcement=True),
 }
+
+Queued = do.Play | do.Sound | do.Notice
+DEADLINES = Deadlines()
 
 
 class World(RuleBasedStateMachine):
@@ -40,15 +43,19 @@ class World(RuleBasedStateMachine):
         self.interrupted: set[str] = set()
         self.may_play: set[str] = set()
         self.received_ms: dict[str, int] = {}
-        self.queue: list[do.Play | do.Sound] = []
+        self.queue: list[Queued] = []
         self.started: set[str] = set()
-        self.flushes: list[tuple[do.Flush, list[do.Play | do.Sound]]] = []
+        self.flushes: list[tuple[do.Flush, list[Queued]]] = []
         self.last_ticket = 0
         self.connected = False
         self.configured = False
         self.state = State.IDLE
         self.microphone_open = False
         self.recalled: list[str] = []
+        self.commands: list[do.Command] = []
+        self.greeting_id = ""
+        self.microphone_failed = False
+        self.waits_since_s: float | None = None
         self.quiet_since_s = 0.0
         self.held_since_s: float | None = None
         self.released_s = 0.0
@@ -83,6 +90,7 @@ class World(RuleBasedStateMachine):
             self.button_goes_down()
 
     def carry_out(self, commands: list[do.Command]) -> None:  # noqa: C901, PLR0912, PLR0915 - one table of commands
+        self.commands = commands
         for command in commands:
             assert self.end is None, "nothing may follow the end"
             match command:
@@ -93,15 +101,24 @@ class World(RuleBasedStateMachine):
                 case do.Enter(state):
                     check_transition(self.state, state)
                     self.state = state
+                    if state not in {State.CONNECTING, State.GREETING, State.THINKING}:
+                        self.waits_since_s = None
+                    elif self.waits_since_s is None:
+                        self.waits_since_s = self.now
                 case do.OpenMicrophone():
                     assert not self.microphone_open
                     self.microphone_open = True
                 case do.CloseMicrophone():
                     assert self.microphone_open
-                    self.microphone_open = False
+                    self.microphone_open = self.microphone_failed = False
+                case do.ReplayAudio(since_s):
+                    assert since_s <= self.now + ECHO_TAIL_S
+                    if not self.queue and not self.flushes and not self.policy.push_to_talk:
+                        assert since_s >= self.quiet_since_s, "it holds what the speaker said"
                 case do.Send(do.UpdateSession(push_to_talk)):
                     assert push_to_talk is self.policy.push_to_talk
-                case do.Send(do.Recall(_, text)):
+                case do.Send(do.Recall(role, text)):
+                    assert role == "system", "text of the assistant leads models to answer with text"
                     assert self.configured
                     self.recalled.append(text)
                 case do.Send(do.CommitAudio()):
@@ -110,13 +127,13 @@ class World(RuleBasedStateMachine):
                 case do.Send(do.RequestReply() | do.ClearAudio()):
                     assert self.policy.push_to_talk
                     assert self.configured
-                case do.Send(do.RequestGreeting(opening)):
+                case do.Send(do.RequestGreeting(opening, event_id)):
                     assert self.configured
                     assert opening == self.opening
                     assert not opening.pcm, "what is cached is not asked for"
                     assert self.greetings_heard == 0, "asked for again after it was heard"
                     assert not self.greeting_asked, "asked for twice at once"
-                    self.greeting_asked = True
+                    self.greeting_asked, self.greeting_id = True, event_id
                 case do.Send(do.Truncate(item_id, _, audio_end_ms)):
                     assert 0 <= audio_end_ms < self.received_ms[item_id]
                 case do.Play(do_item, pcm, ticket) if do_item == LOCAL:
@@ -129,7 +146,7 @@ class World(RuleBasedStateMachine):
                     self.ordered(ticket)
                     self.received_ms[item_id] = self.received_ms.get(item_id, 0) + len(pcm) // 48
                     self.queue.append(command)
-                case do.Sound(_, ticket):
+                case do.Sound(_, ticket) | do.Notice(_, ticket):
                     self.ordered(ticket)
                     self.queue.append(command)
                 case do.Flush(ticket):
@@ -180,12 +197,17 @@ class World(RuleBasedStateMachine):
         self.feed(on.AudioDelta(response_id, f"item-{response_id}", 0, bytes(48 * ms)))
 
     @precondition(lambda self: self.connected and self.made)
-    @rule(which=st.integers(0, 2), status=st.sampled_from(["completed", "cancelled", "failed"]))
+    @rule(which=st.integers(0, 2), status=st.sampled_from(["completed", "cancelled", "failed", "incomplete"]))
     def response_done(self, which: int, status: str) -> None:
         response_id = self.made[-1 - which % len(self.made)]
         if status != "completed":
             self.greeting_asked = False
+        sounds = {entry.item_id for entry in self.queue if isinstance(entry, do.Play)} | self.started
+        unheard = self.dialogue.accepted == response_id and f"item-{response_id}" not in sounds and self.end is None
+        over = unheard and not any(isinstance(entry, do.Play) for entry in self.queue)
         self.feed(on.ResponseDone(response_id, status))
+        if over:
+            assert self.reported, "it was not heard, and nobody hears of that"
 
     @precondition(lambda self: self.connected)
     @rule()
@@ -207,13 +229,32 @@ class World(RuleBasedStateMachine):
     def error(self, code: str) -> None:
         about = ""
         if self.greeting_asked and code != "session_expired":
-            about, self.greeting_asked = "greeting-1", False
+            about, self.greeting_asked = self.greeting_id, False
         self.feed(on.ServiceError(code, "message", about))
 
     @rule(failure=st.sampled_from(FAILURES))
     def connection_lost(self, failure: ConnectionLost) -> None:
         self.connected, self.greeting_asked = False, False
         self.feed(on.Closed(failure))
+
+    @precondition(lambda self: self.connected and self.made)
+    @rule(which=st.integers(0, 2))
+    def transcript_delta(self, which: int) -> None:
+        self.feed(on.TranscriptDelta(self.made[-1 - which % len(self.made)], "Some words. "))
+
+    # The microphone
+
+    @precondition(lambda self: self.microphone_open and not self.microphone_failed)
+    @rule()
+    def microphone_fails(self) -> None:
+        self.microphone_failed = True
+        self.feed(on.MicrophoneFailed(DeviceGone("gone", "default")))
+
+    @precondition(lambda self: self.microphone_failed)
+    @rule()
+    def microphone_recovers(self) -> None:
+        self.microphone_failed = False
+        self.feed(on.MicrophoneRecovered())
 
     # The speaker
 
@@ -222,9 +263,10 @@ class World(RuleBasedStateMachine):
     def sound_starts(self) -> None:
         self.start_of(self.queue[0])
 
-    def start_of(self, entry: do.Play | do.Sound) -> None:
+    def start_of(self, entry: Queued) -> None:
         if isinstance(entry, do.Play) and entry.item_id not in self.started:
             self.started.add(entry.item_id)
+            self.waits_since_s = None
             if entry.item_id.removeprefix("item-") in self.greetings or (entry.item_id == LOCAL and self.greets):
                 self.greetings_heard += 1
             self.feed(on.Started(entry.item_id, self.now))
@@ -273,13 +315,15 @@ class World(RuleBasedStateMachine):
     @precondition(lambda self: self.held_since_s is None)
     @rule()
     def button_goes_down(self) -> None:
-        self.held_since_s = self.now
+        self.held_since_s, self.waits_since_s = self.now, None
         self.feed(on.TalkBegan(self.now))
 
     @precondition(lambda self: self.held_since_s is not None)
     @rule()
     def button_is_let_go(self) -> None:
         self.held_since_s, self.released_s = None, self.now
+        if self.state in {State.CONNECTING, State.GREETING, State.THINKING} and not self.hears_speech:
+            self.waits_since_s = self.now
         self.feed(on.TalkEnded(self.now))
 
     @rule(seconds=st.floats(0.001, 5))
@@ -319,16 +363,56 @@ class World(RuleBasedStateMachine):
     @invariant()
     def a_cached_greeting_is_reported_once(self) -> None:
         if hasattr(self, "opening") and self.opening and self.opening.pcm:
-            assert sum(self.opening.text.startswith(text) for text in self.recalled) <= 1
+            assert sum(self.opening.text in text for text in self.recalled) <= 1
 
     @invariant()
     def the_service_never_hears_an_echo_that_it_cannot_know(self) -> None:
         if not hasattr(self, "policy") or not self.policy.echo_by_service or self.policy.push_to_talk:
             return
-        local = [entry for entry in self.queue if isinstance(entry, do.Play) and entry.item_id == LOCAL]
-        if self.end is None and local:
+        if self.end is None and any(self.is_local(entry) for entry in self.queue):
             assert self.dialogue.microphone_gate(self.now) is MicrophoneGate.DISCARD
             assert self.dialogue.microphone_gate(self.now - ECHO_TAIL_S) is MicrophoneGate.DISCARD
+
+    def is_local(self, entry: Queued) -> bool:
+        """The session does not know of this sound."""
+        if isinstance(entry, do.Play):
+            return entry.item_id.removeprefix("item-") not in self.made
+        return isinstance(entry, do.Notice)
+
+    @property
+    def hears_speech(self) -> bool:
+        """Something of the conversation is being heard."""
+        return any(isinstance(entry, do.Play) and entry.item_id in self.started for entry in self.queue)
+
+    @property
+    def reported(self) -> bool:
+        """The last commands say that something failed, or try it again."""
+        return any(
+            isinstance(command, do.Notice | do.Sound | do.End)
+            or (isinstance(command, do.Send) and isinstance(command.message, do.RequestGreeting))
+            for command in self.commands
+        )
+
+    @invariant()
+    def nobody_waits_in_silence_for_longer_than_is_promised(self) -> None:
+        if self.end is None and self.waits_since_s is not None and self.held_since_s is None and not self.queue:
+            assert self.now <= self.waits_since_s + DEADLINES.give_up_s
+
+    @invariant()
+    def the_light_says_listening_only_while_the_microphone_gives_sound(self) -> None:
+        if self.end is None and self.state is State.LISTENING:
+            assert self.configured
+            assert not self.microphone_failed
+
+    @invariant()
+    def the_light_says_speaking_only_while_something_is_heard(self) -> None:
+        if self.end is None and self.state is State.SPEAKING:
+            assert self.queue or self.flushes
+
+    @invariant()
+    def the_light_says_thinking_only_while_no_answer_is_heard(self) -> None:
+        if self.end is None and self.state is State.THINKING:
+            assert not self.hears_speech
 
     @invariant()
     def no_state_lasts_for_ever(self) -> None:

@@ -64,6 +64,7 @@ async def manager(microphone: SlowMicrophone, tmp_path: Path) -> ConversationMan
         greetings=GreetingResolver(config, saved_state, GreetingCache(tmp_path / "greetings")),
         callbacks=ManagerCallbacks(
             own_sound=lambda _: (b"", 0.0),
+            notice=lambda _: (b"", 0.0),
             on_state=nothing,
             on_transcript=nothing,
             on_begin=nothing,

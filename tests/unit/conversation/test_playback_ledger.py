@@ -106,7 +106,7 @@ def test_items_of_a_session_that_is_gone_are_not_truncated_but_are_still_waited_
     ledger.session_lost()
     assert ledger.sounding
     flush = ledger.flush()
-    assert ledger.flushed(Flushed(flush.ticket, "i1", 400, NOW)) == []
+    assert ledger.flushed(Flushed(flush.ticket, "i1", 400, NOW)) == [(None, "r1", 0.4)]
     assert not ledger.sounding
 
 
@@ -124,6 +124,25 @@ def test_the_content_index_of_an_item_is_kept_for_its_truncation() -> None:
     ledger.play("r1", "i1", 3, SECOND, NOW)
     flush = ledger.flush()
     assert ledger.flushed(Flushed(flush.ticket, "", 0, NOW)) == [(Truncate("i1", 3, 0), "r1", 0.0)]
+
+
+def test_speech_of_a_session_that_is_gone_is_local_until_the_next_session_is_heard() -> None:
+    ledger = playing("i1")
+    assert not ledger.local
+    ledger.session_lost()
+    assert ledger.local
+    ledger.play("r2", "i2", 0, SECOND, NOW)
+    assert ledger.local
+    ledger.started(Started("i2", NOW + 1))
+    assert not ledger.local
+
+
+def test_a_notice_is_local_and_no_speech_of_the_conversation() -> None:
+    ledger = PlaybackLedger()
+    notice = ledger.notice("moment", NOW)
+    assert (ledger.sounding, ledger.local, ledger.speaking) == (True, True, False)
+    ledger.silent(Silent(notice.ticket, NOW + 1))
+    assert (ledger.sounding, ledger.local, ledger.speaking) == (False, False, False)
 
 
 @dataclass

@@ -7,7 +7,7 @@ import pytest
 from device_daemon.conversation import commands as do
 from device_daemon.conversation import events as on
 from device_daemon.conversation.policy import EndReason
-from device_daemon.errors import ConnectionLost, SessionEnded
+from device_daemon.errors import AuthRefused, ConnectionLost
 from device_daemon.state import State
 from tests.unit.conversation.room import HELLO, Room, nothing_left, period, settle
 
@@ -30,7 +30,7 @@ async def test_a_new_connection_replaces_the_old_one_whose_events_and_messages_a
     assert room.connection is not old
     assert old.closed
     assert room.connection.sent == [do.UpdateSession()]
-    old.arrive(on.SessionUpdated(), on.Closed(SessionEnded("over")))
+    old.arrive(on.SessionUpdated(), on.Closed(AuthRefused("no")))
     await settle()
     assert room.states[-1:] == [State.CONNECTING]
     await room.ready()

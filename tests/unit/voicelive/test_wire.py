@@ -28,6 +28,7 @@ TYPES = st.sampled_from(
         "response.created",
         "response.done",
         "response.audio.delta",
+        "response.audio_transcript.delta",
         "response.audio_transcript.done",
         "conversation.item.input_audio_transcription.completed",
         "error",
@@ -126,6 +127,8 @@ def test_a_response_is_followed_from_its_creation_to_its_end() -> None:
 
 
 def test_what_was_said_comes_with_who_said_it() -> None:
+    words = decoded(type="response.audio_transcript.delta", response_id="resp_1", item_id="i", delta="Hel")
+    assert words == on.TranscriptDelta("resp_1", "Hel")
     assistant = decoded(type="response.audio_transcript.done", response_id="resp_1", item_id="i", transcript="Hello!")
     assert assistant == on.Transcript("assistant", "Hello!", "resp_1")
     user = decoded(
