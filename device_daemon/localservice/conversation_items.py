@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from typing import Any
 
 from msgspec import Struct, field
@@ -15,6 +16,7 @@ _CONTENT_TYPES = {
     "system": ("input_text",),
     "assistant": ("text", "output_text"),
 }
+_MAX_STREAMED_TEXTS = 100
 _ITEM_TYPES = ("message", "function_call", "function_call_output", "mcp_approval_response")
 
 
@@ -159,6 +161,26 @@ class ConversationItems(Struct):
             if item.id == item_id:
                 return index
         raise Refusal(code, f"Error: the item with id '{item_id}' does not exist.", param)
+
+
+class StreamedTexts:
+    """Texts that a client types piece by piece (`input_text.delta`), until they become items."""
+
+    def __init__(self) -> None:
+        self._texts: dict[str, str] = {}
+
+    def add(self, message: Mapping[str, Any]) -> None:
+        """Append a delta to the text of its item, or raise Refusal."""
+        item_id, delta = text(message.get("id"), "id"), text(message.get("delta"), "delta")
+        if item_id not in self._texts and len(self._texts) >= _MAX_STREAMED_TEXTS:
+            raise Refusal("invalid_value", "Too many texts were begun and not finished.", "id")
+        self._texts[item_id] = self._texts.get(item_id, "") + delta
+
+    def end(self, message: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the item of a complete text, or raise Refusal."""
+        item_id = text(message.get("id"), "id")
+        content = [{"type": "input_text", "text": self._texts.pop(item_id, "")}]
+        return {"id": item_id, "type": "message", "role": "user", "content": content}
 
 
 _CALL_FIELDS = ("name", "call_id", "arguments")

@@ -88,6 +88,10 @@ class Response(Struct):
         times = {"audio_offset_ms": offset_ms, "audio_duration_ms": duration_ms, "text": word}
         return [self._of_part("response.audio_timestamp.delta", **times, timestamp_type="word")]
 
+    def viseme(self, offset_ms: int, viseme_id: int) -> list[Event]:
+        """Return when the mouth takes a shape, for clients that asked for `animation` with `viseme_id`."""
+        return [self._of_part("response.animation_viseme.delta", audio_offset_ms=offset_ms, viseme_id=viseme_id)]
+
     def call(self, call: Call) -> list[Event]:
         """Return the complete chain of a function call."""
         call_id = new_id("call")
@@ -141,6 +145,8 @@ class Response(Struct):
             ]
             if self.options.timestamps:
                 events.append(self._of_part("response.audio_timestamp.done"))
+            if self.options.visemes:
+                events.append(self._of_part("response.animation_viseme.done"))
             part = {"type": "audio", "transcript": self._text}
             events.append(self._of_part("response.content_part.done", part=part))
         else:

@@ -25,6 +25,9 @@ class ResponseOptions(Struct, frozen=True):
     temperature: float | None = None
     metadata: dict[str, str] | None = None
     timestamps: bool = False
+    """Whether the times of words are sent."""
+    visemes: bool = False
+    """Whether mouth shapes are sent."""
     in_conversation: bool = True
     """Whether the response becomes part of the conversation (not with `conversation: "none"`)."""
 
@@ -61,5 +64,6 @@ def options_of(session: Json, wanted: Json, model: Model) -> ResponseOptions:
         temperature=wanted.get("temperature") or (None if model.realtime else session.get("temperature")),
         metadata=wanted.get("metadata"),
         timestamps=bool(session["output_audio_timestamp_types"]),
+        visemes="viseme_id" in ((session["animation"] or {}).get("outputs") or []),
         in_conversation=wanted.get("conversation") != "none",
     )

@@ -20,7 +20,7 @@ from typing import Any
 
 from device_daemon.localservice import mcp_servers, session_settings, turn_detection
 from device_daemon.localservice.audio_formats import InputFormat
-from device_daemon.localservice.conversation_items import ConversationItems, Item, shown, spoken_item
+from device_daemon.localservice.conversation_items import ConversationItems, Item, StreamedTexts, shown, spoken_item
 from device_daemon.localservice.input_audio_buffer import InputAudioBuffer, decoded
 from device_daemon.localservice.messages import Close, Emit, Event, Refusal, error, event, new_id
 from device_daemon.localservice.model import Model
@@ -33,7 +33,6 @@ from device_daemon.localservice.validation import listed, mapping, text
 
 MAX_CONFIG_ATTEMPTS = 5
 """Recorded by third parties: then the service closes with 1008."""
-_MAX_STREAMED_TEXTS = 100
 
 Action = Emit | Close | PlannedResponse
 Handler = Callable[[Mapping[str, Any], float], list[Action]]
@@ -67,7 +66,7 @@ class Session:
         self._attempts = 0
         self._turn_item_id = ""
         self._client_turn_id: str | None = None
-        self._streamed_texts: dict[str, str] = {}
+        self._texts = StreamedTexts()
         self._handlers: dict[str, Handler] = {
             "session.update": self._update,
             "transcription_session.update": self._update,
@@ -294,18 +293,11 @@ class Session:
             return [*actions, *self.refuse(refusal, message)]
 
     def _stream_text(self, message: Mapping[str, Any], _now_s: float) -> list[Action]:
-        item_id, delta = text(message.get("id"), "id"), text(message.get("delta"), "delta")
-        if item_id not in self._streamed_texts and len(self._streamed_texts) >= _MAX_STREAMED_TEXTS:
-            raise Refusal("invalid_value", "Too many texts were begun and not finished.", "id")
-        self._streamed_texts[item_id] = self._streamed_texts.get(item_id, "") + delta
+        self._texts.add(message)
         return []
 
     def _end_streamed_text(self, message: Mapping[str, Any], now_s: float) -> list[Action]:
-        item_id = text(message.get("id"), "id")
-        content = [{"type": "input_text", "text": self._streamed_texts.pop(item_id, "")}]
-        return self._create_item(
-            {"item": {"id": item_id, "type": "message", "role": "user", "content": content}}, now_s
-        )
+        return self._create_item({"item": self._texts.end(message)}, now_s)
 
 
 def _emit(*events: Event) -> list[Action]:

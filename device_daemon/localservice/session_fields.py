@@ -167,6 +167,16 @@ def _metadata(value: object, _model: Model) -> Part | None:
     return part
 
 
+def _animation(value: object, _model: Model) -> Part | None:
+    if value is None:
+        return None
+    part = mapping(value, "session.animation")
+    if part.get("outputs") is not None:
+        for output in strings(part["outputs"], "session.animation.outputs"):
+            one_of(output, ("blendshapes", "viseme_id"), "session.animation.outputs")
+    return part
+
+
 def _any(value: object, _model: Model) -> object:
     return value
 
@@ -202,8 +212,8 @@ FIELDS: dict[str, Callable[[Any, Model], Any]] = {
     "temperature": _temperature,
     "max_response_output_tokens": _max_tokens,
     "interim_response": _interim_response,
-    # Accepted and shown, without effect here: session_settings.warnings says so.
-    "animation": _any,
+    "animation": _animation,
+    # Accepted and shown, without effect here.
     "avatar": _any,
     "reasoning_effort": _any,
     "include": _any,

@@ -21,7 +21,7 @@ INSTRUCTIONS = (
     "You are the local voice service. You detect that somebody speaks, not what they say, and you say that you do."
 )
 _WITHOUT_EFFECT = {
-    "animation": "no viseme or blendshape events are sent",
+    "animation.blendshapes": "no blendshapes are sent",
     "avatar": "there is no video",
     "interim_response": "no interim response is spoken",
 }
@@ -144,10 +144,16 @@ def warnings(before: Part, after: Part) -> list[Event]:
     """Return a `warning` event for each setting that is new, accepted and without effect here."""
     return [
         warning(
-            f"The local voice service accepts {key}, but it has no effect: {effect}.",
+            f"The local voice service accepts {name}, but it has no effect: {effect}.",
             code="unsupported_by_local_service",
-            param=f"session.{key}",
+            param=f"session.{name}",
         )
-        for key, effect in _WITHOUT_EFFECT.items()
-        if after.get(key) is not None and after.get(key) != before.get(key)
+        for name, effect in _WITHOUT_EFFECT.items()
+        if _setting(after, name) is not None and _setting(after, name) != _setting(before, name)
     ]
+
+
+def _setting(session: Part, name: str) -> object:
+    if name == "animation.blendshapes":
+        return True if "blendshapes" in ((session["animation"] or {}).get("outputs") or []) else None
+    return session.get(name)

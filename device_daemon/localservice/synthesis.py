@@ -17,6 +17,7 @@ from device_daemon.localservice.messages import Event
 from device_daemon.localservice.response_events import Response
 from device_daemon.localservice.response_policy import PlannedResponse, ResponsePolicy
 from device_daemon.localservice.scripted_replies import Reply
+from device_daemon.localservice.visemes import visemes
 from device_daemon.localservice.voice import Voice
 
 _TEXT_AHEAD_MS = 400
@@ -205,6 +206,9 @@ class _SpokenMessage:
             if self._response.options.timestamps:
                 times = self._response.word_time(word.text.strip(), word.offset_ms, word.duration_ms)
                 self._synthesizer.send(times)
+            if self._response.options.visemes:
+                for offset_ms, viseme_id in visemes(word.text.strip(), word.offset_ms, word.duration_ms):
+                    self._synthesizer.send(self._response.viseme(offset_ms, viseme_id))
 
 
 def _pieces(text: str) -> list[str]:

@@ -106,6 +106,22 @@ async def test_word_times_come_if_they_are_asked_for() -> None:
     assert ends == sorted(ends)
 
 
+async def test_visemes_come_if_they_are_asked_for() -> None:
+    animation = sdk.Animation(outputs=[sdk.AnimationOutputType.VISEME_ID])
+    async with service() as local, connection(local) as opened:
+        await opened.session.update(session=sdk.RequestSession(animation=animation))
+        await opened.response.create()
+        events = await until(opened, sdk.ServerEventType.RESPONSE_DONE)
+    shapes = [event for event in events if isinstance(event, sdk.ServerEventResponseAnimationVisemeDelta)]
+    offsets_ms = [shape.audio_offset_ms for shape in shapes]
+    assert offsets_ms == sorted(offsets_ms)
+    assert 900 < offsets_ms[-1] < 1000
+    assert all(0 <= shape.viseme_id <= 21 for shape in shapes)
+    # "One two three ...": the mouth closes after each word.
+    assert [shape.viseme_id for shape in shapes][:10] == [8, 19, 4, 0, 19, 7, 8, 0, 17, 13]
+    assert [event.type for event in events].count("response.animation_viseme.done") == 1
+
+
 @pytest.mark.parametrize("status", [401, 403, 404, 429, 500, 503])
 async def test_a_refused_handshake_is_the_sdks_connection_error(status: int) -> None:
     async with service(Faults(refuse_status=status, retry_after_s=3)) as local:

@@ -207,13 +207,18 @@ def test_a_written_answer_has_no_sound() -> None:
 
 
 def test_a_setting_without_effect_is_accepted_with_a_warning_once() -> None:
-    change = {"animation": {"outputs": ["viseme_id"]}, "avatar": {"character": "lisa", "customized": False}}
+    animation = {"outputs": ["viseme_id", "blendshapes"]}
+    change = {"animation": animation, "avatar": {"character": "lisa", "customized": False}}
     driver = Driver("gpt-4o")
     session = {**change, "interim_response": {"type": "static_interim_response", "texts": ["One moment."]}}
     updated, *warnings = driver.send({"type": "session.update", "session": session})
     assert updated["session"].items() >= session.items()
     assert types(warnings) == ["warning"] * 3
-    assert [event["warning"]["param"] for event in warnings] == [f"session.{key}" for key in session]
+    assert [event["warning"]["param"] for event in warnings] == [
+        "session.animation.blendshapes",
+        "session.avatar",
+        "session.interim_response",
+    ]
     assert types(driver.send({"type": "session.update", "session": session})) == ["session.updated"]
 
 
