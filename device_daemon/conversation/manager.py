@@ -94,8 +94,8 @@ class ConversationManager:
 
     @property
     def open(self) -> bool:
-        """A conversation is open, or is just being closed."""
-        return self._task is not None
+        """A conversation is open, or is just being closed, and shows its state; not any more when `on_end` is called."""
+        return self._request is not None
 
     @property
     def current(self) -> ConversationRunner | None:
@@ -214,6 +214,7 @@ class ConversationManager:
     def _done(self, task: asyncio.Task[None]) -> None:
         self._task = None
         if not task.cancelled() and (error := task.exception()):
+            self._runner = self._request = None
             logger.error("a bug in this program; please report it", exc_info=error)
         while self._waiting and self._task is None:
             request = self._waiting.popleft()

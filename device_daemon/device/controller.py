@@ -229,7 +229,7 @@ class Controller:
     def _conversation_ends(self, failure: SpeakerError | None, person_waits: bool) -> None:
         if failure:
             self._reachability.report(failure)
-        self._show_resting_state(over=True)
+        self._show_resting_state()
         if failure and failure.notice and person_waits:
             self.notices.say(failure.notice)
         if isinstance(failure, ServiceUnreachable):
@@ -317,9 +317,9 @@ class Controller:
             return False
         return failure is None or isinstance(failure, DeviceUnknown)
 
-    def _show_resting_state(self, *, over: bool = False) -> None:
+    def _show_resting_state(self) -> None:
         """Show the resting state, unless a conversation shows its own; the light says so before the microphone opens."""
-        if self.conversations.open and not over:
+        if self.conversations.open:
             return
         wanted = self._microphone_wanted(None)
         if self._router.open and not wanted:

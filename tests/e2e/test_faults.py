@@ -16,6 +16,8 @@ CELLS = (
     ("handshake 429", Stage.RESTING),
     ("close 1011", Stage.GREETING),
     ("answer fails", Stage.THINKING),
+    ("microphone unplugged", Stage.LISTENING),
+    ("microphone stuck", Stage.LISTENING),
     ("speaker unplugged", Stage.SPEAKING),
     ("disk full", Stage.RESTING),
     ("button bounces", Stage.RESTING),
