@@ -7,11 +7,14 @@ import importlib
 import logging
 import os
 import signal
+import socket
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from device_daemon import __version__
 from device_daemon.config.settings import ButtonTrigger, Config
 from device_daemon.device.control_socket import ControlSocket
 from device_daemon.errors import ConfigError
@@ -45,6 +48,7 @@ class Daemon:
         folders: Where the control socket and the saved state are.
         environment: For systemd's variables and the service's key.
         enforce_exit: Called with the first stop signal: ends the process within so many seconds.
+        config_path: For `status`.
     """
 
     def __init__(
@@ -53,7 +57,11 @@ class Daemon:
         folders: Paths,
         environment: Mapping[str, str] = os.environ,
         enforce_exit: Callable[[float], None] = exit_deadline.enforce,
+        config_path: Path | None = None,
     ) -> None:
+        self._config_path = config_path
+        self._config_error: str | None = None
+        self._state = State.STARTING
         self._read_config = read_config
         self._config = read_config()
         self._folders = folders
@@ -81,7 +89,9 @@ class Daemon:
         except ConfigError as error:
             for line in [*error.problems, "the config file is wrong (above); the speaker goes on with the old one"]:
                 logger.error(line)  # noqa: TRY400 - a traceback helps no owner
+            self._set_config_error(error.problems[0])
             return
+        self._set_config_error(None)
         logger.info("the config file was read again")
         self._leave.set()
 
@@ -133,15 +143,36 @@ class Daemon:
         # 37 ms of the start on a PC, and a second on a Pi Zero: in a thread, so that lights move and SIGTERM is obeyed.
         wiring = await asyncio.to_thread(importlib.import_module, "device_daemon.wiring")
         build: Callable[..., Wiring] = wiring.Wiring
-        return build(self._config, self._folders, self._environment, buttons, partial(self._show, lights))
+        return build(
+            self._config, self._folders, self._environment, buttons, partial(self._show, lights), about=self._about
+        )
 
     def _unresponsive(self) -> str:
         return self._wiring.controller.unresponsive() if self._wiring else ""
 
-    @staticmethod
-    def _show(lights: Lights, state: State) -> None:
+    def _show(self, lights: Lights, state: State) -> None:
         lights.show(state)
-        notify(f"STATUS={state}")
+        self._state = state
+        self._notify_status()
+
+    def _set_config_error(self, error: str | None) -> None:
+        """Keep the error of the last reload, for `status` and systemctl, until a config without errors is read."""
+        self._config_error = error
+        self._notify_status()
+
+    def _notify_status(self) -> None:
+        notify(f"STATUS={self._state}" + (f"; the config is wrong: {self._config_error}" if self._config_error else ""))
+
+    def _about(self) -> dict[str, Any]:
+        """The part of `status` that the daemon knows."""
+        service = self._config.service
+        return {
+            "version": __version__,
+            "hostname": socket.gethostname(),
+            "model": service.agent.name if service.agent else service.model,
+            "config": str(self._config_path) if self._config_path else None,
+            "config_error": self._config_error,
+        }
 
 
 def _reload_message() -> str:

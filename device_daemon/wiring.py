@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from functools import partial
+from typing import Any
 
 from device_daemon.config.settings import Config
 from device_daemon.device.controller import Controller
@@ -35,6 +36,7 @@ class Wiring:
         environment: Where the service's key may be.
         buttons: Opened already; their gestures are served from now on.
         show: Called with each new state.
+        about: What `status` says of the daemon: version, config.
     """
 
     def __init__(
@@ -44,12 +46,14 @@ class Wiring:
         environment: Mapping[str, str],
         buttons: Buttons,
         show: Callable[[State], None],
+        *,
+        about: Callable[[], Mapping[str, Any]],
     ) -> None:
         self._saved_state = saved_state = SavedState(folders.state)
         self._client = _client(config, environment)
         greeting_cache = GreetingCache(folders.state / "greetings")
         self.controller = Controller(config, self._client, saved_state, greeting_cache, show)
-        self.requests = Requests(config, self.controller, saved_state)
+        self.requests = Requests(config, self.controller, saved_state, about)
         self.triggers = TriggerSetup(config, buttons, self.requests, self.controller)
 
     async def close(self, deadline_s: float) -> None:

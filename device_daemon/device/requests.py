@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from device_daemon.config.settings import Config
@@ -29,7 +30,14 @@ class Requests:
     Those that return a string return the control socket's answer, `ok: ` and a sentence.
     """
 
-    def __init__(self, config: Config, controller: Controller, saved_state: SavedState) -> None:
+    def __init__(
+        self,
+        config: Config,
+        controller: Controller,
+        saved_state: SavedState,
+        about: Callable[[], Mapping[str, Any]] = dict,
+    ) -> None:
+        self._about = about
         self._config = config
         self._controller = controller
         self._conversations = controller.conversations
@@ -158,7 +166,7 @@ class Requests:
 
     def status(self) -> dict[str, Any]:
         """Everything that is known, for machines."""
-        return self._controller.status()
+        return {**self._about(), **self._controller.status()}
 
     def status_text(self) -> str:
         """The same in short, for people."""

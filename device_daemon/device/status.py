@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from device_daemon.state import State
 from device_daemon.system.foreign_text import safe
 
 MOST_CHARACTERS: Final = 500
@@ -13,7 +14,9 @@ MOST_CHARACTERS: Final = 500
 
 def as_text(status: Mapping[str, Any]) -> str:
     """A few lines; what is zero or was never measured is left out."""
-    lines = [f"{status['state']}, volume {status['volume']}" + (", muted" if status["muted"] else "")]
+    lines = [f"{status['state']}, volume {status['volume']}" + _muted(status)]
+    if status.get("config_error"):
+        lines.append(f"the config is wrong, and the one before is used: {status['config_error']}")
     for part, health in status["health"].items():
         if not health["ok"]:
             lines.append(f"{part} failed {health['for_s']:.0f} s ago: {health['reason']}")
@@ -26,6 +29,10 @@ def as_text(status: Mapping[str, Any]) -> str:
             lines.append(f"{name.replace('_', ' ')}: {_listed(value) if isinstance(value, Mapping) else value}")
     lines.extend(f"{card}: {values}" for card in ("microphone", "speaker") if (values := _listed(status[card])))
     return "\n".join(safe(line, MOST_CHARACTERS) for line in lines)
+
+
+def _muted(status: Mapping[str, Any]) -> str:
+    return ", muted" if status["muted"] and status["state"] != State.MUTED else ""
 
 
 def _listed(values: Mapping[str, Any]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -46,15 +47,34 @@ def socket_candidates(environment: Mapping[str, str]) -> list[Path]:
 
 def default_config(environment: Mapping[str, str]) -> Path:
     """The file that is read where none is named."""
-    own = Path(environment.get("XDG_CONFIG_HOME") or Path.home() / ".config", NAME, "config.yaml")
-    return own if own.exists() else SYSTEM_CONFIG
+    home = _home(environment)
+    base = environment.get("XDG_CONFIG_HOME") or (home and home / ".config")
+    own = Path(base, NAME, "config.yaml") if base else SYSTEM_CONFIG
+    try:
+        return own if own.exists() else SYSTEM_CONFIG
+    except OSError:  # a home folder that this user may not look into, as after `su` or with User= in a unit
+        return SYSTEM_CONFIG
 
 
 def _user_state(environment: Mapping[str, str]) -> Path:
-    return Path(environment.get("XDG_STATE_HOME") or Path.home() / ".local" / "state", NAME)
+    home = _home(environment)
+    base = environment.get("XDG_STATE_HOME") or (home and home / ".local" / "state")
+    return Path(base, NAME) if base else _temporary() / "state"
 
 
 def _user_runtime(environment: Mapping[str, str]) -> Path:
     if base := environment.get("XDG_RUNTIME_DIR"):
         return Path(base, NAME)
+    return _temporary()
+
+
+def _temporary() -> Path:
     return Path(tempfile.gettempdir(), f"{NAME}-{os.getuid()}")
+
+
+def _home(environment: Mapping[str, str]) -> Path | None:
+    """The user's home folder; None in a container without HOME and without an entry in /etc/passwd."""
+    try:
+        return Path(environment.get("HOME") or pwd.getpwuid(os.getuid()).pw_dir)
+    except KeyError:
+        return None

@@ -5,22 +5,17 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping
 
-from device_daemon import cli
-from device_daemon.localservice import main as local_service
+from device_daemon.cli import parser as cli
 
 
 def parsers() -> Mapping[str, argparse.ArgumentParser]:
     """Return the parser of each command, by its name."""
-    commands = dict(_subparsers(cli._parser()).choices)
-    # The command line adds these options only when that command is called, to import its modules no earlier.
-    complete = argparse.ArgumentParser("voicelive-speaker local-service", allow_abbrev=False)
-    local_service.add_arguments(complete)
-    return commands | {"local-service": complete}
+    return dict(cli.subparsers_of(cli.complete_parser()).choices)
 
 
 def helps() -> Mapping[str, str]:
     """Return the sentence of `--help` about each command, by its name."""
-    return {action.dest: action.help or "" for action in _subparsers(cli._parser())._choices_actions}
+    return {action.dest: action.help or "" for action in cli.subparsers_of(cli.parser())._choices_actions}
 
 
 def as_markdown() -> str:
@@ -51,7 +46,3 @@ def _arguments(parser: argparse.ArgumentParser) -> list[str]:
 
 def _cell(text: str) -> str:
     return text.replace("|", r"\|").replace("%%", "%")
-
-
-def _subparsers(parser: argparse.ArgumentParser) -> argparse._SubParsersAction[argparse.ArgumentParser]:
-    return next(action for action in parser._actions if isinstance(action, argparse._SubParsersAction))

@@ -1,5 +1,6 @@
 """SIGHUP: the config file is read again, after the conversation there is; a wrong one changes nothing."""
 
+import json
 import signal
 
 import yaml
@@ -15,6 +16,8 @@ async def test_a_changed_config_counts_after_the_conversation_and_a_wrong_one_is
         device.process.send_signal(signal.SIGHUP)
         await device.wait_for_log("goes on with the old one")
         assert "triggers[0].greeting" in "\n".join(device.log)
+        assert "triggers[0].greeting" in json.loads(await device.ask("status --json"))["config_error"]
+        assert "the config is wrong, and the one before is used: " in await device.ask("status")
 
         path.write_text(yaml.safe_dump(config | {"greetings": {"welcome": {"say": "something new"}}}))
         await device.press()
@@ -24,6 +27,7 @@ async def test_a_changed_config_counts_after_the_conversation_and_a_wrong_one_is
         await device.enters("listening")
         assert await device.ask("stop") == "ok: stopped"
         await device.wait_for_log("ready: ", count=2)
+        assert json.loads(await device.ask("status --json"))["config_error"] is None
 
         pressed_s = await device.press()
         await device.enters("greeting")

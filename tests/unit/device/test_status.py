@@ -31,8 +31,9 @@ def test_a_speaker_that_did_nothing_yet_has_little_to_tell() -> None:
     assert as_text(status()) == "idle, volume 80"
 
 
-def test_mute_is_told_in_the_first_line() -> None:
-    assert as_text(status(state="muted", muted=True)).splitlines()[0] == "muted, volume 80, muted"
+def test_mute_is_said_once_in_the_first_line() -> None:
+    assert as_text(status(state="muted", muted=True)) == "muted, volume 80"
+    assert as_text(status(state="speaking", muted=True)) == "speaking, volume 80, muted"
 
 
 def test_what_happened_is_told_in_short_lines_and_zeros_are_left_out() -> None:

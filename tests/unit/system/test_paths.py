@@ -24,11 +24,8 @@ def test_a_person_has_folders_of_their_own() -> None:
 
 
 @pytest.mark.parametrize("environment", [{}, {"XDG_STATE_HOME": "", "XDG_RUNTIME_DIR": "", "STATE_DIRECTORY": ""}])
-def test_where_nothing_is_said_the_home_folder_and_a_folder_of_this_user_are_taken(
-    environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("HOME", "/home/x")
-    found = folders(environment)
+def test_where_nothing_is_said_the_home_folder_and_a_folder_of_this_user_are_taken(environment: dict[str, str]) -> None:
+    found = folders({**environment, "HOME": "/home/x"})
     assert found.state == Path("/home/x/.local/state", NAME)
     assert found.runtime.name == f"{NAME}-{os.getuid()}", "two people on one machine do not get in each other's way"
 
@@ -48,3 +45,21 @@ def test_a_persons_own_config_is_preferred_to_the_systems(tmp_path: Path) -> Non
     own.parent.mkdir()
     own.touch()
     assert default_config(environment) == own
+
+
+def test_without_home_and_without_an_entry_in_passwd_everything_has_a_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody(_uid: int) -> None:
+        raise KeyError
+
+    monkeypatch.setattr("pwd.getpwuid", nobody)
+    assert default_config({}) == SYSTEM_CONFIG
+    found = folders({})
+    assert found.state == found.runtime / "state"
+
+
+def test_a_home_folder_that_may_not_be_looked_into_has_no_config(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_path: Path) -> bool:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "exists", refuse)  # root, as whom tests may run, may look into all
+    assert default_config({"HOME": "/root"}) == SYSTEM_CONFIG
