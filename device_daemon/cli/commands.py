@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import shutil
 import sys
 from functools import partial
 from typing import TYPE_CHECKING
@@ -42,11 +43,14 @@ def run(args: argparse.Namespace) -> int:
 
 def check_config(args: argparse.Namespace) -> int:
     """`check-config`: raises ConfigError."""
+    from device_daemon.config.key_file import key_file_warning  # noqa: PLC0415
     from device_daemon.config.reader import load  # noqa: PLC0415 - see above
     from device_daemon.triggers.wakeword_engine import installed  # noqa: PLC0415
 
     path = args.file or args.config
-    load(path, installed())
+    config = load(path, installed())
+    if warning := key_file_warning(config.service):
+        print(f"{warning[0]}; run: {warning[1]}", file=sys.stderr)
     print(f"{path}: ok")
     return 0
 
@@ -66,7 +70,7 @@ def doctor(args: argparse.Namespace) -> int:
 
     def report(finding: Finding) -> None:
         if not args.json:
-            print(findings.as_text(finding), flush=True)
+            print(findings.as_text(finding, shutil.get_terminal_size((findings.WIDTH, 0)).columns), flush=True)
 
     result = asyncio.run(check_device(args.config, report, person_at_terminal(wanted=not args.json)))
     print(findings.as_json(result.findings) if args.json else f"\n{findings.summary(result.findings)}")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import platform
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +16,7 @@ from device_daemon.doctor import remedies
 from device_daemon.doctor.findings import Finding, failed, note, ok, skipped
 from device_daemon.doctor.programs import run
 from device_daemon.doctor.runner import Check, in_thread
+from device_daemon.system import gpio_chip
 
 _FLAGS: Final = "sys/devices/platform/soc/soc:firmware/get_throttled"
 _HOT_C: Final = 80.0
@@ -58,6 +62,8 @@ class Board(Struct, frozen=True):
         shut = [chip for chip in chips if not os.access(chip, os.R_OK | os.W_OK)]
         if chips and len(shut) == len(chips):
             yield failed("gpio access", f"this user may not use {shut[0]}", remedies.join("gpio"))
+        if self.is_pi and len(shut) < len(chips):
+            yield gpio_chip_finding(await in_thread(partial(gpio_chip.chips, self.root / "dev")))
         if self.is_pi:
             yield power(await in_thread(self._flags))
         celsius = self._celsius()
@@ -79,6 +85,17 @@ class Board(Struct, frozen=True):
             return int((self.root / "sys/class/thermal/thermal_zone0/temp").read_text(encoding="ascii")) / 1000
         except (OSError, ValueError):
             return None
+
+
+def gpio_chip_finding(chips: Sequence[gpio_chip.Chip]) -> Finding:
+    """Whether one of the GPIO chips has the header's pins, and lgpio is more than the placeholder of that name."""
+    number = gpio_chip.header_chip(list(chips))
+    labels = ", ".join(f"gpiochip{chip.number} is {chip.label}" for chip in chips)
+    if number is None:
+        return failed("gpio chip", f"none has the header's pins: {labels or 'none can be read'}", "gpiodetect")
+    if gpio_chip.lgpio_is_installed() and gpio_chip.is_dummy(importlib.import_module("lgpio")):
+        return failed("gpio chip", gpio_chip.DUMMY_LGPIO, remedies.GET_LGPIO)
+    return ok("gpio chip", f"gpiochip{number} has the header's pins ({labels})")
 
 
 def power(flags: int | None) -> Finding:

@@ -75,6 +75,7 @@ async def check_device(
         settings, service, board = Settings(config_path, environment), ServiceChecks(environment), Board()
         await runner.run("config", settings.check_config(), QUICK_S)
         await runner.run("service", service.check_unit(), ASKING_S)
+        settings.unit_installed = service.installed
         await runner.run("speaker running", service.check_speaker(), ASKING_S)
         await runner.run("storage", service.check_storage(), QUICK_S)
         for finding in judge_mute(service.remembered(), service.status):
@@ -84,7 +85,8 @@ async def check_device(
         for schedule in _triggers(settings, ScheduleTrigger):
             await runner.run(f"schedule {schedule.at}", triggers.check_schedule(schedule), QUICK_S)
         await _check_service_route(runner, settings)
-        if service.running:
+        stopped = await _stop_service(service, person)
+        if service.running and not stopped:
             what = "not checked: the running speaker is using it"
             words = ["wake words"] if _triggers(settings, WakeWordTrigger) else []
             for name in ("microphone", "speaker", *words, "lights and buttons"):
@@ -96,7 +98,18 @@ async def check_device(
             if not person.present:
                 what = "lights, button presses, motion and voice can only be checked with a person"
                 runner.add(skipped("person", what, "voicelive-speaker doctor    # in a terminal"))
+        if stopped:
+            await runner.run("service", service.start(), ASKING_S)
+        person.close()
     return CheckupResult(runner.findings, service.status, settings.secrets, log.getvalue())
+
+
+async def _stop_service(service: ServiceChecks, person: Person) -> bool:
+    """Offer to stop the service, which holds cards and pins; whether it was stopped. It is started again at the end."""
+    if not (service.running and service.may_be_stopped and person.present):
+        return False
+    question = "the speaker is running and uses sound card and pins; stop it for this test, and start it again?"
+    return bool(await person.confirm(question)) and await service.stop()
 
 
 async def _check_service_route(runner: CheckRunner, settings: Settings) -> None:
@@ -161,6 +174,8 @@ async def _check_gpio(runner: CheckRunner, settings: Settings, board: Board, per
         return
     if not await runner.run("gpio", gpio_checks.check_gpio_library(config, board), QUICK_S):
         return
+    if any(finding.what == gpio_checks.MOCK_PINS for finding in runner.findings):
+        person = Nobody()  # who could neither see a light nor press a button
     for light in config.lights:
         await runner.run(gpio_checks.describe_light(light), gpio_checks.check_light(light, person), WITH_PERSON_S)
     for trigger in config.triggers:
@@ -190,17 +205,17 @@ def _client(config: Config, credential: Credential) -> Client:
 @contextlib.contextmanager
 def _captured_log() -> Iterator[io.StringIO]:
     """Capture the log for the support archive; on the terminal it would repeat the findings."""
-    logger = logging.getLogger("device_daemon")
-    before = logger.level, logger.propagate
+    logger, root = logging.getLogger("device_daemon"), logging.getLogger()
+    before = logger.level
     text = io.StringIO()
     handler = logging.StreamHandler(text)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    logger.addHandler(handler)
+    root.addHandler(handler)  # other libraries' lines, too
+    logging.captureWarnings(capture=True)
     logger.setLevel(logging.DEBUG)
-    logger.propagate = False
     try:
         yield text
     finally:
-        logger.removeHandler(handler)
-        logger.setLevel(before[0])
-        logger.propagate = before[1]
+        root.removeHandler(handler)
+        logging.captureWarnings(capture=False)
+        logger.setLevel(before)

@@ -17,7 +17,9 @@ MOST_FAILURES: Final = 63
 _NAME_WIDTH: Final = 20
 _STATUS_WIDTH: Final = 9
 _INDENT: Final = " " * (_NAME_WIDTH + _STATUS_WIDTH)
-_TEXT_WIDTH: Final = 88
+WIDTH: Final = 117
+"""Of a report in a file."""
+_NARROWEST: Final = 20
 
 
 class Status(StrEnum):
@@ -63,13 +65,16 @@ def note(name: str, what: str, remedy: str = "", **measured: float) -> Finding:
     return Finding(name, Status.NOTE, what, remedy, measured)
 
 
-def as_text(finding: Finding) -> str:
-    """The text of one finding; commands are on lines of their own and never wrapped."""
+def as_text(finding: Finding, width: int = WIDTH) -> str:
+    """The text of one finding in `width` columns; commands are on lines of their own and never wrapped."""
     status = finding.status.upper() if finding.status is Status.FAILED else finding.status
     lines = [
         line
         for paragraph in finding.what.splitlines() or [""]
-        for line in textwrap.wrap(paragraph, _TEXT_WIDTH, break_long_words=False, break_on_hyphens=False) or [""]
+        for line in textwrap.wrap(
+            paragraph, max(_NARROWEST, width - len(_INDENT)), break_long_words=False, break_on_hyphens=False
+        )
+        or [""]
     ]
     head = f"{finding.name:<{_NAME_WIDTH - 1}} {status:<{_STATUS_WIDTH - 1}} {lines[0]}"
     remedies = [f"{_INDENT}-> {line}" for line in finding.remedy.splitlines()]
@@ -80,10 +85,13 @@ def summary(findings: Sequence[Finding]) -> str:
     """The last line of a report."""
     count = Counter(finding.status for finding in findings)
     failures = count[Status.FAILED]
-    parts = [f"{failures} failure{'s' * (failures != 1)}" if failures else "nothing is wrong"]
+    not_checked = count[Status.SKIPPED]
+    parts = ["no failure in what was checked" if not_checked else "nothing is wrong"]
+    if failures:
+        parts = [f"{failures} failure{'s' * (failures != 1)}"]
     if notes := count[Status.NOTE]:
         parts.append(f"{notes} note{'s' * (notes != 1)}")
-    if not_checked := count[Status.SKIPPED]:
+    if not_checked:
         parts.append(f"{not_checked} not checked")
     return ", ".join([*parts, f"{count[Status.OK]} ok"])
 

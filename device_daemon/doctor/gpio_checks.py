@@ -28,6 +28,7 @@ _LIBRARIES: Final = {
     "NativeFactory": "gpiozero's own",
     "MockFactory": "mock",
 }
+MOCK_PINS: Final = "mock pins: no light is switched and no button is read"
 _MOCK_REMEDY: Final = "unset GPIOZERO_PIN_FACTORY"
 
 
@@ -65,7 +66,7 @@ def judge_library(factory: str, board: Board) -> Finding:
     """The finding about gpiozero's pin factory on a board."""
     library = _LIBRARIES.get(factory, factory)
     if "Mock" in factory:
-        return note("gpio", "mock pins: no light is switched and no button is read", _MOCK_REMEDY)
+        return note("gpio", MOCK_PINS, _MOCK_REMEDY)
     if library == "lgpio":
         return ok("gpio", f"pins by {library}")
     if board.needs_lgpio:

@@ -27,6 +27,9 @@ class Person(Protocol):
     async def confirm(self, question: str, /) -> bool | None:
         """Ask a yes-no question; None without an answer in time."""
 
+    def close(self) -> None:
+        """Discard an answer that came too late: the shell would take it for a command."""
+
 
 class Nobody:
     """Stands for the person where there is no terminal."""
@@ -40,6 +43,9 @@ class Nobody:
         """Does nothing."""
 
     async def confirm(self, _question: str, /) -> None:
+        """Does nothing."""
+
+    def close(self) -> None:
         """Does nothing."""
 
 
@@ -72,6 +78,10 @@ class Terminal:
             self._write("\n")
             return None
         return answer.strip().lower() in {"", "y", "yes"}
+
+    def close(self) -> None:
+        """Discard what was typed and not read."""
+        termios.tcflush(sys.stdin.fileno(), termios.TCIFLUSH)
 
     async def _line(self) -> str | None:
         loop = asyncio.get_running_loop()

@@ -63,6 +63,23 @@ class ServiceChecks(Struct):
         return "stop the `voicelive-speaker run` that is running here (Ctrl-C in its terminal)"
 
     @property
+    def may_be_stopped(self) -> bool:
+        """Whether systemd runs the speaker, and this user may stop it."""
+        return self.unit.get("ActiveState") == "active" and os.getuid() == 0
+
+    async def stop(self) -> bool:
+        """Stop the service; whether it has stopped."""
+        return (await in_thread(partial(run, "systemctl", "stop", UNIT))).code == 0
+
+    async def start(self) -> Check:
+        """Start the service again. Raises OSError."""
+        done = await in_thread(partial(run, "systemctl", "start", "--no-block", UNIT))
+        if done.code:
+            yield failed("service", f"it does not start again: {done.stderr.strip()}", remedies.JOURNAL)
+        else:
+            yield ok("service", "started again")
+
+    @property
     def state_folder(self) -> Path:
         """Where the speaker keeps its saved state."""
         if self.installed and "STATE_DIRECTORY" not in self.environment:

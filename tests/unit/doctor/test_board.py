@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import pytest
+from device_daemon.system.gpio_chip import Chip
 
-from device_daemon.doctor.board import Board, power, temperature
+from device_daemon.doctor.board import Board, gpio_chip_finding, power, temperature
 from device_daemon.doctor.findings import Finding, Status
 
 
@@ -45,6 +46,24 @@ async def test_pins_that_this_user_may_not_use_are_reported(tmp_path: Path, monk
     monkeypatch.setattr("os.access", lambda *_: False)  # root, as whom tests may run, may use all
     found = await findings(board(tmp_path, "Raspberry Pi 4 Model B"))
     assert found["gpio access"].remedy.startswith("sudo usermod -aG gpio")
+
+
+@pytest.mark.parametrize(
+    ("labels", "status", "words"),
+    [
+        ({0: "pinctrl-bcm2711"}, Status.OK, "gpiochip0 has the header's pins"),
+        ({10: "brcmvirt", 11: "pinctrl-rp1"}, Status.OK, "gpiochip11 has the header's pins"),
+        ({0: "brcmvirt"}, Status.FAILED, "none has the header's pins: gpiochip0 is brcmvirt"),
+        ({}, Status.FAILED, "none can be read"),
+    ],
+)
+def test_the_chip_of_the_header_is_found_by_its_label_whatever_its_number(
+    labels: dict[int, str], status: Status, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("device_daemon.system.gpio_chip.lgpio_is_installed", lambda: False)
+    finding = gpio_chip_finding([Chip(number, label) for number, label in labels.items()])
+    assert (finding.name, finding.status) == ("gpio chip", status)
+    assert words in finding.what
 
 
 def test_only_the_pi_5_needs_lgpio(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from device_daemon.doctor.findings import as_json, as_text, exit_code, failed, note, ok, skipped, summary
 
 FINDINGS = [
@@ -33,6 +35,16 @@ def test_the_summary_counts_what_there_is() -> None:
     assert summary(FINDINGS) == "2 failures, 1 note, 1 not checked, 1 ok"
     assert summary(FINDINGS[:2]) == "1 failure, 1 ok"
     assert summary(FINDINGS[:1]) == "nothing is wrong, 1 ok"
+
+
+def test_what_was_not_checked_is_not_called_right() -> None:
+    assert summary([FINDINGS[0], FINDINGS[3]]) == "no failure in what was checked, 1 not checked, 1 ok"
+
+
+@pytest.mark.parametrize("width", [60, 80, 200])
+def test_sentences_are_wrapped_to_the_terminal(width: int) -> None:
+    lines = as_text(failed("speaker", "word " * 60, "command"), width).splitlines()
+    assert width - 8 < max(map(len, lines)) <= width
 
 
 def test_machines_get_every_field() -> None:

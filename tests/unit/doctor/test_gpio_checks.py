@@ -52,6 +52,8 @@ class Somebody:
         self.asked.append(question)
         return self._answer
 
+    def close(self) -> None: ...
+
 
 BLINK_S = 0.001
 

@@ -55,6 +55,16 @@ async def test_an_answer_is_waited_for_no_longer_than_the_deadline(keyboard: int
     assert await Terminal(answer_deadline_s=0.01).confirm("did you see it?") is None
 
 
+async def test_an_answer_that_comes_too_late_is_not_left_to_the_shell(keyboard: int) -> None:
+    person = Terminal(answer_deadline_s=0.01)
+    assert await person.confirm("did you see it?") is None
+    os.write(keyboard, b"rm -rf /\n")
+    person.close()
+    os.set_blocking(sys.stdin.fileno(), False)
+    with pytest.raises(BlockingIOError):
+        os.read(sys.stdin.fileno(), 100)
+
+
 @pytest.mark.usefixtures("keyboard")
 def test_the_meter_stays_on_its_line_and_words_come_below_it(capsys: pytest.CaptureFixture[str]) -> None:
     person = Terminal()
@@ -79,4 +89,5 @@ async def test_nobody_answers() -> None:
     nobody.instruct("press it")
     nobody.meter(-3.0)
     await nobody.confirm("did you?")
+    nobody.close()
     assert not nobody.present
