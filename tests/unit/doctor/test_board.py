@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import pytest
-from device_daemon.system.gpio_chip import Chip
 
 from device_daemon.doctor.board import Board, gpio_chip_finding, power, temperature
 from device_daemon.doctor.findings import Finding, Status
+from device_daemon.system.gpio_chip import Chip
 
 
 def board(folder: Path, model: str, throttled: str = "0", temperature_mc: str = "48000") -> Board:
