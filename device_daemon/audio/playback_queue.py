@@ -52,6 +52,11 @@ class PlaybackQueue:
         return self._dropped_bytes // BYTES_PER_MS
 
     @property
+    def queued_ms(self) -> int:
+        """How much is still to be given out."""
+        return self._bytes // BYTES_PER_MS
+
+    @property
     def empty(self) -> bool:
         """Whether there is neither sound nor a flush."""
         return not self._pieces and not self._flushes

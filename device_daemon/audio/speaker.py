@@ -108,6 +108,11 @@ class Speaker:
         self._thread.volume = min(100, max(0, percent))
         self._thread.wake()
 
+    @property
+    def queued_ms(self) -> int:
+        """How much sound is still to be played, without what the card has already."""
+        return self._thread.queued_ms
+
     def level_dbfs(self) -> float:
         """Return the level of the sound that was written last; -96 while nothing is heard."""
         return self._thread.level_dbfs()
@@ -164,6 +169,10 @@ class _PlaybackThread(PcmThread):
                 self._flushes + (player.flushes if player else 0),
                 self.reopened,
             )
+
+    @property
+    def queued_ms(self) -> int:
+        return self._queue.queued_ms
 
     def flush(self, ticket: int) -> None:
         player = self._player

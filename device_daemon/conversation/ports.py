@@ -15,6 +15,10 @@ CLOSE_DEADLINE_S = 3.0
 class SpeakerPort(Protocol):
     """The part of audio.speaker.Speaker that a conversation needs."""
 
+    @property
+    def queued_ms(self) -> int:
+        """How much sound is still to be played."""
+
     def play(self, source: str, pcm: bytes, ticket: int, *, gain: float = 1.0) -> None:
         """Queue sound, 24 kHz mono S16LE."""
 

@@ -28,6 +28,14 @@ from device_daemon.state import State
 from device_daemon.system.foreign_text import ForeignLog
 from device_daemon.system.logs import GREETING_HEARD, fields
 
+MOST_QUEUED_MS = 200_000
+"""Back-pressure: while more than this is to be played nothing is read, so that TCP holds the service back.
+
+The longest message holds 65 s of sound (4 MiB in base64), and the speaker takes 300 s: nothing is ever dropped. What is
+behind that much sound waits as well, a person's speech_started too; a press does not.
+"""
+BACK_PRESSURE_S = 0.25
+
 logger = logging.getLogger(__name__)
 
 
@@ -315,6 +323,8 @@ class ConversationRunner:
                 self._receive_from(generation, event)
                 if generation != self._generation:
                     return  # that event gave this connection up, though it may still stand
+                while self._context.speaker.queued_ms > MOST_QUEUED_MS:  # noqa: ASYNC110 - the card's thread has no event
+                    await asyncio.sleep(BACK_PRESSURE_S)
         finally:
             sender.cancel()
             await asyncio.wait({sender})

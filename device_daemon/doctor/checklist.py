@@ -25,12 +25,13 @@ from device_daemon.config.settings import (
 )
 from device_daemon.doctor import gpio_checks, network, remedies, triggers
 from device_daemon.doctor.board import Board
-from device_daemon.doctor.findings import Finding, Status, skipped
+from device_daemon.doctor.findings import Finding, Status, failed, skipped
 from device_daemon.doctor.person import Nobody, Person, Terminal
 from device_daemon.doctor.runner import CheckRunner
 from device_daemon.doctor.service import ServiceChecks, judge_mute
 from device_daemon.doctor.settings import Settings
 from device_daemon.doctor.sound import SoundChecks
+from device_daemon.errors import SettingUnusable
 from device_daemon.localservice.child import LocalClient
 from device_daemon.voicelive.client import Client
 from device_daemon.voicelive.credentials import Credential
@@ -125,7 +126,11 @@ async def _check_service_route(runner: CheckRunner, settings: Settings) -> None:
         finally:
             await local.close()
         return
-    route = network.route_to(config.service)
+    try:
+        route = network.route_to(config.service)
+    except SettingUnusable as error:
+        runner.add(failed("proxy", error.message, "export HTTPS_PROXY=http://host:port    # or: unset HTTPS_PROXY"))
+        return
     reaches = await runner.run("name", network.resolve_name(route), ASKING_S) and not _failed(runner, "name")
     if reaches:
         await runner.run("line", network.connect(route), ASKING_S)

@@ -12,7 +12,6 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Final
 from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 from msgspec import Struct
 
@@ -20,11 +19,14 @@ from device_daemon.config.settings import Service
 from device_daemon.conversation import commands as do
 from device_daemon.conversation import events as on
 from device_daemon.conversation.ports import ClientPort
+from device_daemon.conversation.service_errors import failure_of
 from device_daemon.doctor import remedies
 from device_daemon.doctor.findings import failed, note, ok, skipped
 from device_daemon.doctor.runner import Check, in_thread
-from device_daemon.errors import ServiceSilent, SessionRejected
+from device_daemon.errors import ServiceSilent
 from device_daemon.system import clock_sync
+from device_daemon.voicelive.proxy import proxy_for
+from device_daemon.voicelive.tls import tls_context
 
 ANSWER_DEADLINE_S: Final = 10.0
 TLS_DEADLINE_S: Final = 5.0
@@ -40,19 +42,22 @@ class Route(Struct, frozen=True):
     secure: bool
     """Whether TLS begins at this hop."""
     proxy: bool = False
+    ca_file: str | None = None
+    """service.ca_file."""
 
 
 def route_to(service: Service) -> Route:
-    """The route the client takes: by service.proxy, else by HTTPS_PROXY and the like, else directly."""
+    """The route the client takes: by service.proxy, else by HTTPS_PROXY and the like, else directly.
+
+    Raises:
+        SettingUnusable: An environment variable holds no address of a proxy.
+    """
     endpoint = urlsplit(service.endpoint or "")
     host, secure = endpoint.hostname or "", endpoint.scheme in {"https", "wss"}
-    by_environment = None
-    if not proxy_bypass(host):
-        by_environment = getproxies().get("https" if secure else "http")
-    if proxy := service.proxy or by_environment:
+    if proxy := proxy_for(f"{'https' if secure else 'http'}://{endpoint.netloc}", service.proxy):
         parts = urlsplit(proxy)
         return Route(parts.hostname or "", parts.port or 80, secure=False, proxy=True)
-    return Route(host, endpoint.port or (443 if secure else 80), secure)
+    return Route(host, endpoint.port or (443 if secure else 80), secure, ca_file=service.ca_file)
 
 
 async def check_clock() -> Check:
@@ -108,7 +113,7 @@ async def connect(
             yield skipped("certificate", why)
             return
         began_s = time.monotonic()
-        context = await asyncio.to_thread(ssl.create_default_context)  # reads a hundred files
+        context = await in_thread(partial(tls_context, route.ca_file))
         try:
             await writer.start_tls(context, server_hostname=route.host, ssl_handshake_timeout=tls_deadline_s)
         except ssl.SSLCertVerificationError as error:
@@ -144,8 +149,8 @@ async def open_session(client: ClientPort, host: str, deadline_s: float = ANSWER
                     match event:
                         case on.SessionUpdated():
                             break
-                        case on.ServiceError(code, message):
-                            raise SessionRejected.from_service(code, message)
+                        case on.ServiceError() as error:
+                            raise failure_of(error)
                         case on.Closed(failure):
                             raise failure
                         case _:

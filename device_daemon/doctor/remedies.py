@@ -20,6 +20,7 @@ from device_daemon.errors import (
     ServiceBusy,
     ServiceUnreachable,
     SessionRejected,
+    SettingUnusable,
     SpeakerError,
     WakeWordsUnusable,
     WakeWordUnknown,
@@ -105,7 +106,7 @@ def _pins(config_path: Path, dev: Path) -> str:
 _LINES: tuple[tuple[type[SpeakerError] | tuple[type[SpeakerError], ...], Callable[[Path, Path], str]], ...] = (
     (ConfigError, lambda path, _: f"voicelive-speaker check-config --config {path}"),
     ((KeyMissing, AuthRefused), lambda _path, _dev: set_key()),
-    (SessionRejected, lambda path, _: edit(path, "service:")),
+    ((SessionRejected, SettingUnusable), lambda path, _: edit(path, "service:")),
     (ClockNotSet, lambda _path, _dev: SET_CLOCK),
     (ServiceBusy, lambda _path, _dev: "sleep 60; voicelive-speaker doctor"),
     (ServiceUnreachable, lambda _path, _dev: "nmcli general status; ping -c 3 1.1.1.1    # is there a network?"),

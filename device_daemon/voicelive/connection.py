@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import random
 import time
 from collections.abc import AsyncIterator
 from typing import Any
@@ -49,10 +50,11 @@ class Connection:
         self._session = session
         self._sdk = sdk.VoiceLiveConnection(http, socket)
         self._loop = asyncio.get_running_loop()
-        self._closing_s = limits.closing_s
+        self._limits = limits
         self._liveness = Liveness(self._loop.time(), limits)
         self._receiving: asyncio.Task[aiohttp.WSMessage] | None = None
-        self._dead: asyncio.Future[None] = self._loop.create_future()
+        self._given_up: asyncio.Future[ConnectionLost] = self._loop.create_future()
+        self._expiry: asyncio.TimerHandle | None = None
         self._due_earlier = asyncio.Event()
         self._keeping_alive = self._loop.create_task(self._keep_alive(), name="keep-alive")
         self.unreadable = 0
@@ -93,14 +95,14 @@ class Connection:
         while True:
             message = await self._receive()
             if message is None:
-                yield on.Closed(
-                    ConnectionLost("the line is dead: the service answers no ping; a new connection is tried.")
-                )
+                yield on.Closed(self._given_up.result())
                 return
             match message.type:
                 case aiohttp.WSMsgType.TEXT | aiohttp.WSMsgType.BINARY:
                     self._used()
                     if (event := self._decoded(message.data)) is not None:
+                        if isinstance(event, on.SessionCreated):
+                            self._set_expiry(event.expires_in_s)
                         yield event
                 case aiohttp.WSMsgType.PING:
                     with contextlib.suppress(aiohttp.ClientError, RuntimeError, OSError):  # a broken line ends it next
@@ -117,8 +119,10 @@ class Connection:
     async def close(self) -> None:
         """Close with the closing handshake, or drop the connection where the service does not answer it in time."""
         self._keeping_alive.cancel()
+        if self._expiry is not None:
+            self._expiry.cancel()
         try:
-            async with asyncio.timeout(self._closing_s):
+            async with asyncio.timeout(self._limits.closing_s):
                 await self._sdk.close()
         except (TimeoutError, OSError) as error:
             logger.debug("the connection was dropped: %r", error)
@@ -128,7 +132,7 @@ class Connection:
             await self._http.close()  # the SDK's close() leaves it open where it is cut short
 
     async def _receive(self) -> aiohttp.WSMessage | None:
-        """Return the next frame; None where the line is dead. Whoever is cancelled here leaves it to the next caller.
+        """Return the next frame; None where the connection is given up. Whoever is cancelled here leaves it to the next caller.
 
         aiohttp takes a cancelled `receive` for a broken line, and would close without the closing handshake.
         """
@@ -136,7 +140,7 @@ class Connection:
             self._receiving = self._loop.create_task(self._socket.receive(), name="receive")
         self._recheck(self._liveness.reading(self._loop.time(), on=True))
         try:
-            awaited: set[asyncio.Future[Any]] = {self._receiving, self._dead}
+            awaited: set[asyncio.Future[Any]] = {self._receiving, self._given_up}
             await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
             if not self._receiving.done():
                 return None
@@ -154,6 +158,20 @@ class Connection:
             if self.unreadable == 1:
                 logger.warning("skipped a message that is no event (%s); further ones are only counted", error)
             return None
+
+    def _set_expiry(self, expires_in_s: float | None) -> None:
+        """Have the session replaced before the service ends it, perhaps in the middle of a word.
+
+        Not where little is left: a session lasts an hour, so this device's clock is wrong.
+        """
+        before_s = self._limits.before_expiry_s * random.uniform(1, 2)  # noqa: S311 - not for cryptography
+        if expires_in_s is not None and expires_in_s > 4 * self._limits.before_expiry_s:
+            said = "the session is about to expire; a new one is opened."
+            self._expiry = self._loop.call_later(expires_in_s - before_s, self._give_up, said)
+
+    def _give_up(self, said: str) -> None:
+        if not self._given_up.done():
+            self._given_up.set_result(ConnectionLost(said))
 
     # Keep-alive
 
@@ -175,7 +193,7 @@ class Connection:
                 case Check.DEAD:
                     await asyncio.sleep(_GRACE_S)
                     if self._liveness.check(self._loop.time()) is Check.DEAD:
-                        self._dead.set_result(None)
+                        self._give_up("the line is dead: the service answers no ping; a new connection is tried.")
                         return
             self._due_earlier.clear()
             with contextlib.suppress(TimeoutError):

@@ -14,6 +14,9 @@ class LineLimits(Struct, frozen=True):
     """For the service's half of the closing handshake."""
     max_message_bytes: int = 4 * 1024 * 1024
     """A longer message ends the connection (1009). The SDK's own limit; an audio delta has some 12 kB."""
+    before_expiry_s: float = 30.0
+    """How long before the session's `expires_at` it is replaced: between this and twice this, so that a hundred speakers
+    that were started together do not come back together."""
     eager_for_s: float = 5.0
     """How long after the last message, either way, somebody is taken to wait for the next."""
     eager_ping_s: float = 1.0

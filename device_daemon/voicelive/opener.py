@@ -6,11 +6,9 @@ import ssl
 from collections.abc import Mapping
 from datetime import datetime
 from functools import partial
-from pathlib import Path
 from socket import gethostname
 
 from device_daemon.config.settings import Config
-from device_daemon.errors import SettingUnusable
 from device_daemon.greetings.opening import values as placeholder_values
 from device_daemon.system.daemon_thread import in_daemon_thread
 from device_daemon.voicelive.connection import Connection
@@ -18,6 +16,7 @@ from device_daemon.voicelive.handshake import open_socket
 from device_daemon.voicelive.limits import LineLimits
 from device_daemon.voicelive.resolver import DaemonResolver
 from device_daemon.voicelive.session import session_for
+from device_daemon.voicelive.tls import tls_context
 
 
 class Opener:
@@ -53,16 +52,3 @@ class Opener:
     async def close(self) -> None:
         """Leave off looking names up."""
         await self._resolver.close()
-
-
-def tls_context(ca_file: str) -> ssl.SSLContext:
-    """Return whom to trust: the system's CAs and those of the file. Raises SettingUnusable; reads files."""
-    context = ssl.create_default_context()
-    try:
-        context.load_verify_locations(Path(ca_file).expanduser())
-    except ssl.SSLError:  # an OSError too, whose words help nobody
-        raise SettingUnusable(f"{ca_file}: holds no certificate in PEM form; correct service.ca_file.") from None
-    except (OSError, RuntimeError) as error:  # RuntimeError: there is no home folder for ~
-        reason = getattr(error, "strerror", None) or str(error)
-        raise SettingUnusable(f"{ca_file}: cannot be read: {reason}; correct service.ca_file.") from None
-    return context

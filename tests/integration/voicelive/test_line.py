@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import time
 
 import aiohttp
 import pytest
@@ -167,3 +168,25 @@ async def test_ten_minutes_of_audio_at_once_wait_at_the_service_and_nothing_of_i
                 received_ms += len(event.pcm) // 48
         assert received_ms == deltas * delta_ms
         await connection.close()
+
+
+@pytest.mark.parametrize(("lasts_s", "ends"), [(0.5, True), (0.3, False), (-3600.0, False)])
+async def test_a_session_is_replaced_before_it_expires_unless_the_clock_is_wrong(lasts_s: float, ends: bool) -> None:
+    async def talk(ws: web.WebSocketResponse, _: web.Request) -> None:
+        session = {"id": "sess_1", "expires_at": time.time() + lasts_s}
+        await ws.send_str(json.dumps({"type": "session.created", "session": session}))
+        await ws.receive()
+
+    async with asyncio.timeout(PATIENCE_S), serving(talking(talk)) as endpoint:
+        connection = await client_for(endpoint, limits=LineLimits(before_expiry_s=0.1)).connect()
+        events = connection.events()
+        assert isinstance(await anext(events), on.SessionCreated)
+        ending = asyncio.ensure_future(anext(events))
+        await asyncio.wait({ending}, timeout=lasts_s + 0.2 if ends else 0.3)
+        assert ending.done() is ends
+        if ends:
+            closed = await ending
+            assert isinstance(closed, on.Closed)
+            assert "about to expire" in str(closed.failure)
+        await connection.close()
+        await asyncio.wait({ending})

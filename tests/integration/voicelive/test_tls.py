@@ -15,6 +15,7 @@ from device_daemon.conversation import events as on
 from device_daemon.errors import ClockNotSet, ServiceUnreachable, SettingUnusable, SpeakerError
 from device_daemon.localservice.certificate import Certificate, self_signed
 from device_daemon.voicelive.limits import LineLimits
+from device_daemon.voicelive.tls import tls_context
 from tests.integration.voicelive.unruly_service import (
     PATIENCE_S,
     SPEECH_STARTED,
@@ -120,8 +121,6 @@ async def test_a_ca_file_that_cannot_be_used_is_named(content: str | None, tmp_p
 
 
 def test_the_systems_own_authorities_stay_trusted(certificate: Certificate) -> None:
-    from device_daemon.voicelive.opener import tls_context
-
     trusted = tls_context(str(certificate.path))
     assert trusted.verify_mode is ssl.CERT_REQUIRED
     assert trusted.check_hostname

@@ -44,6 +44,17 @@ def test_what_is_too_much_is_cut_off_and_counted_but_its_ticket_counts() -> None
     assert queue.dropped_ms == 14
 
 
+def test_how_much_is_queued_is_known_until_it_is_taken_or_flushed() -> None:
+    queue = PlaybackQueue()
+    queue.put("a", bytes(8 * BYTES_PER_MS), 1, 1.0, 0.0)
+    queue.put("a", bytes(4 * BYTES_PER_MS), 2, 1.0, 0.0)
+    assert queue.queued_ms == 12
+    queue.take(3 * 24)
+    assert queue.queued_ms == 9
+    queue.flush(3)
+    assert queue.queued_ms == 0
+
+
 def test_room_comes_back_as_sound_is_taken_or_flushed() -> None:
     queue = PlaybackQueue(capacity_ms=10)
     queue.put("a", bytes(10 * BYTES_PER_MS), 1, 1.0, 0.0)

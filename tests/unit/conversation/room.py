@@ -133,6 +133,7 @@ class FakeSpeaker:
         self.orders: list[tuple[str, int]] = []
         self.gains: dict[str, float] = {}
         self.error: Exception | None = None
+        self.queued_ms = 0
 
     def play(self, source: str, pcm: bytes, ticket: int, *, gain: float = 1.0) -> None:
         if self.error:

@@ -15,7 +15,17 @@ from device_daemon.conversation.policy import ConversationPolicy, EndReason
 from device_daemon.errors import AuthRefused, ConnectionLost, DeviceGone
 from device_daemon.greetings.opening import Opening
 from device_daemon.state import State
-from tests.unit.conversation.room import HELLO, OWN_SOUND, SECOND, FakeConnection, Room, nothing_left, period, settle
+from tests.unit.conversation.room import (
+    HELLO,
+    OWN_SOUND,
+    SECOND,
+    FakeConnection,
+    Room,
+    nothing_left,
+    period,
+    settle,
+    until,
+)
 
 __all__ = ["nothing_left"]
 
@@ -301,3 +311,25 @@ async def test_what_a_connection_could_not_read_and_what_came_too_late_is_counte
     await room.end()
     assert room.metrics.unreadable_messages == 3
     assert room.metrics.stale_deltas == 1
+
+
+async def test_while_the_speaker_has_minutes_to_play_the_service_is_not_read_and_has_to_wait() -> None:
+    room = await Room().ready()
+    room.speaker.queued_ms = 300_000
+    room.connection.arrive(on.ResponseCreated("r1"), on.AudioDelta("r1", "i1", 0, SECOND))
+    await settle()
+    assert "ResponseCreated was dealt with" not in room.diary, "the next event is not asked for"
+    room.speaker.queued_ms = 0
+    await until(lambda: bool(room.speaker.orders))
+    room.conversation.stop(EndReason.STOPPED)
+    await room.end()
+
+
+async def test_a_conversation_ends_at_once_though_the_speaker_has_minutes_to_play() -> None:
+    room = await Room().ready()
+    room.speaker.queued_ms = 300_000
+    room.connection.arrive(on.ResponseCreated("r1"))
+    await settle()
+    room.conversation.stop(EndReason.STOPPED)
+    assert (await room.end()).reason is EndReason.STOPPED
+    assert room.connection.closed == 1
