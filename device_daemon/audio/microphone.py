@@ -247,7 +247,8 @@ class _CaptureThread(PcmThread):
                     self._hand_over(timeline.periods(chunk))
                     chunk.clear()
                     stall_s = max(STALL_S, 4 * got.period_s)
-                self._sleep_while_nothing_is_decided(timeline, frames_read, chunker.at_once_ms)
+                if at_once_ms := chunker.at_once_ms:
+                    self._sleep_while_nothing_is_decided(timeline, frames_read, at_once_ms)
                 # Where the card reports in time there is no need to look at the clock.
                 due_ms = period_ms if polled else timeline.ms_until(frames_read + got.period_frames)
                 wait_ms = due_ms + _POLL_GRACE_MS

@@ -19,7 +19,7 @@ _QUIETEST: Final = 33
 """The least noise floor, as a peak of 16 bits (-60 dBFS): thrice that is no speech, however quiet the room is."""
 _ABOVE_NOISE: Final = 3
 """Speech is this much louder than the noise floor (10 dB)."""
-_RISE_PER_MS: Final = 1.0005
+_RISE_PER_BYTE: Final = 0.5 / (1000 * BYTES_PER_MS)
 """The noise floor follows a louder room by 4 dB per second, and a quieter one at once: a pause between words shows it."""
 _CHUNK_BYTES: Final = CHUNK_MS * BYTES_PER_MS
 _PAUSE_BYTES: Final = PAUSE_MS * BYTES_PER_MS
@@ -29,7 +29,7 @@ class UplinkChunker:
     """Takes the periods of one stream in order: 24 kHz mono S16LE, of any length."""
 
     def __init__(self) -> None:
-        self._noise = float(_QUIETEST)
+        self._noise: float = _QUIETEST
         self._quiet_bytes = _PAUSE_BYTES
         self._chunk_bytes = 0
 
@@ -42,17 +42,18 @@ class UplinkChunker:
 
     def add(self, pcm: bytes) -> bool:
         """Take in the next period; return whether the chunk that ends with it is complete."""
-        self._chunk_bytes += len(pcm)
+        size, loudest, noise = len(pcm), peak(pcm, BYTES_PER_FRAME), self._noise
+        onset = False
+        if loudest > noise * _ABOVE_NOISE:
+            onset = self._quiet_bytes >= _PAUSE_BYTES
+            self._quiet_bytes = 0
+        else:
+            self._quiet_bytes += size
+        if loudest > _QUIETEST or noise > _QUIETEST:
+            self._noise = max(_QUIETEST, min(loudest, noise + noise * size * _RISE_PER_BYTE))
+        self._chunk_bytes += size
         # To the nearest period: with half of the next one it would be too long.
-        if self._onset(pcm) or self._chunk_bytes + len(pcm) // 2 > _CHUNK_BYTES:
+        if onset or self._chunk_bytes + size // 2 > _CHUNK_BYTES:
             self._chunk_bytes = 0
             return True
         return False
-
-    def _onset(self, pcm: bytes) -> bool:
-        loudest = peak(pcm, BYTES_PER_FRAME)
-        voice = loudest > self._noise * _ABOVE_NOISE
-        self._noise = max(_QUIETEST, min(loudest, self._noise * _RISE_PER_MS ** (len(pcm) // BYTES_PER_MS)))
-        onset = voice and self._quiet_bytes >= _PAUSE_BYTES
-        self._quiet_bytes = 0 if voice else self._quiet_bytes + len(pcm)
-        return onset

@@ -199,7 +199,7 @@ class MicrophoneSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
     device: Text = "default"
     """An ALSA name, such as plughw:CARD=seeed2micvoicec; `voicelive-speaker devices` lists them."""
-    period_ms: PeriodMs = 20
+    period_ms: PeriodMs = 30
     """Milliseconds of sound per period."""
     periods: Periods = 8
     """Periods in the card's buffer; more tolerate a slower machine."""

@@ -68,7 +68,7 @@ class Ours:
 
     async def learn(self) -> None:
         """Wait until the greeting of the first button was spoken ahead, at idle after the start; and hear it once."""
-        await self.device.wait_for_log("spoken ahead")
+        await self.device.wait_for_log("fetched in advance")
         pressed_s = await self.press_known()
         heard_s = await self.device.wait_for_sound(pressed_s, DEADLINE_S)
         await self.device.wait_for_silence(heard_s, _GREETING_IS_OVER_MS)

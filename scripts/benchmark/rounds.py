@@ -22,7 +22,8 @@ CLICKS: Final = 4
 DEADLINE_S: Final = 10.0
 _SPREAD_S: Final = 0.1
 """A whole number of messages of any speaker here (20 ms and 50 ms): a click falls anywhere in one, as likely as not."""
-_BETWEEN_CLICKS_S: Final = 0.1
+_BETWEEN_CLICKS_S: Final = 0.3
+"""Longer than the quiet after which a sound is an onset: of a click that follows sooner, nothing can be said."""
 _GOLDEN: Final = 0.618_033_988_75
 _STRETCHES: Final = 3
 _STRETCH_S: Final = 4.0

@@ -30,7 +30,7 @@ IN_ORDER = (
 FIGURES = (
     "press -> greeting heard: ",
     "speech_started -> silence: ",
-    "mouth -> wire: ",
+    "first sample of a message in the room -> the message at the service: ",
     "answer, from its first to its last sample in the room: ",
 )
 

@@ -18,7 +18,7 @@ GREETS: Mapping[str, Any] = {**HELD, "greeting": "welcome"}
 PRESSED: Mapping[str, Any] = {"type": "button", "pin": 17, "greeting": "none"}
 QUESTION = "what time is it"
 ASKED = voice(QUESTION, "person", peak=12_000)
-A_PERIOD_S = 0.02
+A_PERIOD_S = 0.03
 TURN = ["input_audio_buffer.append", "input_audio_buffer.commit", "response.create"]
 
 

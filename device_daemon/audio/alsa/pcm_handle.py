@@ -35,6 +35,7 @@ class PcmHandle:
         self._period_frames = 0
         self._frame_bytes = 1
         self._stopped = False
+        self._readi = self._alsa.snd_pcm_readi
         try:
             check(self._alsa.snd_pcm_hw_params_malloc(byref(self._params)))
             check(self._alsa.snd_pcm_hw_params_any(handle, self._params))
@@ -110,7 +111,7 @@ class PcmHandle:
 
     def read(self) -> tuple[int, bytes]:
         """Return up to one period: (frames, data), (0, b"") if there is nothing yet, (XRUN, b"") if some was lost."""
-        frames = self._alsa.snd_pcm_readi(self._handle, self._buffer, self._period_frames)
+        frames = self._readi(self._handle, self._buffer, self._period_frames)
         if frames > 0:
             return frames, ctypes.string_at(self._buffer, frames * self._frame_bytes)
         return self._transferred(frames), b""

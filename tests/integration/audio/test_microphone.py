@@ -36,7 +36,7 @@ class Ear:
         self.recoveries = 0
         self._changed = asyncio.Event()
         self.microphone = Microphone(
-            MicrophoneSettings(**{"device": "simcard", **settings}),
+            MicrophoneSettings(**{"device": "simcard", "period_ms": 20, **settings}),
             loop=asyncio.get_running_loop(),
             on_periods=self._on_periods,
             on_failure=self._on_failure,
