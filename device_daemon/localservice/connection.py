@@ -12,7 +12,7 @@ import msgspec
 from aiohttp import WSMsgType, web
 
 from device_daemon.localservice.audio_formats import InputFormat
-from device_daemon.localservice.faults import Faults, Moment
+from device_daemon.localservice.faults import MOMENT_OF_EVENT, MOMENTS_OF_A_RESPONSE, Faults, Moment
 from device_daemon.localservice.malformed_frames import extra_events, garbage, injected_error
 from device_daemon.localservice.message_queues import Abort, DelayLine, Writer
 from device_daemon.localservice.messages import Close, Emit, Event, Refusal, error, new_id
@@ -28,15 +28,6 @@ logger = logging.getLogger(__name__)
 
 _WATCH_S = 0.25
 _CLOSING_S = 1.0
-_MOMENTS = {
-    "session.created": Moment.CREATED,
-    "session.updated": Moment.UPDATED,
-    "response.created": Moment.RESPONSE_CREATED,
-    "response.done": Moment.RESPONSE_DONE,
-    "input_audio_buffer.speech_started": Moment.SPEECH_STARTED,
-    "input_audio_buffer.speech_stopped": Moment.SPEECH_STOPPED,
-}
-_OF_A_RESPONSE = {Moment.RESPONSE_CREATED, Moment.DELTA, Moment.RESPONSE_DONE}
 
 
 class ClientConnection:
@@ -218,8 +209,8 @@ class ClientConnection:
             count = self._deltas[response_id] = self._deltas.get(response_id, 0) + 1
             if count == faults.at_delta:
                 self._moment(Moment.DELTA, response_id)
-        elif kind in _MOMENTS:
-            self._moment(_MOMENTS[kind], response_id)
+        elif kind in MOMENT_OF_EVENT:
+            self._moment(MOMENT_OF_EVENT[kind], response_id)
         if kind == "response.done":
             self._deltas.pop(response_id, None)
 
@@ -229,7 +220,7 @@ class ClientConnection:
     def _moment(self, moment: Moment, response_id: str = "") -> None:
         """Apply the faults that are set to this moment."""
         faults = self._faults()
-        if moment in _OF_A_RESPONSE and faults.at_response not in {0, self._numbers.get(response_id)}:
+        if moment in MOMENTS_OF_A_RESPONSE and faults.at_response not in {0, self._numbers.get(response_id)}:
             return
         if faults.error_at == moment:
             cause_id = self._update_id if faults.error_names_update else None
@@ -268,7 +259,9 @@ class ClientConnection:
         while not self._ending:
             await asyncio.sleep(min(_WATCH_S, max(0.0, self._expires_s - time.monotonic())))
             now_s = time.monotonic()
-            if now_s >= self._expires_s:
+            if now_s >= self._expires_s and self._half_open:
+                self._transport.abort()
+            elif now_s >= self._expires_s:
                 message = "Your session hit its maximum duration."
                 self._emit(error("session_expired", message))
                 self._end(Close(1001, message))

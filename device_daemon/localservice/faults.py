@@ -42,6 +42,17 @@ class Moment(StrEnum):
     """When nothing but audio came in and nothing went out for `idle_s`."""
 
 
+MOMENT_OF_EVENT = {
+    "session.created": Moment.CREATED,
+    "session.updated": Moment.UPDATED,
+    "response.created": Moment.RESPONSE_CREATED,
+    "response.done": Moment.RESPONSE_DONE,
+    "input_audio_buffer.speech_started": Moment.SPEECH_STARTED,
+    "input_audio_buffer.speech_stopped": Moment.SPEECH_STOPPED,
+}
+MOMENTS_OF_A_RESPONSE = {Moment.RESPONSE_CREATED, Moment.DELTA, Moment.RESPONSE_DONE}
+
+
 class Garbage(StrEnum):
     """A frame that no service should send, or that no client can know."""
 

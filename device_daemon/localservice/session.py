@@ -29,7 +29,7 @@ from device_daemon.localservice.response_policy import PlannedResponse, Response
 from device_daemon.localservice.scripted_replies import Replies
 from device_daemon.localservice.transcription import transcription_events
 from device_daemon.localservice.vad import SILENCE_DBFS, TurnStarted, TurnStopped
-from device_daemon.localservice.validation import listed, mapping, text
+from device_daemon.localservice.validation import listed, mapping, text, unknown_message
 
 MAX_CONFIG_ATTEMPTS = 5
 """Recorded by third parties: then the service closes with 1008."""
@@ -75,8 +75,8 @@ class Session:
             "input_audio_buffer.clear": self._clear,
             "input_audio.turn.start": self._start_turn,
             "input_audio.turn.append": self._append_to_turn,
-            "input_audio.turn.end": self._end_turn,
-            "input_audio.turn.cancel": self._cancel_turn,
+            "input_audio.turn.end": lambda message, now_s: self._close_turn(message, now_s, self._commit),
+            "input_audio.turn.cancel": lambda message, now_s: self._close_turn(message, now_s, self._clear),
             "input_audio.clear": self._clear,
             "conversation.item.create": self._create_item,
             "conversation.item.retrieve": lambda message, _: _emit(self.conversation.retrieve(message.get("item_id"))),
@@ -155,7 +155,7 @@ class Session:
         if not self._configured and kind != "session.update" and self._first_message_rule:
             raise Refusal("invalid_session_update_message", "The first message must be a session.update.", "type")
         if not isinstance(kind, str) or kind not in self._handlers:
-            raise _unknown(kind)
+            raise unknown_message(kind)
         return message, self._handlers[kind]
 
     def _update(self, message: Mapping[str, Any], _now_s: float) -> list[Action]:
@@ -229,15 +229,10 @@ class Session:
         self._input.skip_vad(self._received(message))
         return []
 
-    def _end_turn(self, message: Mapping[str, Any], now_s: float) -> list[Action]:
+    def _close_turn(self, message: Mapping[str, Any], now_s: float, close: Handler) -> list[Action]:
         self._check_turn(message)
         self._client_turn_id = None
-        return self._commit(message, now_s)
-
-    def _cancel_turn(self, message: Mapping[str, Any], now_s: float) -> list[Action]:
-        self._check_turn(message)
-        self._client_turn_id = None
-        return self._clear(message, now_s)
+        return close(message, now_s)
 
     def _check_turn(self, message: Mapping[str, Any]) -> None:
         if self._client_turn_id is None or message.get("turn_id") != self._client_turn_id:
@@ -302,11 +297,3 @@ class Session:
 
 def _emit(*events: Event) -> list[Action]:
     return [Emit(one) for one in events]
-
-
-def _unknown(kind: object) -> Refusal:
-    if kind == "output_audio_buffer.clear":
-        return Refusal("invalid_value", f"{kind} is only supported with an avatar.", "output_audio_buffer.clear")
-    if kind == "session.avatar.connect":
-        return Refusal("invalid_value", f"{kind} is not supported by the local service.", "type")
-    return Refusal("invalid_value", f"Input tag '{kind}' found using 'type' does not match any known event.", "type")

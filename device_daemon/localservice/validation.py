@@ -84,3 +84,12 @@ def strings(value: object, param: str) -> list[str]:
     if not isinstance(value, list) or not all(isinstance(entry, str) for entry in value):
         fail(param, "Input should be a valid list of strings")
     return value
+
+
+def unknown_message(kind: object) -> Refusal:
+    """Return the refusal of a message whose type the service does not know, or this one does not support."""
+    if kind == "output_audio_buffer.clear":
+        return Refusal("invalid_value", f"{kind} is only supported with an avatar.", "output_audio_buffer.clear")
+    if kind == "session.avatar.connect":
+        return Refusal("invalid_value", f"{kind} is not supported by the local service.", "type")
+    return Refusal("invalid_value", f"Input tag '{kind}' found using 'type' does not match any known event.", "type")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import random
 import time
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
@@ -14,9 +16,11 @@ import pytest
 
 from device_daemon.localservice.faults import NONE, ErrorShape, Faults
 from device_daemon.localservice.server import LocalService
+from device_daemon.localservice.synthesis import ResponseSynthesizer
+from device_daemon.localservice.voice import Voice
 from tests.integration.localservice.wire import QUERY, connected, in_session, service
-from tests.unit.localservice.client_messages import CREATE, UPDATE, append, given, speech
-from tests.unit.localservice.driver import CHAIN_END
+from tests.unit.localservice.client_messages import CREATE, UPDATE, Json, append, given, speak, speech
+from tests.unit.localservice.driver import CHAIN_END, configured
 
 ABRUPT = 1006
 
@@ -248,6 +252,33 @@ async def test_audio_may_be_slower_than_real_time() -> None:
         await client.send(given("word"))
         await client.until("response.done")
         assert time.monotonic() - began_s >= (100 - 40) / 1000 / 0.5
+
+
+async def test_audio_comes_with_jitter_and_in_order() -> None:
+    class Latest(random.Random):
+        def uniform(self, a: float, b: float) -> float:
+            return max(a, b)
+
+    driver = configured()
+    driver.send(given("one two three four"))
+    sent: list[Json] = []
+    synthesizer = ResponseSynthesizer(
+        Voice(speak),
+        driver.session.responses,
+        lambda: Faults(speed=0, delta_ms=100, jitter_ms=40),
+        sent.extend,
+        no_wait,
+        Latest(),
+    )
+    began_s = time.monotonic()
+    await synthesizer.make(driver.planned[-1])
+    assert time.monotonic() - began_s >= 0.04
+    audio = b"".join(base64.b64decode(event["delta"]) for event in sent if event["type"] == "response.audio.delta")
+    assert audio == speech(400)
+
+
+async def no_wait() -> None:
+    pass
 
 
 async def test_responses_fail() -> None:
