@@ -78,6 +78,13 @@ class VoiceMissing(SpeakerError):
     exit_code = EX_UNAVAILABLE
 
 
+class EchoModeUnavailable(SpeakerError):
+    """The config asks for an echo mode that this device, its installation or the service does not have."""
+
+    notice = "settings"
+    exit_code = EX_CONFIG
+
+
 class KeyMissing(SpeakerError):
     """No API key in any of the three places: put it in one of them."""
 

@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
+from device_daemon.audio.alsa.card_names import card_name
+from device_daemon.audio.echo.control import EchoControl
 from device_daemon.config.settings import Config
 from device_daemon.device.controller import Controller
 from device_daemon.device.requests import Requests
@@ -50,9 +52,10 @@ class Wiring:
         about: Callable[[], Mapping[str, Any]],
     ) -> None:
         self._saved_state = saved_state = SavedState(folders.state)
-        self._client = _client(config, environment)
+        echo = EchoControl(config.audio.echo, card_name(config.audio.microphone.device))
+        self._client = _client(config, environment, echo)
         greeting_cache = GreetingCache(folders.state / "greetings")
-        self.controller = Controller(config, self._client, saved_state, greeting_cache, show)
+        self.controller = Controller(config, self._client, saved_state, greeting_cache, show, echo=echo)
         self.requests = Requests(config, self.controller, saved_state, about)
         self.triggers = TriggerSetup(config, buttons, self.requests, self.controller)
 
@@ -68,8 +71,8 @@ class Wiring:
         await self._saved_state.close()
 
 
-def _client(config: Config, environment: Mapping[str, str]) -> Client | LocalClient:
+def _client(config: Config, environment: Mapping[str, str], echo: EchoControl) -> Client | LocalClient:
     service = config.service
     if service.local:
-        return LocalClient(config)
-    return Client(config, service.endpoint or "", partial(credential_for, service, environment))
+        return LocalClient(config, echo)
+    return Client(config, service.endpoint or "", partial(credential_for, service, environment), echo=echo)

@@ -18,6 +18,18 @@ peak: Final = audioop.max
 _RAMP_FRAMES: Final = 5 * SAMPLE_RATE_HZ // 1000
 
 
+def interleaved(left: Samples, right: Samples) -> bytes:
+    """Return two mono streams of equal length as one of stereo frames."""
+    return audioop.add(
+        audioop.tostereo(left, BYTES_PER_FRAME, 1, 0), audioop.tostereo(right, BYTES_PER_FRAME, 0, 1), BYTES_PER_FRAME
+    )
+
+
+def energy(pcm: Samples) -> int:
+    """Return the mean square of 16-bit samples."""
+    return audioop.rms(pcm, BYTES_PER_FRAME) ** 2
+
+
 class Gain:
     """Scales a stream of the program's own format, piece by piece; pieces of full loudness pass through untouched."""
 

@@ -16,7 +16,8 @@ from device_daemon.audio.alsa import XRUN, Negotiated, Stream
 from device_daemon.audio.card_clock import POLL_GRACE_S, CardClock
 from device_daemon.audio.converters import from_card
 from device_daemon.audio.device_thread import PcmThread
-from device_daemon.audio.pcm import BYTES_PER_FRAME, BYTES_PER_MS, SAMPLE_RATE_HZ, SILENCE_DBFS, level_dbfs
+from device_daemon.audio.pcm import BYTES_PER_FRAME, SAMPLE_RATE_HZ, SILENCE_DBFS, level_dbfs
+from device_daemon.audio.period import Period
 from device_daemon.audio.uplink_chunker import UplinkChunker
 from device_daemon.config.settings import MicrophoneSettings
 from device_daemon.errors import DeviceUnknown, SpeakerError
@@ -34,19 +35,6 @@ _AHEAD_S: Final = 0.1
 _FAST: Final = 300e-6
 """How much faster than its nominal rate a card may run: crystals are within 100 ppm."""
 _POLL_GRACE_MS: Final = math.ceil(POLL_GRACE_S * 1000)
-
-
-class Period(Struct, frozen=True):
-    """One period from the card, converted to the program's format."""
-
-    pcm: bytes
-    captured_at_s: float
-    """`time.monotonic()` of the end of its last sample."""
-
-    @property
-    def begins_at_s(self) -> float:
-        """`time.monotonic()` of its first sample."""
-        return self.captured_at_s - len(self.pcm) / (BYTES_PER_MS * 1000)
 
 
 class MicrophoneCounters(Struct, frozen=True):
@@ -69,6 +57,11 @@ class MicrophoneCounters(Struct, frozen=True):
         )
 
 
+def as_they_are(periods: list[Period]) -> list[Period]:
+    """No processing."""
+    return periods
+
+
 class Microphone:
     """A capture device that is open between `open` and `close` and at no other time.
 
@@ -84,8 +77,11 @@ class Microphone:
         on_periods: Callable[[list[Period]], None],
         on_failure: Callable[[SpeakerError], None],
         on_recovery: Callable[[], None],
+        process: Callable[[list[Period]], list[Period]] = as_they_are,
     ) -> None:
+        """`process` is called in the capture thread with what was captured; what it returns is handed over."""
         self._settings = settings
+        self._process = process
         self._loop = loop
         self._on_periods = on_periods
         self._on_failure = on_failure
@@ -117,7 +113,7 @@ class Microphone:
         """Begin to capture; returns at once. Does nothing if the microphone is open."""
         if self._thread is None:
             looking = self._stop_looking()
-            self._thread = _CaptureThread(self._settings, self._loop, self._on_periods, self._status)
+            self._thread = _CaptureThread(self._settings, self._loop, self._on_periods, self._status, self._process)
             self._thread.negotiated = self._negotiated
             self._thread.start(after=looking or self._closing)
 
@@ -188,6 +184,7 @@ class _CaptureThread(PcmThread):
         loop: asyncio.AbstractEventLoop,
         on_periods: Callable[[list[Period]], None],
         on_status: Callable[[_CaptureThread, SpeakerError | None], None],
+        process: Callable[[list[Period]], list[Period]],
     ) -> None:
         super().__init__(
             loop, "capture", settings.device, settings.period_ms, settings.periods, channel=settings.channel
@@ -196,6 +193,7 @@ class _CaptureThread(PcmThread):
         self._gain_db = settings.gain_db
         self._channel = settings.channel
         self._on_status = on_status
+        self._process = process
         self._periods_read = 0
         self._overruns = 0
         self._last = b""
@@ -276,7 +274,7 @@ class _CaptureThread(PcmThread):
             self.works()
             self._periods_read += len(periods)
             self._last = periods[-1].pcm
-            self.bridge.put(*periods)
+            self.bridge.put(*self._process(periods))
 
 
 class _LookingThread(PcmThread):

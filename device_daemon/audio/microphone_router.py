@@ -9,7 +9,8 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
 
-from device_daemon.audio.microphone import Microphone, Period
+from device_daemon.audio.microphone import Microphone, as_they_are
+from device_daemon.audio.period import Period
 from device_daemon.config.settings import MicrophoneSettings
 from device_daemon.errors import SpeakerError
 
@@ -27,10 +28,16 @@ class MicrophoneRouter:
         *,
         on_failure: Callable[[SpeakerError], None],
         on_recovery: Callable[[], None],
+        process: Callable[[list[Period]], list[Period]] = as_they_are,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self.microphone = Microphone(
-            settings, loop=self._loop, on_periods=self._hear, on_failure=on_failure, on_recovery=on_recovery
+            settings,
+            loop=self._loop,
+            on_periods=self._hear,
+            on_failure=on_failure,
+            on_recovery=on_recovery,
+            process=process,
         )
         self.conversation: Callable[[list[Period]], None] | None = None
         """Who is in a conversation hears everything."""

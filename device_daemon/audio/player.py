@@ -13,7 +13,9 @@ from device_daemon.audio.alsa import Mixer, Stream, find_mixer
 from device_daemon.audio.card_clock import POLL_GRACE_S
 from device_daemon.audio.card_writer import CardWriter
 from device_daemon.audio.converters import ToCard
-from device_daemon.audio.pcm import BYTES_PER_FRAME, SAMPLE_RATE_HZ, Samples, fade_out, volume_gain
+from device_daemon.audio.echo.reference import ReferenceTrack
+from device_daemon.audio.gain import scaled
+from device_daemon.audio.pcm import BYTES_PER_FRAME, OWN_FORMAT, SAMPLE_RATE_HZ, Samples, fade_out, volume_gain
 from device_daemon.audio.playback_position import PlaybackPosition
 from device_daemon.audio.playback_queue import Piece, PlaybackQueue
 from device_daemon.audio.speaker_events import Flushed, Silent, SpeakerEvent, Started
@@ -53,9 +55,12 @@ class Player:
         queue: PlaybackQueue,
         ledger: PlaybackPosition,
         emit: Callable[[SpeakerEvent], None],
+        *,
         now: Callable[[], float] = time.monotonic,
+        reference: ReferenceTrack | None = None,
     ) -> None:
         got = stream.negotiated
+        self._reference = reference or ReferenceTrack()
         self._now = now
         self._got = got
         self._queue = queue
@@ -142,8 +147,14 @@ class Player:
 
     def lose(self) -> int:
         """Take note that the card is gone; return how many frames were written and not heard."""
+        self._end_reference()
         self._in_hand = memoryview(b"")
         return self._ledger.restart()
+
+    def _end_reference(self) -> None:
+        """The echo reference ends with what was heard until now."""
+        if self._card.running:
+            self._reference.cut(self._to_own(self._card.position_at(self._now())))
 
     @property
     def _ending(self) -> bool:
@@ -158,6 +169,8 @@ class Player:
     def _hear(self) -> int:
         """Ask the card where it is, tell which sources became audible; return the position."""
         position = self._card.position(self._now())
+        if self._card.running:
+            self._reference.anchor(self._card.time_of(0))
         self._hear_until(position)
         return position
 
@@ -189,7 +202,10 @@ class Player:
             self._padded = False
             self._last_piece = piece
         self._ledger.write(piece.source, piece.frames, piece.ticket)
-        self._in_hand = memoryview(self._convert.convert(piece.pcm, piece.gain * self._gain))
+        converted = self._convert.convert(piece.pcm, piece.gain * self._gain)
+        own = self._got.card == OWN_FORMAT
+        self._reference.write(converted if own else scaled(piece.pcm, piece.gain * self._gain))
+        self._in_hand = memoryview(converted)
 
     def _write(self) -> None:
         taken = self._card.write(self._in_hand)
@@ -216,6 +232,7 @@ class Player:
         gain = self._last_piece.gain * self._gain if self._last_piece else 1.0
         self._ran_out = self._last_piece.source if self._last_piece else ""
         self._ledger.pad(frames)
+        self._reference.write(bytes(frames * BYTES_PER_FRAME))
         self._padded = True
         self._in_hand = memoryview(self._convert.convert(bytes(frames * BYTES_PER_FRAME), gain))
         self._write()
@@ -226,6 +243,7 @@ class Player:
         return end_s + (self._silence_frames / self._got.card.rate_hz / 4 if self._padded else 0.0)
 
     def _stop(self) -> None:
+        self._end_reference()
         self._card.stop()
         self._ledger.restart()
         self._convert.reset()
@@ -240,6 +258,7 @@ class Player:
             fade = self._fade(self._hear())
             # The last moment before the cut: so much was heard.
             self._hear_until(self._card.position_at(self._now()))
+            self._end_reference()
             self._card.stop()
             if fade:
                 self._silence_frames = self._silence_after(len(fade) // self._got.card.frame_bytes)
@@ -251,6 +270,10 @@ class Player:
         self._ledger.pad(self._to_own(len(fade) // self._got.card.frame_bytes), sound=True)
         self._ledger.pad(self._to_own(len(silence) // self._got.card.frame_bytes))
         self._padded = bool(fade)
+        if fade:
+            own = self._got.card == OWN_FORMAT
+            self._reference.write(fade if own else bytes(self._to_own(len(fade) // self._got.card.frame_bytes) * 2))
+            self._reference.write(bytes(self._to_own(self._silence_frames) * BYTES_PER_FRAME))
         if not fade:
             self._in_hand = memoryview(b"")
         self._convert.reset()

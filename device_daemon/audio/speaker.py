@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from device_daemon.audio.alsa import Negotiated, Stream
 from device_daemon.audio.device_thread import PcmThread
+from device_daemon.audio.echo.reference import ReferenceTrack
 from device_daemon.audio.pcm import BYTES_PER_FRAME, SAMPLE_RATE_HZ, SILENCE_DBFS, level_dbfs
 from device_daemon.audio.playback_position import PlaybackPosition
 from device_daemon.audio.playback_queue import PlaybackQueue
@@ -59,14 +60,16 @@ class Speaker:
         *,
         loop: asyncio.AbstractEventLoop,
         on_event: Callable[[SpeakerEvent], None],
+        reference: ReferenceTrack | None = None,
     ) -> None:
+        """`reference` is given what is played, for an echo canceller."""
         self._on_event = on_event
         self._loop = loop
         self.health = Health(Part.SPEAKER)
         """Whether the device works. It is open at all times, so it is always true."""
         self._queue = PlaybackQueue()
         self._events: LoopBridge[SpeakerEvent] = LoopBridge(loop, self._deliver, _MOST_EVENTS)
-        self._thread = _PlaybackThread(settings, loop, self._queue, self._events.put)
+        self._thread = _PlaybackThread(settings, loop, self._queue, self._events.put, reference)
 
     def start(self) -> None:
         """Open the device; returns at once. What is played meanwhile waits for it."""
@@ -145,11 +148,13 @@ class _PlaybackThread(PcmThread):
         loop: asyncio.AbstractEventLoop,
         queue: PlaybackQueue,
         emit: Callable[[SpeakerEvent], None],
+        reference: ReferenceTrack | None,
     ) -> None:
         super().__init__(loop, "playback", settings.device, settings.period_ms, settings.periods)
         self.volume = settings.volume
         self._queue = queue
         self._emit = emit
+        self._reference = reference
         self._lock = threading.Lock()  # the ledger and the player are asked from the loop's thread
         self._ledger = PlaybackPosition()
         self._player: Player | None = None
@@ -200,7 +205,7 @@ class _PlaybackThread(PcmThread):
         volume = -1
         polled: list[tuple[int, int]] = []
         with self._lock:
-            player = self._player = Player(stream, self._queue, self._ledger, self._emit)
+            player = self._player = Player(stream, self._queue, self._ledger, self._emit, reference=self._reference)
         try:
             while not self.stopping:
                 if volume != self.volume:

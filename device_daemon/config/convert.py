@@ -88,6 +88,11 @@ class _Walk:
         if isinstance(node, Scalar) and node.is_null:
             # A section with only comments in it keeps its defaults.
             node = Mapping({}, flow=False, line=node.line, column=node.column)
+        shorthand = getattr(kinds[0].cls, "shorthand", None)
+        if isinstance(node, Scalar) and shorthand:
+            # `echo: local` stands for `echo: {mode: local}`.
+            key = Scalar(shorthand, plain=True, line=node.line, column=node.column)
+            node = Mapping({shorthand: nodes.Entry(key, node)}, flow=False, line=node.line, column=node.column)
         if not isinstance(node, Mapping):
             names = allowed(kinds[0]) if len(kinds) == 1 else f"keys on lines of their own: {kinds[0].tag_field}, …"
             return self._wrong(node, path, f"found {describe(node)}; allowed: {names}{_missing_space(node, kinds)}")

@@ -7,7 +7,7 @@ docstring below each key.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from msgspec import Meta, Struct, field
 
@@ -223,6 +223,22 @@ class SpeakerSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """Volume, in per cent."""
 
 
+class EchoSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """How the loudspeaker's echo is removed from what the microphone hears; a single word stands for `mode`."""
+
+    shorthand: ClassVar[str] = "mode"
+
+    mode: Literal["auto", "hardware", "client-reference", "local", "service", "half-duplex"] = "auto"
+    """Which way; auto takes the best that the card, the service and the installation have."""
+    local: Literal["aec3", "speexdsp"] | None = None
+    """Which canceller works on this device; given alone, it chooses the mode local."""
+
+    @property
+    def setting(self) -> str:
+        """The mode that the file asks for."""
+        return "local" if self.local and self.mode == "auto" else self.mode
+
+
 class Audio(Struct, frozen=True, forbid_unknown_fields=True):
     """Microphone, speaker, and who cancels the echo."""
 
@@ -230,8 +246,8 @@ class Audio(Struct, frozen=True, forbid_unknown_fields=True):
     """Capture."""
     speaker: SpeakerSettings = SpeakerSettings()
     """Playback."""
-    echo: Literal["service", "hardware", "half-duplex"] = "service"
-    """Who cancels the echo: service, hardware, or nobody (half-duplex)."""
+    echo: EchoSettings = EchoSettings()
+    """How the speaker is kept from hearing itself: one word, or {local: speexdsp}."""
 
 
 class Led(Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="led"):

@@ -11,6 +11,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from device_daemon.audio.echo.modes import EchoMode, EchoPort, FixedEchoMode
 from device_daemon.audio.microphone_router import MicrophoneRouter
 from device_daemon.audio.speaker import Speaker
 from device_daemon.config.settings import Config
@@ -66,6 +67,7 @@ class ConversationManager:
         saved_state: SavedState,
         greetings: GreetingResolver,
         callbacks: ManagerCallbacks,
+        echo: EchoPort | None = None,
     ) -> None:
         self.number = 0
         """How many conversations were opened."""
@@ -83,6 +85,7 @@ class ConversationManager:
         self._saved_state = saved_state
         self._greetings = greetings
         self._callbacks = callbacks
+        self._echo = echo or FixedEchoMode()
         self._loop = asyncio.get_running_loop()
         self._runner: ConversationRunner | None = None
         self._request: ConversationRequest | None = None
@@ -314,12 +317,13 @@ class ConversationManager:
 
     def _policy(self, request: ConversationRequest) -> ConversationPolicy:
         config = self._config
+        echo = self._echo.choice().mode
         return ConversationPolicy(
             idle_timeout_s=config.conversation.idle_timeout_s,
             max_duration_s=config.conversation.max_duration_s,
             interruptible=config.conversation.interruptible,
-            half_duplex=config.audio.echo == "half-duplex",
-            echo_by_service=config.audio.echo == "service",
+            half_duplex=echo is EchoMode.HALF_DUPLEX,
+            echo_by_service=echo is EchoMode.SERVICE,
             push_to_talk=request.held_from_s is not None,
             ready_sound=config.sounds.ready,
             error_sound=config.sounds.error,

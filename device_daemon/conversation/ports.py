@@ -36,8 +36,8 @@ class ConnectionPort(Protocol):
     async def send(self, message: do.Message) -> None:
         """Send. Raises SpeakerError, most often ConnectionLost."""
 
-    async def send_audio(self, pcm: bytes) -> None:
-        """Append microphone sound, 24 kHz mono S16LE. Raises SpeakerError, most often ConnectionLost."""
+    async def send_audio(self, pcm: bytes, reference: bytes = b"") -> None:
+        """Append microphone audio, 24 kHz mono S16LE, and what the loudspeaker played meanwhile. Raises SpeakerError."""
 
     def events(self) -> AsyncIterator[on.ServiceEvent]:
         """Yield what the service reports; the last event is Closed."""

@@ -13,7 +13,7 @@ from functools import partial
 
 from msgspec import Struct, field
 
-from device_daemon.audio.microphone import Period
+from device_daemon.audio.period import Period
 from device_daemon.conversation import commands as do
 from device_daemon.conversation import events as on
 from device_daemon.conversation.dialogue import Dialogue

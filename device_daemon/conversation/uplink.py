@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterable
 
 from msgspec import Struct
 
-from device_daemon.audio.microphone import Period
 from device_daemon.audio.pcm import BYTES_PER_MS
+from device_daemon.audio.period import Period
 from device_daemon.conversation.commands import Message
 from device_daemon.conversation.ports import ConnectionPort
 
@@ -31,6 +31,8 @@ class AudioMessage(Struct, frozen=True):
     pcm: bytes
     begins_at_s: float
     """When its first sample was captured (time.monotonic)."""
+    reference: bytes = b""
+    """What the loudspeaker played meanwhile, of the same length; b"" for silence."""
 
 
 class UplinkBuffer:
@@ -83,16 +85,15 @@ class UplinkBuffer:
                 self._messages.popleft()
                 return message
             released = position - self._position
-        pieces: list[bytes] = []
+        pieces: list[Period] = []
         room_bytes = MESSAGE_LIMIT_MS * BYTES_PER_MS
-        begins_at_s = self._waiting[0].begins_at_s if released else 0.0
         while released and (not pieces or len(self._waiting[0].pcm) <= room_bytes):
             period = self._next()
             self._sent.append(period)
-            pieces.append(period.pcm)
+            pieces.append(period)
             room_bytes -= len(period.pcm)
             released -= 1
-        return AudioMessage(b"".join(pieces), begins_at_s) if pieces else None
+        return _joined(pieces) if pieces else None
 
     def abandon(self) -> None:
         """The connection is lost: forget the messages, and take all released audio for sent; see `replay`."""
@@ -131,6 +132,14 @@ class UplinkBuffer:
             self._position += 1
         self._bytes -= len(oldest.pcm)
         self._dropped_bytes += len(oldest.pcm)
+
+
+def _joined(periods: list[Period]) -> AudioMessage:
+    pcm = b"".join([period.pcm for period in periods])
+    reference = b""
+    if any(period.reference for period in periods):
+        reference = b"".join([period.reference or bytes(len(period.pcm)) for period in periods])
+    return AudioMessage(pcm, periods[0].begins_at_s, reference)
 
 
 class Uplink:
@@ -195,7 +204,7 @@ class Uplink:
             self._news.clear()
             while self._line is line and (entry := self._buffer.take()) is not None:
                 if isinstance(entry, AudioMessage):
-                    await line.send_audio(entry.pcm)
+                    await line.send_audio(entry.pcm, entry.reference)
                     self._on_sent(entry.begins_at_s)
                 else:
                     await line.send(entry)

@@ -10,8 +10,10 @@ from typing import Any, Protocol
 
 from msgspec.structs import asdict
 
-from device_daemon.audio.microphone import Microphone, Period
+from device_daemon.audio.echo.control import EchoControl
+from device_daemon.audio.microphone import Microphone
 from device_daemon.audio.microphone_router import MicrophoneRouter
+from device_daemon.audio.period import Period
 from device_daemon.audio.speaker import Speaker
 from device_daemon.config.settings import Config
 from device_daemon.conversation import events as on
@@ -81,20 +83,28 @@ class Controller:
         saved_state: SavedState,
         greeting_cache: GreetingCache,
         show: Callable[[State], None],
+        *,
+        echo: EchoControl,
     ) -> None:
+        self.echo = echo
         self._config = config
         self._saved_state = saved_state
         self._show = show
         self._loop = asyncio.get_running_loop()
         self._started_s = time.monotonic()
         self.state = State.STARTING
-        self.speaker = Speaker(config.audio.speaker, loop=self._loop, on_event=self._speaker_event)
+        self.speaker = Speaker(
+            config.audio.speaker, loop=self._loop, on_event=self._speaker_event, reference=echo.track
+        )
         self.notices = Notices(config.sounds, self.speaker, lambda: self.conversations.current is None)
         self._router = MicrophoneRouter(
-            config.audio.microphone, on_failure=self._microphone_failed, on_recovery=self._microphone_recovered
+            config.audio.microphone,
+            on_failure=self._microphone_failed,
+            on_recovery=self._microphone_recovered,
+            process=echo.process,
         )
         self._greeting_cache = greeting_cache
-        resolver = GreetingResolver(config, saved_state, greeting_cache)
+        resolver = GreetingResolver(config, saved_state, greeting_cache, echo=echo)
         service = QuotaClient(client)
         self._warm_session = WarmSession(service, config.service.standby, background=service.background)
         self._reachability = Reachability(service.background, self._reachability_changed)
@@ -106,6 +116,7 @@ class Controller:
             microphone=self._router,
             saved_state=saved_state,
             greetings=resolver,
+            echo=echo,
             callbacks=ManagerCallbacks(
                 own_sound=self.notices.own_sound,
                 notice=self.notices.notice,

@@ -6,8 +6,8 @@ import asyncio
 import math
 from collections.abc import Callable
 
-from device_daemon.audio.microphone import Period
 from device_daemon.audio.pcm import BYTES_PER_FRAME, BYTES_PER_MS, SAMPLE_RATE_HZ
+from device_daemon.audio.period import Period
 from device_daemon.audio.speaker_events import Failed, Silent, SpeakerEvent, Started
 from device_daemon.config.settings import WakeWordTrigger
 from device_daemon.errors import SpeakerError

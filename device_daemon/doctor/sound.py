@@ -59,7 +59,7 @@ class SoundChecks:
     ) -> None:
         self._microphone = audio.microphone
         self._speaker = msgspec.structs.replace(audio.speaker, volume=volume)
-        self._echo = audio.echo
+        self._echo = audio.echo.setting
         self._config_path = config_path
         self._person = person
         self._durations = durations or Durations()

@@ -16,7 +16,8 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from device_daemon.audio.microphone import Microphone, Period
+from device_daemon.audio.microphone import Microphone
+from device_daemon.audio.period import Period
 from device_daemon.config.settings import (
     ButtonTrigger,
     MicrophoneSettings,

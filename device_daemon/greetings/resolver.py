@@ -10,6 +10,7 @@ from datetime import datetime
 from msgspec import Struct
 from msgspec.structs import replace
 
+from device_daemon.audio.echo.modes import EchoMode, EchoPort, FixedEchoMode
 from device_daemon.config.settings import Config
 from device_daemon.greetings import opening as greetings
 from device_daemon.greetings.cache import GreetingCache, Rendition, rendition_for
@@ -53,11 +54,13 @@ class GreetingResolver:
         saved_state: SavedState,
         cache: GreetingCache,
         *,
+        echo: EchoPort | None = None,
         disk_deadline_s: float = DISK_DEADLINE_S,
     ) -> None:
         self._config = config
         self._saved_state = saved_state
         self._cache = cache
+        self._echo = echo or FixedEchoMode()
         self._disk_deadline_s = disk_deadline_s
 
     async def opening(self, request: ConversationRequest) -> Opening | None:
@@ -79,7 +82,7 @@ class GreetingResolver:
             return opening
         # The service's echo cancellation does not know the cached sound: playing it would cost what the person goes on
         # to say after the wake word.
-        speaks_on = request.heard_from_s is not None and self._config.audio.echo == "service"
+        speaks_on = request.heard_from_s is not None and self._echo.choice().mode is EchoMode.SERVICE
         pcm = b"" if speaks_on else await self._cached(self._rendition(opening))
         return replace(opening, pcm=pcm, cacheable=not pcm)
 

@@ -13,6 +13,7 @@ import sys
 from asyncio.subprocess import PIPE, Process
 from typing import TYPE_CHECKING
 
+from device_daemon.audio.echo.modes import EchoPort
 from device_daemon.config.settings import Config
 from device_daemon.errors import ServiceUnreachable
 from device_daemon.voicelive.client import Client
@@ -30,8 +31,9 @@ STOP_DEADLINE_S = 3.0
 class LocalClient:
     """Opens connections to the local service; starts it, and restarts it if it has died."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, echo: EchoPort | None = None) -> None:
         self._config = config
+        self._echo = echo
         self._process: Process | None = None
         self._client: Client | None = None
         self._starting = asyncio.Lock()
@@ -40,7 +42,7 @@ class LocalClient:
         """Return a connection on which nothing was sent yet. Raises one of errors.py."""
         async with self._starting:
             if self._client is None or self._process is None or self._process.returncode is not None:
-                self._client = Client(self._config, await self._start(), lambda: Key("local"))
+                self._client = Client(self._config, await self._start(), lambda: Key("local"), echo=self._echo)
         return await self._client.connect()
 
     async def close(self) -> None:

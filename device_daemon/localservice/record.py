@@ -8,7 +8,9 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Literal
 
+import numpy as np
 from msgspec import Struct, field
+from numpy.typing import NDArray
 
 Direction = Literal["in", "out"]
 
@@ -57,6 +59,10 @@ class SessionRecord(Struct):
     close_code: int | None = None
     closed: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when nothing of the session is left."""
+
+    def channel(self, number: int) -> NDArray[np.int16]:
+        """Return one channel of the PCM audio that was received: 0 the microphone, 1 the client's echo reference."""
+        return np.frombuffer(bytes(self.audio), np.int16)[number :: self.audio_frame_bytes // 2]
 
     def types(self, direction: Direction | None = None) -> list[str]:
         """Return the types of all messages in order."""

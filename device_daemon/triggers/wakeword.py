@@ -13,8 +13,8 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from device_daemon.audio.microphone import Period
 from device_daemon.audio.pcm import BYTES_PER_FRAME, BYTES_PER_MS
+from device_daemon.audio.period import Period
 from device_daemon.config.settings import WakeWordTrigger
 from device_daemon.errors import SpeakerError, WakeWordsUnusable
 from device_daemon.system.loop_bridge import post_to_loop

@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import Final
 
-from device_daemon.audio.microphone import Period
 from device_daemon.audio.pcm import SAMPLE_RATE_HZ
+from device_daemon.audio.period import Period
 from device_daemon.config.settings import WakeWordTrigger
 from device_daemon.triggers.wakeword_engine import ENGINE_RATE_HZ, Engine
 

@@ -13,6 +13,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urlsplit
 
+from device_daemon.audio.echo.modes import EchoPort, FixedEchoMode
 from device_daemon.config.settings import Config, Service
 from device_daemon.errors import AuthRefused
 from device_daemon.system.daemon_thread import in_daemon_thread
@@ -45,7 +46,12 @@ class Client:
     """Opens connections; keeps the credential and the name resolver between them."""
 
     def __init__(
-        self, config: Config, endpoint: str, sign_in: Callable[[], Credential], limits: LineLimits | None = None
+        self,
+        config: Config,
+        endpoint: str,
+        sign_in: Callable[[], Credential],
+        limits: LineLimits | None = None,
+        echo: EchoPort | None = None,
     ) -> None:
         """`sign_in` reads the credential: when it is first needed, and again after it was refused."""
         self.host = urlsplit(endpoint).netloc
@@ -53,6 +59,7 @@ class Client:
         self._url = url_for(config.service, endpoint)
         self._sign_in = sign_in
         self._limits = limits or LineLimits()
+        self._echo = echo or FixedEchoMode()
         self._credential: Credential | None = None
         self._opener: Opener | None = None
 
@@ -67,7 +74,7 @@ class Client:
         from device_daemon.voicelive.opener import Opener  # noqa: PLC0415 - 240 ms, imported by now
 
         if self._opener is None:
-            self._opener = Opener(self._config, self._url, self.host, self._limits)
+            self._opener = Opener(self._config, self._url, self.host, self._limits, self._echo)
         if self._credential is None:
             self._credential = await in_daemon_thread(self._sign_in, "key file")
         headers = await self._credential.headers()

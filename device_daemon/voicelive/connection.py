@@ -12,19 +12,21 @@ import contextlib
 import logging
 import random
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import aiohttp
 from azure.ai.voicelive import aio as sdk
 from azure.ai.voicelive import models
 
+from device_daemon.audio.gain import interleaved
 from device_daemon.conversation import commands as do
 from device_daemon.conversation import events as on
 from device_daemon.errors import ConnectionLost, SpeakerError
 from device_daemon.voicelive import failures, sdk_messages, wire
 from device_daemon.voicelive.limits import LineLimits
 from device_daemon.voicelive.liveness import Check, Liveness
+from device_daemon.voicelive.session import STEREO
 
 _GRACE_S = 0.2
 """Before a line is given up: what came meanwhile, or while the event loop was busy, is read first."""
@@ -32,6 +34,10 @@ _GRACE_S = 0.2
 logger = logging.getLogger(__name__)
 # What the SDK logs as an error is raised as well, and reported by whoever handles it.
 logging.getLogger("azure.ai.voicelive").setLevel(logging.CRITICAL)
+
+
+def _never(_code: str, _message: str) -> bool:
+    return False
 
 
 class Connection:
@@ -43,11 +49,18 @@ class Connection:
         socket: aiohttp.ClientWebSocketResponse,
         session: models.RequestSession,
         limits: LineLimits,
+        refuses_echo_reference: Callable[[str, str], bool] = _never,
     ) -> None:
-        """`socket` must leave pings to us (autoping=False); `session` is what session.update will ask for."""
+        """`refuses_echo_reference` is given the code and message of each error; True closes this connection for a new one.
+
+        `socket` must leave pings to us (autoping=False); `session` is what session.update will ask for.
+        """
         self._http = http
         self._socket = socket
         self._session = session
+        echo = session.input_audio_echo_cancellation
+        self._stereo = echo is not None and echo.channels == STEREO
+        self._refuses_echo_reference = refuses_echo_reference
         self._sdk = sdk.VoiceLiveConnection(http, socket)
         self._loop = asyncio.get_running_loop()
         self._limits = limits
@@ -68,12 +81,16 @@ class Connection:
         except (sdk.ConnectionError, OSError) as error:
             raise await self._broken(error) from error
 
-    async def send_audio(self, pcm: bytes) -> None:
+    async def send_audio(self, pcm: bytes, reference: bytes = b"") -> None:
         """Append microphone audio (24 kHz mono S16LE). Raises what ended the connection, most often ConnectionLost.
+
+        In a session with the client's echo reference it goes out as interleaved stereo, `reference` the second channel.
 
         Past the SDK, whose encoder would take 5 to 10 times as long: of all messages, these alone are many.
         """
         self._used()
+        if self._stereo:
+            pcm = interleaved(pcm, reference or bytes(len(pcm)))
         try:
             await self._socket.send_frame(wire.append(pcm), aiohttp.WSMsgType.TEXT)
         except (aiohttp.ClientError, RuntimeError, OSError) as error:
@@ -100,10 +117,14 @@ class Connection:
             match message.type:
                 case aiohttp.WSMsgType.TEXT | aiohttp.WSMsgType.BINARY:
                     self._used()
-                    if (event := self._decoded(message.data)) is not None:
-                        if isinstance(event, on.SessionCreated):
-                            self._set_expiry(event.expires_in_s)
-                        yield event
+                    if (event := self._decoded(message.data)) is None:
+                        continue
+                    if isinstance(event, on.ServiceError) and self._refuses_echo_reference(event.code, event.message):
+                        yield on.Closed(ConnectionLost(f"{event.message} ({event.code}); connected anew without it."))
+                        return
+                    if isinstance(event, on.SessionCreated):
+                        self._set_expiry(event.expires_in_s)
+                    yield event
                 case aiohttp.WSMsgType.PING:
                     with contextlib.suppress(aiohttp.ClientError, RuntimeError, OSError):  # a broken line ends it next
                         await self._socket.pong(message.data)

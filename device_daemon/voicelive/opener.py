@@ -8,6 +8,7 @@ from datetime import datetime
 from functools import partial
 from socket import gethostname
 
+from device_daemon.audio.echo.modes import EchoMode, EchoPort
 from device_daemon.config.settings import Config
 from device_daemon.greetings.opening import values as placeholder_values
 from device_daemon.system.daemon_thread import in_daemon_thread
@@ -18,15 +19,19 @@ from device_daemon.voicelive.resolver import DaemonResolver
 from device_daemon.voicelive.session import session_for
 from device_daemon.voicelive.tls import tls_context
 
+CLIENT_REFERENCE_QUERY = "&features=client_ec_reference:true"
+"""Asked for by the Voice Live API reference 2026-07-15; Microsoft's own sample does without."""
+
 
 class Opener:
     """Made once for a config, in the event loop."""
 
-    def __init__(self, config: Config, url: str, host: str, limits: LineLimits) -> None:
+    def __init__(self, config: Config, url: str, host: str, limits: LineLimits, echo: EchoPort) -> None:
         self._url = url
         self._host = host
         self._proxy = config.service.proxy
         self._config = config
+        self._echo = echo
         self._limits = limits
         self._resolver = DaemonResolver()
         self._ca_file = config.service.ca_file
@@ -36,8 +41,9 @@ class Opener:
         """Return a connection on which nothing was sent yet. Raises one of errors.py."""
         if self._ca_file and self._tls is None:
             self._tls = await in_daemon_thread(partial(tls_context, self._ca_file), "CA file")
+        mode = self._echo.choice().mode
         http, socket = await open_socket(
-            self._url,
+            self._url + (CLIENT_REFERENCE_QUERY if mode is EchoMode.CLIENT_REFERENCE else ""),
             host=self._host,
             headers=headers,
             proxy=self._proxy,
@@ -47,7 +53,7 @@ class Opener:
         )
         # Filled in for each session: a time of day in the instructions is that of its opening.
         values = placeholder_values(datetime.now().astimezone(), gethostname(), None, self._config.names)
-        return Connection(http, socket, session_for(self._config, values), self._limits)
+        return Connection(http, socket, session_for(self._config, values, echo=mode), self._limits, self._echo.refused)
 
     async def close(self) -> None:
         """Leave off looking names up."""

@@ -11,11 +11,13 @@ from typing import Final, TypeAlias
 
 from azure.ai.voicelive import models
 
+from device_daemon.audio.echo.modes import EchoMode
 from device_daemon.config.settings import Config
 from device_daemon.greetings.opening import fill
 
 INPUT_RATE_HZ: Final = 24_000
 NO_PLACEHOLDERS: Final[Mapping[str, str]] = MappingProxyType({})
+STEREO: Final = 2
 OPENAI_VOICES: Final = frozenset(voice.value for voice in models.OpenAIVoiceName) | {"fable", "nova", "onyx"}
 """The realtime models' own voices; OpenAI documents three that the SDK does not list."""
 
@@ -35,8 +37,10 @@ def voice(name: str) -> models.OpenAIVoice | models.AzureStandardVoice:
     return models.OpenAIVoice(name=name) if name in OPENAI_VOICES else models.AzureStandardVoice(name=name)
 
 
-def session_for(config: Config, placeholders: Mapping[str, str] = NO_PLACEHOLDERS) -> models.RequestSession:
-    """Return everything this speaker asks of a session.
+def session_for(
+    config: Config, placeholders: Mapping[str, str] = NO_PLACEHOLDERS, *, echo: EchoMode = EchoMode.SERVICE
+) -> models.RequestSession:
+    """Return everything this speaker asks of a session, with the echo mode in force.
 
     What the config leaves out is left to the service, but for `interrupt_response`, which follows
     `conversation.interruptible`, and `auto_truncate`: the service would guess what was heard, we know.
@@ -52,8 +56,12 @@ def session_for(config: Config, placeholders: Mapping[str, str] = NO_PLACEHOLDER
     )
     if service.instructions and service.agent is None:  # an agent brings its own and refuses ours
         session.instructions = fill(service.instructions, placeholders)
-    if config.audio.echo == "service":
+    if echo is EchoMode.SERVICE:
         session.input_audio_echo_cancellation = models.AudioEchoCancellation()
+    elif echo is EchoMode.CLIENT_REFERENCE:
+        session.input_audio_echo_cancellation = models.AudioEchoCancellation(
+            reference_source=models.EchoCancellationReferenceSource.CLIENT, channels=STEREO
+        )
     if service.noise_reduction != "off":
         session.input_audio_noise_reduction = models.AudioNoiseReduction(type=service.noise_reduction)
     if service.transcription:

@@ -221,9 +221,9 @@ class HeldConnection:
                 return
         await self._connection.send(message)
 
-    async def send_audio(self, pcm: bytes) -> None:
+    async def send_audio(self, pcm: bytes, reference: bytes = b"") -> None:
         """Append microphone audio. Raises ConnectionLost."""
-        await self._connection.send_audio(pcm)
+        await self._connection.send_audio(pcm, reference)
 
     async def events(self) -> AsyncIterator[on.ServiceEvent]:
         """Yield the answer to the session.update that comes first, then what comes; the last one is Closed."""

@@ -29,6 +29,10 @@ scripts/bench picture [--output FILE]
 scripts/bench wake-words [OPTIONS]
     How often wake words are heard, and how often where there are none.
 
+scripts/bench echo [--minutes N] [--interruptions N]
+    In simulated rooms, faster than real time, each way to cancel echo: does the speaker interrupt itself, are people
+    heard who talk over it, and what of their words arrives.
+
 What only the benchmark needs (PyAudio, matplotlib, the quickstart) goes into .venv-bench when it is first wanted.
 """
 
@@ -36,6 +40,7 @@ COMMANDS: Final = {
     "slow-core": "slow_core",
     "picture": "picture",
     "wake-words": "wake_words",
+    "echo": "echo",
 }
 
 

@@ -138,12 +138,11 @@ def message_to_wire_ms(session: SessionRecord, spoken_s: float, since_s: float) 
 
 async def click_to_wire_ms(card: SimulatedCard, session: SessionRecord, phase_s: float) -> float:
     """Click into the quiet microphone, and return how long after it the message came that holds it."""
-    frame_bytes = session.audio_frame_bytes
-    seen = len(session.audio) // frame_bytes
+    seen = len(session.channel(0))
     clicked_s = card.say(CLICK, time.monotonic() + _BETWEEN_CLICKS_S + phase_s)
     async with asyncio.timeout(DEADLINE_S):
         while True:
-            received = np.frombuffer(bytes(session.audio[seen * frame_bytes :]), np.int16).astype(np.int32)
+            received = session.channel(0)[seen:].astype(np.int32)
             loud = np.flatnonzero(np.abs(received) > CLICK_LEVEL)
             if len(loud):
                 break

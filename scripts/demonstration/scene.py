@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from device_daemon.audio.pcm import level_dbfs
+from device_daemon.audio.pcm import BYTES_PER_FRAME, level_dbfs
 from device_daemon.localservice.record import SessionRecord
 from device_daemon.localservice.scripted_replies import Replies, Rule
 from device_daemon.localservice.server import LocalService
@@ -168,15 +168,15 @@ def mouth_to_wire_ms(card: SimulatedCard, session: SessionRecord, start_s: float
 
     When a sample was in the room is found by the sound itself, so silence and sound with an overrun in it are left out.
     """
+    microphone = session.channel(0)
     for arrival in session.arrivals:
-        first = arrival.first_frame * session.audio_frame_bytes
-        sound = bytes(session.audio[first : first + arrival.frames * session.audio_frame_bytes])
+        sound = microphone[arrival.first_frame : arrival.first_frame + arrival.frames].tobytes()
         if not start_s <= arrival.at_s <= end_s or level_dbfs(sound) < VOICE_DBFS:
             continue
         since_s = arrival.at_s - LOOK_BACK_S
         found_at = card.said(since_s, arrival.at_s).tobytes().find(sound)
         if found_at >= 0:
-            in_the_room_s = card.time_of(card.frame_at(since_s) + found_at // session.audio_frame_bytes)
+            in_the_room_s = card.time_of(card.frame_at(since_s) + found_at // BYTES_PER_FRAME)
             yield (arrival.at_s - in_the_room_s) * 1000
 
 

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from scripts.rig.plugin import build_plugin, write_configuration
 from scripts.rig.tracks import CAPTURE, MAGIC, MAX_TAPS, PLAYBACK, Layout, Samples
@@ -197,14 +198,39 @@ class SimulatedCard:
     # The room
 
     def set_echo(self, taps: Sequence[tuple[float, float]]) -> None:
-        """Let the microphone hear the speaker: (delay in ms, gain) of each way through the room, 32 at most."""
-        if len(taps) > MAX_TAPS:
-            raise ValueError(f"a room has at most {MAX_TAPS} echoes here")
-        self._header.taps = 0  # while they change there is no echo
-        for tap, (delay_ms, gain) in zip(self._header.tap, taps, strict=False):
-            tap.delay_frames = round(delay_ms * self.rate_hz / 1000)
-            tap.gain = gain
-        self._header.taps = len(taps)
+        """Let the microphone hear the speaker: (delay in ms, gain) of each way through the room."""
+        frames = [(round(delay_ms * self.rate_hz / 1000), gain) for delay_ms, gain in taps]
+        response = np.zeros(max((delay for delay, _ in frames), default=-1) + 1)
+        for delay, gain in frames:
+            response[delay] += gain
+        self.set_room(response)
+
+    def set_room(
+        self,
+        response: npt.NDArray[np.float64],
+        *,
+        clip_ceiling: float = 0.0,
+        clip_drive: float = 1.0,
+        noise: float = 0.0,
+        capture_ppm: int = 0,
+    ) -> None:
+        """Put the card into a room (see acoustics.py).
+
+        Args:
+            response: impulse response from speaker to microphone at the card's rate, shape (n,), n <= 8192.
+            clip_ceiling: the loudspeaker's sound never exceeds it (soft, as tanh); 0 is a linear loudspeaker.
+            clip_drive: its gain before it clips.
+            noise: white noise, effective value in units of a 16-bit sample.
+            capture_ppm: how much faster than the playback clock the microphone's runs; set it before it is opened.
+        """
+        if len(response) > MAX_TAPS:
+            raise ValueError(f"an impulse response has at most {MAX_TAPS} samples here")
+        header = self._header
+        header.taps = 0  # while it changes there is no echo
+        header.response[: len(response)] = list(response)
+        header.clip_ceiling, header.clip_drive = clip_ceiling, clip_drive
+        header.noise, header.capture_ppm = noise, capture_ppm
+        header.taps = len(response)
 
     def save_wav(self, path: Path, start_s: float, end_s: float) -> None:
         """Write what a listener in the room hears: the person on the left, the speaker on the right."""

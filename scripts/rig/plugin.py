@@ -49,7 +49,7 @@ def build_plugin() -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder) as workbench:
         draft = Path(workbench) / library.name
-        command = [*_COMPILE, *map(str, _UNITS), "-o", str(draft), "-lasound"]
+        command = [*_COMPILE, *map(str, _UNITS), "-o", str(draft), "-lasound", "-lm"]
         try:
             result = subprocess.run(command, capture_output=True, text=True, timeout=_DEADLINE_S, check=False)
         except FileNotFoundError as error:

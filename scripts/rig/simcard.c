@@ -49,11 +49,19 @@ static bool gone(const struct stream *s)
 	return has(s->card->unplugged, s->io.stream) || unplugs(s->card, s->io.stream) != s->unplug_count;
 }
 
+/* How many frames of the room's clock a number of this stream's frames take; the two differ only for a microphone. */
+static uint64_t in_room(const struct stream *s, uint64_t frames)
+{
+	return plays(s) ? frames : (uint64_t)((double)frames / (1.0 + s->card->capture_ppm * 1e-6) + 0.5);
+}
+
 static uint64_t position(struct stream *s)
 {
 	if (!s->running || stuck(s) || gone(s))
 		return s->position;
 	uint64_t elapsed = frame_now(s->card) - s->start_frame;
+	if (!plays(s))
+		elapsed = (uint64_t)((double)elapsed * (1.0 + s->card->capture_ppm * 1e-6));
 	if (s->card->coarse_pointer)
 		elapsed -= elapsed % s->io.period_size;
 	if (elapsed > s->position)
@@ -88,7 +96,7 @@ static void set_timer(struct stream *s, uint64_t appl)
 		when.it_value.tv_nsec = 0; /* never */
 	} else if (s->running && due > (int64_t)position(s)) {
 		/* Rounded up: a card interrupts once in a period. */
-		uint64_t ns = time_of(s->card, s->start_frame + (uint64_t)((due + period - 1) / period * period));
+		uint64_t ns = time_of(s->card, s->start_frame + in_room(s, (uint64_t)((due + period - 1) / period * period)));
 		when.it_value = (struct timespec){.tv_sec = (time_t)(ns / NS), .tv_nsec = (long)(ns % NS)};
 	}
 	timerfd_settime(s->timer_fd, TFD_TIMER_ABSTIME, &when, NULL);
@@ -165,9 +173,10 @@ static snd_pcm_sframes_t simcard_transfer(snd_pcm_ioplug_t *io, const snd_pcm_ch
 			return -EPIPE; /* stopped by an underrun between two calls of a program that maps the buffer */
 		memcpy(s->staged + io->appl_ptr * channels, frames, size * channels * sizeof *frames);
 	} else {
-		hear(s->card, frame, frames, size);
-		if (size && frame + size > s->card->captured_until)
-			s->card->captured_until = frame + size;
+		hear(s->card, s->start_frame, io->appl_ptr, frames, size);
+		uint64_t until = s->start_frame + in_room(s, io->appl_ptr + size);
+		if (size && until > s->card->captured_until)
+			s->card->captured_until = until;
 	}
 	/* A program that maps the buffer is shown more than it takes: its timer is set when it polls. */
 	bool taken = plays(s) || io->access == SND_PCM_ACCESS_RW_INTERLEAVED;

@@ -10,6 +10,7 @@
  * a block of another lap reads as silence, so nothing ever has to be swept, and silence takes no memory.
  */
 #pragma once
+#include <math.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -18,8 +19,9 @@
 
 #define MAGIC 0x44524143u /* "CARD" */
 #define BLOCK_FRAMES 1024u
-#define MAX_TAPS 32u
-#define TAGS_OFFSET 4096u /* then: microphone tags, speaker tags, microphone samples, speaker samples */
+#define MAX_TAPS 8192u
+#define MAX_HEAR 8192u   /* frames of a room that are computed at once */
+#define TAGS_OFFSET 65536u /* then: microphone tags, speaker tags, microphone samples, speaker samples */
 #define NS 1000000000ull
 
 struct card {
@@ -36,9 +38,12 @@ struct card {
 	uint32_t pid[2], running[2], xruns[2];     /* [0] playback, [1] capture, as SND_PCM_STREAM_*; pid: the last opener's */
 	uint64_t late_frames;                      /* written when their moment had passed: never heard */
 	uint64_t captured_until;                   /* one past the last frame that any program was given */
-	struct { uint32_t delay_frames; float gain; } tap[MAX_TAPS]; /* the room: speaker to microphone */
+	int32_t capture_ppm;                       /* how much faster than nominal the microphone's clock runs */
+	float clip_ceiling, clip_drive;            /* the loudspeaker: ceiling * tanh(sample * drive / ceiling); 0: linear */
+	float noise;                               /* of the room, effective value */
+	float response[MAX_TAPS];                  /* the room: impulse response from speaker to microphone, `taps` long */
 };
-_Static_assert(sizeof(struct card) == 120 + 8 * MAX_TAPS, "card.py counts on this layout");
+_Static_assert(sizeof(struct card) == 136 + 4 * MAX_TAPS, "tracks.py counts on this layout");
 
 static inline bool has(uint32_t bits, int direction)
 {
@@ -106,29 +111,62 @@ static inline uint64_t in_block(uint64_t frame, uint64_t frames)
 	return frames < rest ? frames : rest;
 }
 
-/* What is heard at a frame of what was said: the speaker too, by way of the room's walls. */
-static inline int16_t with_room(struct card *card, uint64_t frame, int16_t said)
+/* The loudspeaker's sound in the room from a frame on, without the room's delay; false where nothing was played. */
+static inline bool radiated(struct card *card, uint64_t frame, float *samples, uint64_t frames)
 {
 	struct track speaker = speaker_of(card);
-	float sum = said;
-	for (uint32_t i = 0; i < card->taps && i < MAX_TAPS; i++) {
-		if (frame < card->tap[i].delay_frames)
+	bool any = false;
+	memset(samples, 0, frames * sizeof *samples);
+	for (uint64_t done = 0, piece; done < frames; done += piece) {
+		piece = in_block(frame + done, frames - done);
+		const int16_t *played = track_at(card, &speaker, frame + done, false);
+		if (!played)
 			continue;
-		const int16_t *played = track_at(card, &speaker, frame - card->tap[i].delay_frames, false);
-		for (unsigned c = 0; played && c < card->channels; c++)
-			sum += card->tap[i].gain * played[c] / card->channels;
+		any = true;
+		for (uint64_t i = done; i < done + piece; i++, played += card->channels) {
+			float sum = 0;
+			for (unsigned c = 0; c < card->channels; c++)
+				sum += (float)played[c] / (float)card->channels;
+			samples[i] = card->clip_ceiling > 0
+					     ? card->clip_ceiling * tanhf(sum * card->clip_drive / card->clip_ceiling)
+					     : sum;
+		}
 	}
-	return sum >= 32767 ? 32767 : sum <= -32768 ? -32768 : (int16_t)(sum < 0 ? sum - 0.5f : sum + 0.5f);
+	return any;
 }
 
-/* What the microphone hears from a frame on, the same in each of the interleaved channels that hear. */
-static inline void hear(struct card *card, uint64_t frame, int16_t *samples, uint64_t frames)
+/* A sample of the room's response to the sound that ends at `latest`. */
+__attribute__((optimize("O3", "fast-math"))) static inline float reflected(const float *response, const float *latest,
+									      uint32_t taps)
 {
+	float sum = 0;
+	for (uint32_t i = 0; i < taps; i++)
+		sum += response[i] * latest[-(int64_t)i];
+	return sum;
+}
+
+/* White noise that is the same on every run: of a frame's number. */
+static inline float noise_at(uint64_t frame)
+{
+	uint64_t x = frame * 0x9E3779B97F4A7C15ull;
+	x = (x ^ x >> 31) * 0xBF58476D1CE4E5B9ull;
+	return ((float)(x >> 40) / (float)(1u << 24) - 0.5f) * 3.46f; /* uniform, effective value 1 */
+}
+
+/* Mono sound at the microphone from a frame on: the person, the loudspeaker by way of the room, noise. */
+static inline void sound_in_room(struct card *card, uint64_t frame, int16_t *samples, uint64_t frames)
+{
+	static float window[MAX_TAPS + MAX_HEAR];
 	struct track microphone = microphone_of(card);
+	uint32_t taps = card->taps < MAX_TAPS ? card->taps : MAX_TAPS;
+	uint64_t before = taps ? taps - 1 : 0;
+	uint64_t missing = frame < before ? before - frame : 0; /* before the beginning of time there was silence */
+	memset(window, 0, missing * sizeof *window);
+	bool echo = taps && radiated(card, frame - (before - missing), window + missing, before - missing + frames);
 	for (uint64_t done = 0, piece; done < frames; done += piece) {
 		piece = in_block(frame + done, frames - done);
 		const int16_t *said = track_at(card, &microphone, frame + done, false);
-		if (!card->taps && card->channels == 1) { /* a room without an echo is copied as it is */
+		if (!echo && card->noise <= 0) { /* a room without an echo is copied as it is */
 			if (said)
 				memcpy(samples + done, said, piece * sizeof *samples);
 			else
@@ -136,9 +174,41 @@ static inline void hear(struct card *card, uint64_t frame, int16_t *samples, uin
 			continue;
 		}
 		for (uint64_t i = done; i < done + piece; i++) {
-			int16_t heard = with_room(card, frame + i, said ? *said++ : 0);
+			float sum = said ? *said++ : 0;
+			if (echo)
+				sum += reflected(card->response, window + before + i, taps);
+			if (card->noise > 0)
+				sum += card->noise * noise_at(frame + i);
+			samples[i] = sum >= 32767 ? 32767 : sum <= -32768 ? -32768 : (int16_t)lrintf(sum);
+		}
+	}
+}
+
+/* What the microphone hears from a frame on, the same in each of the interleaved channels that hear.
+ *
+ * `first` is the number of the frame in the microphone's own clock, counted from `start`, a frame of the room's: with a
+ * clock that runs faster, its frames lie closer together, and the sound between the room's frames is interpolated. */
+static inline void hear(struct card *card, uint64_t start, uint64_t first, int16_t *samples, uint64_t frames)
+{
+	static int16_t room[MAX_HEAR + 4];
+	double step = 1.0 / (1.0 + card->capture_ppm * 1e-6);
+	for (uint64_t done = 0, piece; done < frames; done += piece) {
+		piece = frames - done < MAX_HEAR / 2 ? frames - done : MAX_HEAR / 2;
+		double at = (double)(first + done) * step;
+		uint64_t whole = (uint64_t)at;
+		uint64_t needed = card->capture_ppm ? (uint64_t)(at + (double)piece * step) - whole + 2 : piece;
+		sound_in_room(card, start + whole, room, needed);
+		for (uint64_t i = 0; i < piece; i++) {
+			int16_t heard = room[i];
+			if (card->capture_ppm) {
+				double place = at + (double)i * step - (double)whole;
+				uint64_t left = (uint64_t)place;
+				double share = place - (double)left;
+				heard = (int16_t)lrint((1.0 - share) * room[left] + share * room[left + 1]);
+			}
 			for (unsigned c = 0; c < card->channels; c++)
-				samples[i * card->channels + c] = !card->voice_channel || c + 1 == card->voice_channel ? heard : 0;
+				samples[(done + i) * card->channels + c] =
+					!card->voice_channel || c + 1 == card->voice_channel ? heard : 0;
 		}
 	}
 }

@@ -13,17 +13,11 @@ import numpy.typing as npt
 Samples = npt.NDArray[np.int16]
 
 MAGIC: Final = 0x44524143
-MAX_TAPS: Final = 32
+MAX_TAPS: Final = 8192
 PLAYBACK: Final = 0
 CAPTURE: Final = 1
 _BLOCK_FRAMES: Final = 1024
-_TAGS_OFFSET: Final = 4096
-
-
-class Tap(ctypes.Structure):
-    """One way of the sound through the room, from the speaker to the microphone."""
-
-    _fields_ = (("delay_frames", ctypes.c_uint32), ("gain", ctypes.c_float))
+_TAGS_OFFSET: Final = 65_536
 
 
 class Header(ctypes.Structure):
@@ -54,7 +48,11 @@ class Header(ctypes.Structure):
         ("xruns", ctypes.c_uint32 * 2),
         ("late_frames", ctypes.c_uint64),
         ("captured_until", ctypes.c_uint64),
-        ("tap", Tap * MAX_TAPS),
+        ("capture_ppm", ctypes.c_int32),
+        ("clip_ceiling", ctypes.c_float),
+        ("clip_drive", ctypes.c_float),
+        ("noise", ctypes.c_float),
+        ("response", ctypes.c_float * MAX_TAPS),
     )
 
 

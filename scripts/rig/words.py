@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from device_daemon.audio.microphone import Period
+from device_daemon.audio.period import Period
 from scripts.rig.tracks import Samples
 from scripts.rig.utterance import VOICE_RATE_HZ, utterance
 

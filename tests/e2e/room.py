@@ -105,6 +105,8 @@ class Room:
             "audio": {"microphone": {"periods": 16}, "speaker": {"periods": 16, "volume": 100}},
             "sounds": {"volume": 100},
         }
+        if "audio" in sections:
+            sections["audio"] = {**defaults["audio"], **sections["audio"]}
         local = sections.get("service", {}).get("local")
         config = config_for(None if local else endpoint or self.service.endpoint, **(defaults | sections))
         for greeting in config["greetings"].values():
@@ -165,7 +167,7 @@ class Room:
     def traced(self, since_s: float) -> list[tuple[float, int]]:
         """The stretches of the room's sound that the service got, in order: when each began, and its frames."""
         said = self.card.said(since_s, since_s + 20.0)
-        got = np.frombuffer(bytes(self.session.audio), np.int16)
+        got = self.session.channel(0)
         stretches = []
         while len(got):
             ((at, frames),) = matches(said, got.tobytes())

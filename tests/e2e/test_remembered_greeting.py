@@ -62,8 +62,8 @@ async def test_what_a_button_cuts_off_is_not_told(room: Room) -> None:
         assert abs(len(text) / len(SPEECH) - share) < 0.05
 
 
-async def test_its_own_remembered_voice_never_reaches_a_service_that_cannot_know_it(room: Room) -> None:
-    async with room.speaker(greetings=REMEMBERED) as device:
+async def test_a_service_that_cannot_know_the_cached_greeting_gets_nothing_while_it_sounds(room: Room) -> None:
+    async with room.speaker(greetings=REMEMBERED, audio={"echo": "service"}) as device:
         await rehearsed(room, device)
         room.service.record.sessions.clear()
         pressed_s = await device.press()
@@ -72,9 +72,23 @@ async def test_its_own_remembered_voice_never_reaches_a_service_that_cannot_know
         heard = await room.hears(voice(GREETING), pressed_s)
         said_s = room.says("what is that", heard.end_s + 0.4)
         await room.hears(voice(ANSWER), said_s)
-        sent = np.frombuffer(bytes(room.session.audio), np.int16)
+        sent = room.session.channel(0)
         assert matches(sent, voice("what is that", "person", peak=12_000))
         assert not matches(sent, voice("is anybody there", "person", peak=12_000))
+
+
+async def test_with_the_reference_beside_it_the_microphone_flows_during_the_cached_greeting(room: Room) -> None:
+    async with room.speaker(greetings=REMEMBERED) as device:
+        await rehearsed(room, device)
+        room.service.record.sessions.clear()
+        pressed_s = await device.press()
+        begins_s = await room.sounds(pressed_s)
+        room.says("is anybody there", begins_s + 0.1)
+        await device.enters("thinking")
+        assert matches(room.session.channel(0), voice("is anybody there", "person", peak=12_000))
+        reference = room.session.channel(1)
+        loud = int(np.flatnonzero(reference)[0])
+        assert matches(np.frombuffer(voice(GREETING), np.int16), reference[loud : loud + 960].tobytes())
 
 
 async def test_where_the_service_cannot_be_reached_the_greeting_is_heard_and_then_what_is_wrong(room: Room) -> None:

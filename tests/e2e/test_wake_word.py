@@ -72,7 +72,7 @@ async def winks(device: Device) -> None:
 
 def sent_of(room: Room, called: words.Call) -> tuple[float, float]:
     """From when to when in a call the service got its sound: in one stretch, and nothing else."""
-    ((at, frames),) = matches(called.samples, bytes(room.session.audio))
+    ((at, frames),) = matches(called.samples, room.session.channel(0).tobytes())
     return at / RATE_HZ, (at + frames) / RATE_HZ
 
 

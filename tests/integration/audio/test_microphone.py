@@ -14,8 +14,9 @@ import pytest
 
 from device_daemon.audio.alsa import Stream
 from device_daemon.audio.device_thread import OPEN_PATIENCE_S
-from device_daemon.audio.microphone import Microphone, Period
+from device_daemon.audio.microphone import Microphone
 from device_daemon.audio.pcm import SILENCE_DBFS
+from device_daemon.audio.period import Period
 from device_daemon.audio.uplink_chunker import CHUNK_MS
 from device_daemon.config.settings import MicrophoneSettings
 from device_daemon.errors import DeviceBusy, DeviceGone, DeviceSlow, DeviceUnknown, SpeakerError

@@ -7,6 +7,7 @@ import time
 import alsaaudio
 import numpy as np
 
+from scripts.rig.acoustics import impulse_response
 from scripts.rig.card import SimulatedCard
 from tests.integration.rig.pcm import BUFFER, PERIOD, PERIODS, MakeCard, Open, Pcm, all_heard, at_frame, ramp
 
@@ -146,3 +147,35 @@ def test_an_overrun_is_told_once_and_the_microphone_goes_on(card: SimulatedCard,
     recorded = microphone.record(6 * PERIOD)
     assert np.array_equal(recorded[recorded != 0], ramp(PERIOD))
     assert card.overruns == 1
+
+
+def test_a_room_gives_the_echo_of_its_impulse_response(card: SimulatedCard, microphone: Pcm, speaker: Pcm) -> None:
+    response = impulse_response(3.0)
+    card.set_room(response)
+    microphone.read()
+    played = (np.random.default_rng(1).standard_normal(2 * PERIOD) * 3000).astype(np.int16)
+    speaker.write(played)
+    recorded = microphone.record(20 * PERIOD)
+    expected = np.convolve(played, response)
+    start = int(np.argmax(np.correlate(recorded.astype(float), expected[:PERIOD], "valid")))
+    assert np.abs(recorded[start : start + 6 * PERIOD] - expected[: 6 * PERIOD]).max() <= 2
+
+
+def test_a_loudspeaker_that_clips_gets_no_louder_than_its_ceiling(
+    card: SimulatedCard, microphone: Pcm, speaker: Pcm
+) -> None:
+    card.set_room(np.array([1.0]), clip_ceiling=1000.0)
+    microphone.read()
+    speaker.write(np.array([32_000] * PERIOD, np.int16))
+    assert microphone.record(6 * PERIOD).max() == 1000
+
+
+def test_a_microphone_whose_clock_runs_faster_hears_the_same_sound_longer(make_card: MakeCard, open_pcm: Open) -> None:
+    card = make_card()
+    card.set_room(np.zeros(0), capture_ppm=20_000)  # 2 %, so that a short sound shows it
+    microphone = open_pcm(alsaaudio.PCM_CAPTURE)
+    tone = (np.sin(np.arange(12_000) * 2 * np.pi / 100) * 10_000).astype(np.int16)
+    card.say(tone)
+    recorded = microphone.record(16_000 // PERIOD * PERIOD)
+    loud = np.flatnonzero(recorded)
+    assert abs((loud[-1] - loud[0]) - 12_000 * 1.02) < 5

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from device_daemon.audio.microphone import Period
 from device_daemon.audio.microphone_router import KEPT_S, MicrophoneRouter
+from device_daemon.audio.period import Period
 from device_daemon.config.settings import MicrophoneSettings
 
 PERIOD_S = 0.02

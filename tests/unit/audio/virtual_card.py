@@ -116,7 +116,7 @@ class Bench:
         self.late_frames = late_frames
         self.queue = PlaybackQueue()
         self.events: list[SpeakerEvent] = []
-        self.player = Player(cast(Stream, card), self.queue, PlaybackPosition(), self.events.append, card.now_s)
+        self.player = Player(cast(Stream, card), self.queue, PlaybackPosition(), self.events.append, now=card.now_s)
         self.player.work()
 
     def play(self, source: str, samples: array[int], ticket: int) -> None:

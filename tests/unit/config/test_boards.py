@@ -39,4 +39,4 @@ def test_a_speakerphone_and_a_button_go_together() -> None:
     config = read(f"service: {{local: true}}\n{both}", "config.yaml", CONFIG)
     (button,) = config.triggers
     assert isinstance(button, ButtonTrigger)
-    assert (button.pin, config.audio.echo) == (17, "hardware")
+    assert (button.pin, config.audio.echo.setting) == (17, "hardware")

@@ -64,7 +64,7 @@ def test_what_the_config_leaves_out_is_taken_over(folder: Path) -> None:
 def test_the_config_wins_key_by_key(folder: Path) -> None:
     audio = config(folder, "audio: {echo: hardware, speaker: {volume: 30}}\n").audio
     assert (audio.speaker.device, audio.speaker.volume) == ("plughw:CARD=board", 30)
-    assert (audio.microphone.device, audio.echo) == ("plughw:CARD=board", "hardware")
+    assert (audio.microphone.device, audio.echo.setting) == ("plughw:CARD=board", "hardware")
 
 
 def test_a_list_is_replaced_as_a_whole(folder: Path) -> None:

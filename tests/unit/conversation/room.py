@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import pytest
 
-from device_daemon.audio.microphone import Period
+from device_daemon.audio.period import Period
 from device_daemon.conversation import commands as do
 from device_daemon.conversation import events as on
 from device_daemon.conversation.dialogue import Dialogue
@@ -77,7 +77,8 @@ class FakeConnection:
     async def send(self, message: do.Message) -> None:
         await self._send(message)
 
-    async def send_audio(self, pcm: bytes) -> None:
+    async def send_audio(self, pcm: bytes, reference: bytes = b"") -> None:
+        del reference
         await self._send(pcm)
 
     async def _send(self, entry: do.Message | bytes) -> None:

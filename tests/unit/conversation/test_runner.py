@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from device_daemon.audio.microphone import Period
 from device_daemon.audio.pcm import BYTES_PER_MS
+from device_daemon.audio.period import Period
 from device_daemon.conversation import commands as do
 from device_daemon.conversation import events as on
 from device_daemon.conversation.dialogue import Dialogue

@@ -9,8 +9,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from device_daemon.audio.microphone import Period
 from device_daemon.audio.pcm import BYTES_PER_MS
+from device_daemon.audio.period import Period
 from device_daemon.conversation.commands import CancelResponse, CommitAudio, Message, UpdateSession
 from device_daemon.conversation.uplink import MESSAGE_LIMIT_MS, AudioMessage, Uplink, UplinkBuffer
 from device_daemon.errors import ConnectionLost

@@ -12,7 +12,7 @@ from typing import TypeVar
 import numpy as np
 import pytest
 
-from device_daemon.audio.microphone import Period
+from device_daemon.audio.period import Period
 from device_daemon.config.settings import WakeWordTrigger
 from device_daemon.errors import SpeakerError, WakeWordsUnusable, WakeWordUnknown
 from device_daemon.triggers.wakeword import BLOCK_MS, BUFFER_S, WakeWords

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from device_daemon.audio.microphone import Period
+from device_daemon.audio.period import Period
 from device_daemon.config.settings import WakeWordTrigger
 from device_daemon.triggers.wakeword_engine import ENGINE_RATE_HZ, Heard
 from device_daemon.triggers.wakeword_listener import GAP_S, Listener

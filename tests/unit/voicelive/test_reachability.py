@@ -36,7 +36,8 @@ class FakeConnection:
     async def send(self, message: Message) -> None:
         raise AssertionError(message)
 
-    async def send_audio(self, pcm: bytes) -> None:
+    async def send_audio(self, pcm: bytes, reference: bytes = b"") -> None:
+        del reference
         raise AssertionError(pcm)
 
     async def events(self) -> AsyncIterator[ServiceEvent]:

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from azure.ai.voicelive import models
 
-from device_daemon.config.settings import Agent, Audio, Config, ConversationLimits, Service
+from device_daemon.audio.echo.modes import EchoMode
+from device_daemon.config.settings import Agent, Config, ConversationLimits, Service
 from device_daemon.config.turn_detection import TYPES
 from device_daemon.voicelive.session import OPENAI_VOICES, session_for, voice
 
@@ -129,11 +130,16 @@ def test_the_config_knows_every_turn_detection_setting_of_the_sdk_and_only_these
         }
 
 
-@pytest.mark.parametrize("echo", ["hardware", "half-duplex"])
-def test_the_service_takes_the_echo_away_only_where_nobody_else_does(echo: Any) -> None:
-    config = Config(service=Service(local=True), audio=Audio(echo=echo))
-    assert "input_audio_echo_cancellation" not in on_the_wire(config)
-    assert on_the_wire(local())["input_audio_echo_cancellation"] == {"type": "server_echo_cancellation"}
+@pytest.mark.parametrize("mode", [EchoMode.HARDWARE, EchoMode.LOCAL, EchoMode.HALF_DUPLEX])
+def test_the_service_cancels_echo_only_where_nobody_else_does(mode: EchoMode) -> None:
+    assert "input_audio_echo_cancellation" not in session_for(local(), echo=mode).as_dict()
+    by_service = session_for(local(), echo=EchoMode.SERVICE).as_dict()["input_audio_echo_cancellation"]
+    assert by_service == {"type": "server_echo_cancellation"}
+
+
+def test_with_the_clients_reference_two_channels_are_announced() -> None:
+    asked = session_for(local(), echo=EchoMode.CLIENT_REFERENCE).as_dict()["input_audio_echo_cancellation"]
+    assert asked == {"type": "server_echo_cancellation", "reference_source": "client", "channels": 2}
 
 
 def test_an_agent_gets_no_instructions_for_it_refuses_them() -> None:

@@ -1,0 +1,80 @@
+"""The echo mode in force, and the work that it asks of the audio threads. One object for a speaker and its microphone.
+
+The playback thread writes to `track`; the capture thread calls `process`; the event loop asks for `choice` at the start of
+each session and reports what the service refuses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from device_daemon.audio.echo.cancellers import CANCELLERS, unavailable
+from device_daemon.audio.echo.modes import EchoChoice, EchoLadder, EchoMode
+from device_daemon.audio.echo.processor import ClientReference, LocalCancelling
+from device_daemon.audio.echo.reference import ReferenceTrack
+from device_daemon.audio.period import Period
+from device_daemon.config.settings import EchoSettings
+
+
+class EchoControl:
+    """See the head of this module."""
+
+    def __init__(
+        self,
+        settings: EchoSettings,
+        card_name: str = "",
+        *,
+        unavailable: Callable[[str], str | None] = unavailable,
+    ) -> None:
+        """Take the config's settings and the name of the microphone's card, as ALSA shows it.
+
+        Raises:
+            EchoModeUnavailable: the config asks for a canceller that is not installed.
+        """
+        self._canceller_name = settings.local or "aec3"
+        self._ladder = EchoLadder(
+            settings.setting, card_name=card_name, local_unavailable=unavailable(self._canceller_name)
+        )
+        self.track = ReferenceTrack()
+        """What the loudspeaker plays; kept in every mode, since the mode can change with a session."""
+        self._reference = ClientReference(self.track)
+        self._cancelling: LocalCancelling | None = None
+        self._mode = self._ladder.choice().mode
+
+    def choice(self) -> EchoChoice:
+        """Return the mode in force and the reason for it."""
+        return self._ladder.choice()
+
+    def refused(self, code: str, message: str) -> bool:
+        """Report that the service refused a session; True if another mode is in force now, for a new session."""
+        changed = self._ladder.refused(code, message)
+        self._mode = self._ladder.choice().mode
+        return changed
+
+    @property
+    def cancelled_ms(self) -> int:
+        """How much audio was cancelled on this device."""
+        return self._cancelling.cancelled_ms if self._cancelling else 0
+
+    # The capture thread
+
+    def process(self, periods: list[Period]) -> list[Period]:
+        """Return the periods as the mode in force wants them: with a reference, without echo, or as they are."""
+        if self._mode is EchoMode.CLIENT_REFERENCE:
+            return [
+                Period(period.pcm, period.captured_at_s, self._reference.reference(period.pcm, period.begins_at_s))
+                for period in periods
+            ]
+        if self._mode is EchoMode.LOCAL:
+            return self._cancelled(periods)
+        return periods
+
+    def _cancelled(self, periods: list[Period]) -> list[Period]:
+        if self._cancelling is None:
+            self._cancelling = LocalCancelling(self.track, CANCELLERS[self._canceller_name]())
+        return [
+            Period(pcm, end_s)
+            for period in periods
+            for pcm, end_s in [self._cancelling.process(period.pcm, period.begins_at_s)]
+            if pcm
+        ]

@@ -1,0 +1,339 @@
+"""Echo cancelling measured by what people notice: does the speaker interrupt itself, can it be interrupted?
+
+The device's own code (reference by time, canceller) and the local service's turn detection, in simulated rooms, faster than
+real time. In each room the speaker talks for minutes with nobody there, then a person talks over it again and again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+import numpy as np
+
+from device_daemon.audio.echo.cancellers import CANCELLERS, FRAME_BYTES, Canceller
+from device_daemon.audio.echo.processor import LocalCancelling
+from device_daemon.audio.echo.reference import ReferenceTrack
+from device_daemon.audio.pcm import BYTES_PER_FRAME, SAMPLE_RATE_HZ
+from device_daemon.localservice.vad import TurnDetector, TurnSettings, TurnStarted
+from scripts.benchmark.command_line import Parser, count, progress
+from scripts.rig.acoustics import Wave, impulse_response, rms, soft_clip
+from scripts.rig.utterance import utterance
+
+CHUNK: Final = SAMPLE_RATE_HZ * 60 // 1000
+"""The uplink's cadence."""
+ECHO_LEVEL: Final = 2_000.0
+CLIP_AT: Final = 3.0
+"""Times the effective value: speech has peaks of 4 to 6 times that, so its loud vowels are distorted by some 10 %."""
+NOISE_LEVEL: Final = 15.0
+INTERRUPTION_EVERY_S: Final = 8.0
+HEARD_WITHIN_S: Final = 1.5
+"""After the person's last sound: later, the speaker noticed something else."""
+SENTENCES: Final = (
+    "The weather in the mountains will be sunny in the morning and cloudy later on, with a light wind from the west.",
+    "You can bake the bread for forty minutes at two hundred degrees and then let it rest.",
+    "The museum opens at ten o'clock and the guided tour through the old town starts at noon.",
+    "I have found three recipes that need potatoes, onions and a little cream.",
+)
+INTERRUPTIONS: Final = (
+    ("please stop, what about tomorrow", "en-us+f3"),
+    ("wait a moment, I wanted something else", "en-gb+m3"),
+    ("no, tell me about the afternoon", "en-us+f4"),
+    ("thank you, that is enough for now", "en-gb+m5"),
+)
+
+
+@dataclass(frozen=True)
+class Room:
+    """What lies between the loudspeaker and the microphone."""
+
+    name: str
+    clips: bool = False
+    drift_ppm: float = 0.0
+
+
+ROOMS: Final = (Room("linear"), Room("clipping", clips=True), Room("clipping, 200 ppm", clips=True, drift_ppm=200.0))
+
+
+class Way(Protocol):
+    """One way to handle echo: what arrives at the turn detection."""
+
+    def process(self, near: bytes, begins_at_s: float) -> bytes:
+        """Return what the turn detection hears of a chunk of the microphone's."""
+
+
+class Untouched:
+    """No canceller at all."""
+
+    def process(self, near: bytes, begins_at_s: float) -> bytes:
+        """Return the microphone as it is."""
+        del begins_at_s
+        return near
+
+
+class OnTheDevice:
+    """local: the device cancels, and sends what is left."""
+
+    def __init__(self, track: ReferenceTrack, canceller: Canceller) -> None:
+        self._cancelling = LocalCancelling(track, canceller)
+
+    def process(self, near: bytes, begins_at_s: float) -> bytes:
+        """Return what the device's canceller leaves."""
+        return self._cancelling.process(near, begins_at_s)[0]
+
+
+class AtTheService:
+    """client-reference: the device sends both channels, the service cancels one with the other."""
+
+    def __init__(self, track: ReferenceTrack, canceller: Canceller) -> None:
+        self._track = track
+        self._canceller = canceller
+
+    def process(self, near: bytes, begins_at_s: float) -> bytes:
+        """Return what the service's canceller leaves of the first channel."""
+        far = self._track.read(begins_at_s, len(near) // BYTES_PER_FRAME)
+        return b"".join(
+            self._canceller.process(near[at : at + FRAME_BYTES], far[at : at + FRAME_BYTES])
+            for at in range(0, len(near), FRAME_BYTES)
+        )
+
+
+WAYS: Final[dict[str, Callable[[ReferenceTrack], Way]]] = {
+    "none": lambda _track: Untouched(),
+    "local aec3": lambda track: OnTheDevice(track, CANCELLERS["aec3"]()),
+    "local speexdsp": lambda track: OnTheDevice(track, CANCELLERS["speexdsp"]()),
+    "client-reference": lambda track: AtTheService(track, CANCELLERS["aec3"]()),
+}
+
+
+class Loudspeaker:
+    """Plays sentence after sentence; can be stopped, and begins anew a while later."""
+
+    def __init__(self, track: ReferenceTrack, gain: float) -> None:
+        self._track = track
+        self._gain = gain
+        self._sentences = itertools.cycle([self._loud(utterance(text)) for text in SENTENCES])
+        self._now = np.empty(0)
+        self._silent_until = 0
+        self._position = 0
+        self._run_starts = 0
+        self.talking = False
+
+    def _loud(self, samples: np.ndarray[tuple[int], np.dtype[np.int16]]) -> Wave:
+        wave = samples.astype(np.float64)
+        return np.concatenate([wave * (3000.0 / rms(wave)), np.zeros(SAMPLE_RATE_HZ // 4)])
+
+    def chunk(self) -> Wave:
+        """Return the next 60 ms that sound, and write them down as the playback thread would."""
+        start = self._position
+        self._position += CHUNK
+        if start < self._silent_until:
+            return np.zeros(CHUNK)
+        if not self.talking:
+            self.talking = True
+            self._run_starts = start
+            self._track.begin()
+        while len(self._now) < CHUNK:
+            self._now = np.concatenate([self._now, next(self._sentences)])
+        sound, self._now = np.rint(self._now[:CHUNK]), self._now[CHUNK:]
+        self._track.write(sound.astype(np.int16).tobytes())
+        self._track.anchor(self._run_starts / SAMPLE_RATE_HZ)
+        return sound * self._gain
+
+    def stop(self, for_s: float) -> None:
+        """Fall silent at once, and for a while."""
+        if self.talking:
+            self._track.cut(self._position - self._run_starts)
+        self.talking = False
+        self._now = np.empty(0)
+        self._silent_until = self._position + round(for_s * SAMPLE_RATE_HZ)
+
+
+class Microphone:
+    """What a microphone in a room captures, chunk by chunk of its own clock."""
+
+    def __init__(self, room: Room, loudspeaker: Loudspeaker, seed: int) -> None:
+        self._room = room
+        self._loudspeaker = loudspeaker
+        self._response = impulse_response(seed=seed)
+        self._past = np.zeros(len(self._response) - 1)
+        self._random = np.random.default_rng(seed)
+        self._sound = np.empty(0)  # of the room, from `_first` on
+        self._first = 0.0
+        self._person: list[tuple[int, Wave]] = []
+        self._made = 0
+
+    def say(self, at_frame: int, wave: Wave) -> None:
+        """Have a person speak from a frame of the room's clock on."""
+        self._person.append((at_frame, wave))
+
+    def chunk(self) -> tuple[bytes, float]:
+        """Return the next chunk, and when it began by the room's clock."""
+        step = 1.0 / (1.0 + self._room.drift_ppm * 1e-6)
+        needed = CHUNK * step + 2
+        while len(self._sound) - self._first < needed:
+            self._sound = np.concatenate([self._sound[int(self._first) :], self._make()])
+            self._first -= int(self._first)
+        places = self._first + np.arange(CHUNK) * step
+        heard = np.interp(places, np.arange(len(self._sound)), self._sound)
+        begins_at_s = (self._made - len(self._sound) + self._first) / SAMPLE_RATE_HZ
+        self._first += CHUNK * step
+        return np.clip(np.rint(heard), -32768, 32767).astype(np.int16).tobytes(), begins_at_s
+
+    def _make(self) -> Wave:
+        played = self._loudspeaker.chunk()
+        if self._room.clips:
+            played = soft_clip(played, ceiling=CLIP_AT * ECHO_LEVEL)
+        window = np.concatenate([self._past, played])
+        self._past = window[-len(self._past) :]
+        sound = _convolved(window, self._response)[-CHUNK:] + self._random.standard_normal(CHUNK) * NOISE_LEVEL
+        for at, wave in self._person:
+            begin, end = max(at, self._made), min(at + len(wave), self._made + CHUNK)
+            if begin < end:
+                sound[begin - self._made : end - self._made] += wave[begin - at : end - at]
+        self._made += CHUNK
+        return sound
+
+
+def _convolved(window: Wave, response: Wave) -> Wave:
+    size = 1 << (len(window) + len(response) - 1).bit_length()
+    spectrum = np.fft.rfft(window, size) * np.fft.rfft(response, size)
+    return np.fft.irfft(spectrum, size)[: len(window)]
+
+
+@dataclass
+class Result:
+    """What was seen in one room with one way."""
+
+    self_interruptions: int = 0
+    said: int = 0
+    heard: int = 0
+    delays_ms: list[float] = field(default_factory=list)
+    """From the person's first sound until the turn detection has it, beyond what it needs without echo."""
+    correlations: list[float] = field(default_factory=list)
+    """Of what arrived after the speaker fell silent with what was said."""
+    cpu_ms_per_s: float = 0.0
+
+
+class Session:
+    """A speaker and a room, run chunk by chunk."""
+
+    def __init__(self, room: Room, way: str, seed: int) -> None:
+        self._track = ReferenceTrack()
+        gain = ECHO_LEVEL / 3000.0
+        self._loudspeaker = Loudspeaker(self._track, gain)
+        self.microphone = Microphone(room, self._loudspeaker, seed)
+        self._way = WAYS[way](self._track)
+        self._detector = TurnDetector(TurnSettings(speech_duration_ms=80, silence_duration_ms=300), SAMPLE_RATE_HZ, 0)
+        self.arrived: list[bytes] = []
+        self.cpu_s = 0.0
+        self.frames = 0
+
+    def run(self, chunks: int) -> Iterator[float]:
+        """Run, and yield when (by the arrived audio) somebody was found to speak over the speaker, which then stops."""
+        for _ in range(chunks):
+            near, begins_at_s = self.microphone.chunk()
+            begun_s = time.thread_time()
+            out = self._way.process(near, begins_at_s)
+            self.cpu_s += time.thread_time() - begun_s
+            self.arrived.append(out)
+            self.frames += len(out) // BYTES_PER_FRAME
+            for turn in self._detector.feed(np.frombuffer(out, np.int16), assistant_speaking=True):
+                if isinstance(turn, TurnStarted) and self._loudspeaker.talking:
+                    yield self.frames / SAMPLE_RATE_HZ
+                    self._loudspeaker.stop(for_s=3.5)
+
+
+def alone(room: Room, way: str, minutes: float, seed: int) -> tuple[int, float]:
+    """Return how often the speaker interrupted itself, and the processor time in ms per second."""
+    session = Session(room, way, seed)
+    chunks = round(minutes * 60 * SAMPLE_RATE_HZ / CHUNK)
+    interruptions = sum(1 for _ in session.run(chunks))
+    return interruptions, session.cpu_s * 1000 / (minutes * 60)
+
+
+def interrupted(room: Room, way: str, number: int, level_db: float, seed: int) -> Result:
+    """Return how many of a person's interruptions were heard, and what arrived of the words after them."""
+    session = Session(room, way, seed)
+    result = Result()
+    people = [utterance(text, voice).astype(np.float64) for text, voice in INTERRUPTIONS]
+    starts: list[tuple[float, Wave]] = []
+    for index in range(number):
+        wave = people[index % len(people)]
+        wave = wave * (ECHO_LEVEL / rms(wave)) * 10 ** (level_db / 20)
+        at_s = 6.0 + index * INTERRUPTION_EVERY_S
+        session.microphone.say(round(at_s * SAMPLE_RATE_HZ), wave)
+        starts.append((at_s, wave))
+    chunks = round((8.0 + number * INTERRUPTION_EVERY_S) * SAMPLE_RATE_HZ / CHUNK)
+    found = list(session.run(chunks))
+    arrived = np.frombuffer(b"".join(session.arrived), np.int16).astype(np.float64)
+    for at_s, wave in starts:
+        result.said += 1
+        until_s = at_s + len(wave) / SAMPLE_RATE_HZ + HEARD_WITHIN_S
+        hit = next((found_s for found_s in found if at_s < found_s <= until_s), None)
+        if hit is None:
+            continue
+        result.heard += 1
+        result.delays_ms.append((hit - at_s) * 1000)
+        pace = 1 + room.drift_ppm * 1e-6  # the microphone's clock, in which things arrive, against the room's
+        if (similar := _similarity(arrived, _paced(wave, pace), at_s * pace, hit)) is not None:
+            result.correlations.append(similar)
+    result.self_interruptions = sum(
+        1
+        for found_s in found
+        if not any(at < found_s <= at + len(wave) / SAMPLE_RATE_HZ + HEARD_WITHIN_S for at, wave in starts)
+    )
+    return result
+
+
+def _paced(wave: Wave, pace: float) -> Wave:
+    return np.interp(np.arange(int(len(wave) * pace)) / pace, np.arange(len(wave)), wave)
+
+
+def _similarity(arrived: Wave, wave: Wave, at_s: float, hit_s: float) -> float | None:
+    """Correlate what arrived once the speaker was silent (300 ms after the hit) with the words said then."""
+    skip = round((hit_s - at_s + 0.3) * SAMPLE_RATE_HZ)
+    words = wave[skip:]
+    if len(words) < SAMPLE_RATE_HZ // 2:
+        return None
+    start = round(at_s * SAMPLE_RATE_HZ) + skip
+    margin = SAMPLE_RATE_HZ // 20
+    window = arrived[start - margin : start + len(words) + margin]
+    if len(window) < len(words) + 2 * margin:
+        return None
+    size = 1 << (len(window) + len(words)).bit_length()
+    products = np.fft.irfft(np.fft.rfft(window, size) * np.conj(np.fft.rfft(words, size)), size)[: 2 * margin + 1]
+    best = int(np.argmax(products))
+    piece = window[best : best + len(words)]
+    return float(products[best] / (np.linalg.norm(piece) * np.linalg.norm(words) + 1e-9))
+
+
+def main(argv: Sequence[str]) -> int:
+    """`scripts/bench echo`."""
+    parser = Parser("echo", "Does the speaker interrupt itself, and can it be interrupted?")
+    parser.add_argument("--minutes", type=count, default=10, help="how long the speaker talks to nobody (10)")
+    parser.add_argument("--interruptions", type=count, default=60, help="how often it is talked over, per level (60)")
+    parser.add_argument("--seed", type=int, default=1)
+    options: argparse.Namespace = parser.parse_args(argv)
+    print(
+        "| way | room | interrupted itself | heard, as loud | heard, 6 dB softer | delay ms (p50, p95) | words after | CPU ms/s |"
+    )
+    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
+    for way, room in itertools.product(WAYS, ROOMS):
+        progress(f"{way}, {room.name}")
+        itself, cpu = alone(room, way, options.minutes, options.seed)
+        loud = interrupted(room, way, options.interruptions, 0.0, options.seed + 1)
+        soft = interrupted(room, way, options.interruptions, -6.0, options.seed + 2)
+        delays = sorted(loud.delays_ms + soft.delays_ms) or [float("nan")]
+        words = sorted(loud.correlations + soft.correlations) or [float("nan")]
+        print(
+            f"| {way} | {room.name} | {itself} in {options.minutes} min | {loud.heard} of {loud.said} | "
+            f"{soft.heard} of {soft.said} | {delays[len(delays) // 2]:.0f}, {delays[int(len(delays) * 0.95)]:.0f} | "
+            f"{words[len(words) // 2]:.2f} (least {words[0]:.2f}) | {cpu:.1f} |",
+            flush=True,
+        )
+    return 0
