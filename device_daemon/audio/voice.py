@@ -7,33 +7,39 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import struct
 
 from device_daemon.audio.pcm import SAMPLE_RATE_HZ
 from device_daemon.errors import VoiceMissing
 
-DEADLINE_S = 10.0
-"""espeak-ng runs hundreds of times faster than real time: what is not spoken by then never will be."""
+DEADLINE_S = 5.0
+"""espeak-ng runs hundreds of times faster than real time: a sentence that is not finished by then never will be."""
+LARGEST_WAV_BYTES = 32 * 1024 * 1024
+"""Twelve minutes of speech; a child that writes more is ended."""
+_LARGEST_COMPLAINT_BYTES = 8 * 1024
+_NOT_FOR_THE_CHILD = ("AZURE_VOICELIVE_API_KEY", "CREDENTIALS_DIRECTORY", "NOTIFY_SOCKET")
+"""Variables of this process that lead to the key, or to systemd."""
 
 _RIFF_HEADER_BYTES = 12
 _PIECE_BYTES = 32_768
 """The resampler needs some hundred times the memory of what it is given at once."""
 
 
-async def speak(text: str, *, voice: str = "en", words_per_minute: int = 165) -> bytes:
+async def speak(text: str, *, voice: str = "en", words_per_minute: int = 165, deadline_s: float = DEADLINE_S) -> bytes:
     """Return `text` spoken, as pcm (24 kHz, mono, 16 bit); blank text is `b""`.
 
     `voice` is an espeak-ng voice (`espeak-ng --voices` lists them). Raises VoiceMissing if espeak-ng is not
-    installed, does not know the voice, or is not done within `DEADLINE_S`.
+    installed, does not know the voice, is not done within `deadline_s`, or writes without end.
     """
     if not text.strip():
         return b""
-    wav = await _run_espeak(text, voice, words_per_minute)
+    wav = await _run_espeak(text, voice, words_per_minute, deadline_s)
     # Off the loop: a minute of speech takes longer to convert than the microphone may wait.
     return await asyncio.to_thread(_pcm_from_wav, wav)
 
 
-async def _run_espeak(text: str, voice: str, words_per_minute: int) -> bytes:
+async def _run_espeak(text: str, voice: str, words_per_minute: int, deadline_s: float) -> bytes:
     """Return what espeak-ng writes: a WAV. The text goes in on stdin, so that `ps` shows nobody what is said."""
     # -b 1: the text is UTF-8 whatever the locale. -z: no pause after the last sentence, which would delay what follows.
     # -a 90: at the usual 100 some words reach full scale, and resampling would clip them.
@@ -45,16 +51,21 @@ async def _run_espeak(text: str, voice: str, words_per_minute: int) -> bytes:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
+            env={name: value for name, value in os.environ.items() if name not in _NOT_FOR_THE_CHILD},
         )
     except OSError as error:
         raise VoiceMissing(
             f"espeak-ng, which speaks for the device itself, cannot be run ({error.strerror}): apt install espeak-ng"
         ) from error
     try:
-        async with asyncio.timeout(DEADLINE_S):
-            wav, complaint = await process.communicate(text.encode(errors="replace"))
+        async with asyncio.timeout(deadline_s):
+            # One after the other: a child that fills the other pipe meanwhile waits, until the deadline ends it.
+            await _feed(process.stdin, text)
+            wav = await _read(process.stdout, LARGEST_WAV_BYTES)
+            complaint = await _read(process.stderr, _LARGEST_COMPLAINT_BYTES)
+            await process.wait()
     except TimeoutError as error:
-        raise VoiceMissing(f"espeak-ng did not finish within {DEADLINE_S:.0f} s: try a shorter text") from error
+        raise VoiceMissing(f"espeak-ng did not finish within {deadline_s:g} s: try a shorter text") from error
     finally:
         if process.returncode is None:
             process.kill()
@@ -68,6 +79,25 @@ async def _run_espeak(text: str, voice: str, words_per_minute: int) -> bytes:
             f"espeak-ng does not speak with voice {voice!r} ({said}): choose one that `espeak-ng --voices` lists"
         )
     return wav
+
+
+async def _feed(pipe: asyncio.StreamWriter | None, text: str) -> None:
+    assert pipe is not None  # noqa: S101 - it was asked for
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it ends without reading: its exit code says why
+        pipe.write(text.encode(errors="replace"))
+        await pipe.drain()
+    pipe.close()
+
+
+async def _read(pipe: asyncio.StreamReader | None, most_bytes: int) -> bytes:
+    """Return what the child writes until it closes the pipe. Raises VoiceMissing for more than `most_bytes`."""
+    assert pipe is not None  # noqa: S101 - it was asked for
+    read = bytearray()
+    while piece := await pipe.read(_PIECE_BYTES):
+        read += piece
+        if len(read) > most_bytes:
+            raise VoiceMissing("espeak-ng writes without end: reinstall it with `apt install --reinstall espeak-ng`")
+    return bytes(read)
 
 
 def _pcm_from_wav(wav: bytes) -> bytes:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import logging
 import os
 import signal
 import sys
@@ -18,6 +17,7 @@ from device_daemon.localservice import faults as fault_switches
 from device_daemon.localservice.faults import Faults
 from device_daemon.localservice.scripted_replies import Replies
 from device_daemon.localservice.server import LocalService
+from device_daemon.system import logs
 
 if TYPE_CHECKING:
     from device_daemon.localservice.certificate import Certificate
@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Run until Ctrl-C or SIGTERM and return the exit code."""
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    logs.set_up(verbose=False)
     try:
         with contextlib.ExitStack() as files:
             folder = files.enter_context(tempfile.TemporaryDirectory(prefix="voicelive-")) if args.tls else None

@@ -61,8 +61,18 @@ def test_the_command_says_its_version(new: Guest) -> None:
     assert new.must("voicelive-speaker --version") == f"voicelive-speaker {__version__}\n"
 
 
-def test_the_example_lies_in_the_owners_place_and_is_right(new: Guest) -> None:
-    assert new.must(f"voicelive-speaker check-config --config {CONFIG}") == f"{CONFIG}: ok\n"
+def test_the_example_lies_in_the_owners_place_and_only_its_endpoint_has_to_be_replaced(
+    new: Guest, tmp_path: Path
+) -> None:
+    guest = new.on_top(tmp_path)
+    said = guest.must(f"! voicelive-speaker check-config {CONFIG} 2>&1")
+    assert "the placeholder of an example" in said
+    assert said.count(f"{CONFIG}:") == 1
+    guest.must(f"sed -i s/my-resource/kitchen/ {CONFIG}")
+    assert guest.must(f"voicelive-speaker check-config {CONFIG}") == f"{CONFIG}: ok\n"
+
+
+def test_the_example_is_kept_beside_the_config(new: Guest) -> None:
     assert new.must(f"cmp {CONFIG} {CONFIG}.example && head -1 {CONFIG}").startswith(
         "# yaml-language-server: $schema=./schema"
     )
@@ -75,6 +85,25 @@ def test_a_board_that_came_with_the_package_can_be_included(new: Guest, tmp_path
     assert guest.must(f"voicelive-speaker check-config --config {CONFIG}") == f"{CONFIG}: ok\n"
     boards = guest.must("ls /usr/share/voicelive-speaker/boards").split()
     assert boards == sorted(board.name for board in (REPOSITORY / "config/boards").iterdir())
+
+
+def test_manual_pages_and_completions_come_with_the_package(new: Guest) -> None:
+    for path in (
+        "man/man1/voicelive-speaker.1.gz",
+        "man/man8/voicelive-speaker-set-key.8.gz",
+        "bash-completion/completions/voicelive-speaker",
+        "zsh/vendor-completions/_voicelive-speaker",
+        "fish/vendor_completions.d/voicelive-speaker.fish",
+    ):
+        new.must(f"dpkg -L voicelive-speaker | grep -qx /usr/share/{path}")
+
+
+def test_with_the_python_of_another_release_the_command_says_what_to_do(new: Guest, tmp_path: Path) -> None:
+    guest = new.on_top(tmp_path)
+    guest.must("mv /usr/lib/voicelive-speaker/lib/python3.* /usr/lib/voicelive-speaker/lib/python3.9")
+    said = guest.must("voicelive-speaker run 2>&1; test $? = 78")
+    assert "it was installed for python3.9" in said
+    assert "install the package that was built for this release" in said
 
 
 def test_all_modules_of_others_come_with_the_package(new: Guest) -> None:

@@ -43,6 +43,8 @@ def checkouts(tmp_path: Path) -> Path:
         for part in ("pyproject.toml", "constraints.txt", "README.md", "LICENSE"):
             shutil.copy(REPOSITORY / part, folder / name)
     (folder / "broken/device_daemon/daemon.py").write_text("raise SystemExit('broken on purpose')\n", encoding="utf-8")
+    (folder / "broken/config/boards/button-led.yaml").write_text("triggers: []\n", encoding="utf-8")
+    (folder / "strange/config/boards/button-led.yaml").write_text("triggers: []\n", encoding="utf-8")
     (folder / "strange/device_daemon/config/reader.py").write_text(
         "raise SystemExit('strange on purpose')\n", encoding="utf-8"
     )
@@ -52,6 +54,7 @@ def checkouts(tmp_path: Path) -> Path:
 def test_a_speaker_is_installed_upgraded_kept_when_an_upgrade_fails_and_removed(guest: Guest, checkouts: Path) -> None:
     ran = guest.boot(
         f"""{PRELUDE}
+umask 077
 install() {{ {checkouts}/$1/scripts/install --wheels {WHEELS}; }}
 install good
 systemctl is-enabled voicelive-speaker
@@ -68,12 +71,14 @@ kept=$(readlink /opt/voicelive-speaker/current)
 
 echo "--- strange"
 ! install strange
+grep -c "pin: 17" /usr/local/share/voicelive-speaker/boards/button-led.yaml
 [ "$running" = "$(systemctl show --value -p MainPID voicelive-speaker)" ]
 
 echo "--- broken"
 ! install broken
 systemctl is-active voicelive-speaker
 [ "$kept" = "$(readlink /opt/voicelive-speaker/current)" ]
+grep -c "pin: 17" /usr/local/share/voicelive-speaker/boards/button-led.yaml
 voicelive-speaker --version
 ls /opt/voicelive-speaker/versions | wc -l
 cat /etc/voicelive-speaker/config.yaml
@@ -95,7 +100,7 @@ ls /etc/voicelive-speaker
     assert "strange on purpose" in strange
     assert "nothing was changed" in strange
     assert "does not start" in broken
-    assert f"active\nvoicelive-speaker {__version__}\n2\nservice: {{local: true}}\n" in broken
+    assert f"active\n1\nvoicelive-speaker {__version__}\n2\nservice: {{local: true}}\n" in broken
     assert "\nconfig.yaml\n" in uninstalled
 
 
