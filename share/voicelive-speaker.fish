@@ -50,7 +50,7 @@ function _shtab_voicelive_speaker_using
   test "$_shtab_voicelive_speaker_cmdpath" = "$argv"
 end
 
-set -g _shtab_voicelive_speaker_commands run check-config devices doctor press hold greet say again stop mute volume status local-service
+set -g _shtab_voicelive_speaker_commands run check-config config devices doctor press hold greet say again stop mute volume status local-service
 set -g _shtab_voicelive_speaker_opts_with_value --config --fault --key --port --replies --report --socket --token
 
 complete -c voicelive-speaker -e
@@ -65,6 +65,10 @@ complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using run' -l verbose
 complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using; and test $_shtab_voicelive_speaker_npos -eq 0' -a check-config -d 'check the config file; lists all errors with line and column'
 complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using check-config' -s h -l help -d 'show this help message and exit'
 complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using check-config' -l config -x -d 'the YAML file (/etc/voicelive-speaker/config.yaml)'
+complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using; and test $_shtab_voicelive_speaker_npos -eq 0' -a config -d 'print a value of the config, or change one: comments stay, a wrong change is refused, the old file becomes *.bak'
+complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using config' -s h -l help -d 'show this help message and exit'
+complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using config' -l config -x -d 'the YAML file (/etc/voicelive-speaker/config.yaml)'
+complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using config; and test $_shtab_voicelive_speaker_npos -eq 0' -ka "get set" -d 'what to do'
 complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using; and test $_shtab_voicelive_speaker_npos -eq 0' -a devices -d 'list sound devices by stable name, and which ones the config uses'
 complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using devices' -s h -l help -d 'show this help message and exit'
 complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using devices' -l config -x -d 'the YAML file (/etc/voicelive-speaker/config.yaml)'

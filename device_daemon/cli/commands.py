@@ -14,7 +14,7 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING
 
-from device_daemon.errors import EX_FAILURE
+from device_daemon.errors import EX_FAILURE, EX_USAGE
 from device_daemon.system import logs, paths
 
 if TYPE_CHECKING:
@@ -52,6 +52,25 @@ def check_config(args: argparse.Namespace) -> int:
     if warning := key_file_warning(config.service):
         print(f"{warning[0]}; run: {warning[1]}", file=sys.stderr)
     print(f"{path}: ok")
+    return 0
+
+
+def config(args: argparse.Namespace) -> int:
+    """`config get KEY` and `config set KEY VALUE`. Raises ConfigError and WrongKeyPath."""
+    import msgspec  # noqa: PLC0415 - see above
+
+    from device_daemon.config.reader import load  # noqa: PLC0415
+    from device_daemon.setup import config_file, key_path  # noqa: PLC0415 - and 60 ms for ruamel.yaml
+
+    path = key_path.parse(args.key)
+    if (args.action == "get") is (args.value is not None):
+        print("voicelive-speaker: it is `config get KEY` or `config set KEY VALUE`", file=sys.stderr)
+        return EX_USAGE
+    if args.action == "set":
+        print(config_file.set_value(args.config, path, args.value) or f"{args.config}: nothing to change")
+        return 0
+    value = key_path.look_up(msgspec.to_builtins(load(args.config)), path)
+    print(value if isinstance(value, str) else msgspec.json.encode(value).decode())
     return 0
 
 

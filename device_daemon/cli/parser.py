@@ -61,6 +61,17 @@ def parser(default_config: Path | None = None) -> argparse.ArgumentParser:
     _add_config(check, default_config)
     check.add_argument("file", type=Path, nargs="?", metavar="FILE", help="the same as --config FILE")
 
+    config = _add(
+        subparsers,
+        "config",
+        commands.config,
+        "print a value of the config, or change one: comments stay, a wrong change is refused, the old file becomes *.bak",
+    )
+    _add_config(config, default_config)
+    config.add_argument("action", choices=("get", "set"), metavar="get|set", help="what to do")
+    config.add_argument("key", metavar="KEY", help="such as service.endpoint or triggers[0].pin")
+    config.add_argument("value", metavar="VALUE", nargs="?", help="for set; a list or mapping as in the file")
+
     devices = _add(
         subparsers, "devices", commands.devices, "list sound devices by stable name, and which ones the config uses"
     )
