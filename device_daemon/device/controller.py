@@ -28,6 +28,7 @@ from device_daemon.greetings.resolver import GreetingResolver
 from device_daemon.health import Health, Part
 from device_daemon.leds.patterns import foremost
 from device_daemon.state import State, check_transition
+from device_daemon.system.foreign_text import safe
 from device_daemon.system.logs import STATE_CHANGED, fields
 from device_daemon.system.saved_state import SavedState
 from device_daemon.voicelive.greeting_prefetch import GreetingPrefetch
@@ -280,7 +281,7 @@ class Controller:
 
     def _said(self, role: str, text: str) -> None:
         if self._config.privacy.log_transcripts:
-            logger.info("%s: %s", role, text)
+            logger.info("%s: %s", role, safe(text))
 
     # States
 

@@ -1,4 +1,4 @@
-"""Blocking work (name lookups, drivers, files) in a daemon thread, for which nobody waits when the program ends.
+"""Blocking work (name lookups, drivers, files) in a daemon thread, which is not joined when the program ends.
 
 asyncio.to_thread and loop.getaddrinfo use an executor whose threads are joined at the end: a lookup that hangs for half
 a minute would delay SIGTERM by as much.

@@ -100,7 +100,8 @@ class Connection:
         """Return what ended the connection: what the other side said of it, where that came already."""
         if (receiving := self._receiving) is not None:
             await asyncio.wait({receiving}, timeout=_GRACE_S)
-            if receiving.done() and (message := receiving.result()).type is aiohttp.WSMsgType.CLOSE:
+            if receiving.done() and not receiving.cancelled() and receiving.result().type is aiohttp.WSMsgType.CLOSE:
+                message = receiving.result()
                 return failures.close_failure(message.data, str(message.extra or ""))
         return ConnectionLost(f"the connection broke while sending: {error}", self._socket.close_code)
 
@@ -140,6 +141,7 @@ class Connection:
     async def close(self) -> None:
         """Close with the closing handshake, or drop the connection where the service does not answer it in time."""
         self._keeping_alive.cancel()
+        await asyncio.wait({self._keeping_alive})
         if self._expiry is not None:
             self._expiry.cancel()
         try:

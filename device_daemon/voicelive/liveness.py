@@ -1,8 +1,8 @@
 """Keep-alive of a WebSocket (ping and pong): notices a half-open line, soon while somebody waits. Pure: time is passed in.
 
-A line whose far end is gone without a FIN looks like one on which nobody speaks. Whoever sends or just heard something
-waits for what comes next: then silence is followed by a ping after `eager_ping_s`, and the line is dead when nothing at
-all came within `eager_pong_s` after that. At rest (a warm session) both take longer: less traffic, and nobody waits.
+A line whose far end is gone without a FIN looks like one on which nobody speaks. For some seconds after a message, either
+way, somebody is taken to wait for the next one: then a ping follows after `eager_ping_s` of silence, and the line is dead
+when nothing at all comes within `eager_pong_s` after that. At rest (a warm session) both take longer, for less traffic.
 """
 
 from __future__ import annotations

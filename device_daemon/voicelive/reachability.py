@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from typing import Final
 
 from device_daemon.conversation.ports import CLOSE_DEADLINE_S, ClientPort
 from device_daemon.errors import (
@@ -22,6 +23,9 @@ from device_daemon.errors import (
 from device_daemon.health import Health, Part
 from device_daemon.system.background_task import Background
 from device_daemon.system.backoff import backoff, retry_delay_s
+
+MOST_FOR_CLOCK_S: Final = 5.0
+"""The longest delay while the clock is not set: the network sets it some seconds after the start."""
 
 
 class Reachability:
@@ -93,6 +97,8 @@ class Reachability:
             wait_s = retry_delay_s(failure, next(delays))
             if wait_s is None:
                 return
+            if isinstance(failure, ClockNotSet):
+                wait_s = min(wait_s, MOST_FOR_CLOCK_S)
 
     async def _attempt(self) -> SpeakerError | None:
         try:

@@ -19,7 +19,7 @@ def tls_context(ca_file: str | None) -> ssl.SSLContext:
         return context
     try:
         context.load_verify_locations(Path(ca_file).expanduser())
-    except ssl.SSLError:  # an OSError too, whose words help nobody
+    except ssl.SSLError:  # a subclass of OSError; its own words name neither the file nor the format
         raise SettingUnusable(f"{ca_file}: holds no certificate in PEM form; correct service.ca_file.") from None
     except (OSError, RuntimeError) as error:  # RuntimeError: there is no home folder for ~
         reason = getattr(error, "strerror", None) or str(error)

@@ -20,7 +20,7 @@ from device_daemon.errors import (
     ServiceUnreachable,
     SpeakerError,
 )
-from device_daemon.voicelive.reachability import Reachability
+from device_daemon.voicelive.reachability import MOST_FOR_CLOCK_S, Reachability
 
 GONE = ServiceUnreachable("gone")
 
@@ -157,6 +157,13 @@ async def test_a_service_that_asks_for_time_gets_it(pauses: Pauses) -> None:
     async with checking(service, outcomes, pauses):
         await outcomes.until(3)
     assert pauses.all == [120.0, 2.0]
+
+
+async def test_a_clock_that_is_not_set_is_looked_at_often_for_the_network_sets_it_soon(pauses: Pauses) -> None:
+    service, outcomes = FakeService(*[ClockNotSet("1970")] * 9), Outcomes()
+    async with checking(service, outcomes, pauses):
+        await outcomes.until(10)
+    assert pauses.all == [1.0, 2.0, 3.0, 4.0, *[MOST_FOR_CLOCK_S] * 5]
 
 
 async def test_after_it_was_stopped_nothing_is_reported(pauses: Pauses) -> None:
