@@ -141,7 +141,6 @@ class Connection:
     async def close(self) -> None:
         """Close with the closing handshake, or drop the connection where the service does not answer it in time."""
         self._keeping_alive.cancel()
-        await asyncio.wait({self._keeping_alive})
         if self._expiry is not None:
             self._expiry.cancel()
         try:
@@ -153,6 +152,7 @@ class Connection:
             if self._receiving is not None:
                 self._receiving.cancel()
             await self._http.close()  # the SDK's close() leaves it open where it is cut short
+            await asyncio.wait({self._keeping_alive})
 
     async def _receive(self) -> aiohttp.WSMessage | None:
         """Return the next frame; None where the connection is given up. Whoever is cancelled here leaves it to the next caller.

@@ -6,13 +6,15 @@ import asyncio
 import codecs
 import importlib
 import logging
+import socket
 import stat
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, Protocol
 
 from device_daemon.config.settings import Service
 from device_daemon.errors import AuthRefused, KeyMissing, ServiceUnreachable
+from device_daemon.system.foreign_text import safe
 
 KEY_VARIABLE = "AZURE_VOICELIVE_API_KEY"
 CREDENTIAL_NAME = "api-key"
@@ -20,6 +22,8 @@ TOKEN_DEADLINE_S = 20.0
 TOKEN_SCOPE = "https://ai.azure.com/.default"  # noqa: S105 - the name of a scope, no secret
 
 
+_NO_CONNECTION: Final = "Cannot connect to host"
+"""In the words of aiohttp, which azure-identity hands on among those of every way that it tried."""
 _INVISIBLE: Final = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff"))
 
 logger = logging.getLogger(__name__)
@@ -52,34 +56,53 @@ class Key:
 class Token:
     """A Microsoft Entra token through azure-identity: managed identity, environment, Azure CLI, as it finds them."""
 
-    def __init__(self, deadline_s: float = TOKEN_DEADLINE_S) -> None:
+    def __init__(self, deadline_s: float = TOKEN_DEADLINE_S, lookup: Callable[..., Any] = socket.getaddrinfo) -> None:
         self._deadline_s = deadline_s
+        self._lookup = lookup
         self._identity: Any = None
+        self._http: Any = None
 
     async def headers(self) -> dict[str, str]:
         """Return the header that holds a valid token; azure-identity caches it until shortly before it expires."""
         # 140 to 330 ms on a PC, a second on a Pi, and most speakers use a key: imported here, in a thread.
         identity = await asyncio.to_thread(importlib.import_module, "azure.identity.aio")
-        exceptions = importlib.import_module("azure.core.exceptions")
+        from azure.core.exceptions import ClientAuthenticationError  # noqa: PLC0415 - imported by azure.identity
+        from azure.core.pipeline.transport import AioHttpTransport  # noqa: PLC0415 - imported by azure.identity
+
         if self._identity is None:
-            self._identity = identity.DefaultAzureCredential()
+            self._http = _http_session(self._lookup)
+            transport = AioHttpTransport(session=self._http, session_owner=False)
+            # No retries of its own: system/backoff decides about them.
+            self._identity = identity.DefaultAzureCredential(transport=transport, retry_total=0)
         try:
             async with asyncio.timeout(self._deadline_s):
                 token = await self._identity.get_token(TOKEN_SCOPE)
         except TimeoutError:
             raise ServiceUnreachable("Microsoft Entra gave no token in time; check the network.") from None
-        except exceptions.ClientAuthenticationError as error:
-            first_line = str(error).strip().splitlines()[0]
+        except ClientAuthenticationError as error:
+            if _NO_CONNECTION in str(error):
+                raise ServiceUnreachable("cannot reach Microsoft Entra for a token; check the network.") from error
+            first_line = safe(str(error).strip().splitlines()[0])
             raise AuthRefused(
                 f"no token from Microsoft Entra: {first_line} Sign this device in, or set service.auth: api-key."
             ) from error
         return {"Authorization": f"Bearer {token.token}"}
 
     async def close(self) -> None:
-        """Close azure-identity's own HTTP session."""
+        """Close azure-identity and the HTTP session that it uses."""
         if self._identity is not None:
-            await self._identity.close()
-            self._identity = None
+            identity, http, self._identity, self._http = self._identity, self._http, None, None
+            await identity.close()
+            await http.close()
+
+
+def _http_session(lookup: Callable[..., Any]) -> Any:
+    """Return an HTTP session whose name lookups are not waited for when the program ends."""
+    import aiohttp  # noqa: PLC0415 - 150 ms, and imported by azure.identity
+
+    from device_daemon.voicelive.resolver import DaemonResolver  # noqa: PLC0415 - imports aiohttp
+
+    return aiohttp.ClientSession(connector=aiohttp.TCPConnector(resolver=DaemonResolver(lookup)))
 
 
 def credential_for(service: Service, environment: Mapping[str, str]) -> Credential:

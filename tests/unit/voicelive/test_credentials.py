@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import codecs
+import socket
 import sys
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -123,7 +124,8 @@ class Identity:
             monkeypatch.setitem(sys.modules, name, ModuleType(name))
         sys.modules["azure.identity.aio"].__dict__["DefaultAzureCredential"] = self.make
 
-    def make(self) -> Identity:
+    def make(self, *, transport: Any, **_: Any) -> Identity:
+        assert transport is not None
         self.made += 1
         return self
 
@@ -154,15 +156,38 @@ async def test_a_token_is_asked_for_at_each_connection_by_one_identity(monkeypat
 @pytest.mark.parametrize("words", ["Nobody is signed in.\nAttempted: EnvironmentCredential", ""])
 async def test_a_refused_token_says_what_to_do_in_one_line(words: str, monkeypatch: pytest.MonkeyPatch) -> None:
     Identity(words).install(monkeypatch)
+    token = Token()
     with pytest.raises(AuthRefused) as caught:
-        await Token().headers()
+        await token.headers()
     assert "\n" not in str(caught.value)
     assert "Sign this device in" in str(caught.value)
+    await token.close()
 
 
 async def test_a_token_that_does_not_come_is_not_waited_for_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
     identity = Identity()
     identity.may_answer.clear()
     identity.install(monkeypatch)
+    token = Token(deadline_s=0.02)
     with pytest.raises(ServiceUnreachable, match="Entra"):
-        await Token(deadline_s=0.02).headers()
+        await token.headers()
+    await token.close()
+
+
+async def test_without_a_network_a_token_is_tried_again_and_its_name_lookup_is_our_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[str] = []
+
+    def unknown(host: str, *_: Any, **__: Any) -> None:
+        asked.append(host)
+        raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+
+    for name in ("AZURE_CLIENT_ID", "AZURE_TENANT_ID", "AZURE_CLIENT_SECRET"):
+        monkeypatch.setenv(name, "here")
+    token = Token(lookup=unknown)
+    with pytest.raises(ServiceUnreachable, match="Entra") as caught:
+        await token.headers()
+    assert caught.value.retry
+    assert set(asked) == {"login.microsoftonline.com"}
+    await token.close()
