@@ -45,6 +45,7 @@ def check_config(args: argparse.Namespace) -> int:
     """`check-config`: raises ConfigError."""
     from device_daemon.config.key_file import key_file_warning  # noqa: PLC0415
     from device_daemon.config.reader import load  # noqa: PLC0415 - see above
+    from device_daemon.greetings.variants import press_only  # noqa: PLC0415
     from device_daemon.triggers.wakeword_engine import installed  # noqa: PLC0415
 
     path = args.file or args.config
@@ -52,6 +53,11 @@ def check_config(args: argparse.Namespace) -> int:
     if warning := key_file_warning(config.service):
         print(f"{warning[0]}; run: {warning[1]}", file=sys.stderr)
     print(f"{path}: ok")
+    if names := press_only(config):
+        print(
+            f"note: while it comes from the cache only a press interrupts a greeting ({', '.join(names)}), since"
+            " `audio.echo: service` cannot cancel sound that the service did not send; `cache: false` lets people talk over it"
+        )
     return 0
 
 

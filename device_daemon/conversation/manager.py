@@ -141,8 +141,16 @@ class ConversationManager:
         return len(self._waiting)
 
     def stop(self, reason: EndReason) -> bool:
-        """End the conversation and drop what waits; return False if there was no conversation."""
-        self._waiting.clear()
+        """End the conversation and drop what waits; return False if there was no conversation.
+
+        An announcement needs no microphone: it is still made after a mute.
+        """
+        waiting, self._waiting = self._waiting, deque()
+        for request in waiting:
+            if reason is EndReason.MUTED and not request.listens:
+                self._waiting.append(request)
+            else:
+                logger.info("%s: its request is dropped: %s", request.trigger, reason)
         if self.current is None:
             return False
         self.current.stop(reason)

@@ -8,7 +8,7 @@ from itertools import product
 from msgspec import Struct
 
 from device_daemon.config.placeholders import placeholders
-from device_daemon.config.settings import Greeting
+from device_daemon.config.settings import Config, Greeting
 from device_daemon.greetings.opening import fill
 
 MAX_VARIANTS = 32
@@ -34,6 +34,25 @@ def is_cacheable(template: str) -> bool:
     return _UNPREDICTABLE.isdisjoint(placeholders(template))
 
 
+def press_only(config: Config) -> list[str]:
+    """Return the greetings that the config lets people talk over, though from the cache only a press interrupts them.
+
+    A service that cancels the echo knows only the sound that it sent itself.
+    """
+    if config.audio.echo != "service" or not config.conversation.interruptible:
+        return []
+    return [
+        name
+        for name, greeting in config.greetings.items()
+        if greeting.cache and greeting.interruptible and any(map(is_cacheable, _templates(greeting)))
+    ]
+
+
+def _templates(greeting: Greeting) -> list[str]:
+    """Return the texts that a greeting says word for word."""
+    return greeting.say_one_of or ([greeting.say] if greeting.say else [])
+
+
 def variants(greetings: Mapping[str, Greeting], names: Mapping[str, str], hostname: str) -> list[Variant]:
     """Return every text that can be synthesised in advance, at most `MAX_VARIANTS`.
 
@@ -50,7 +69,7 @@ def variants(greetings: Mapping[str, Greeting], names: Mapping[str, str], hostna
         [Variant(name, text, greeting.voice) for text in _texts(template, constants)]
         for name, greeting in greetings.items()
         if greeting.cache
-        for template in greeting.say_one_of or ([greeting.say] if greeting.say else [])
+        for template in _templates(greeting)
         if is_cacheable(template)
     ]
     fewest_first = [variant for variants in sorted(per_template, key=len) for variant in variants]

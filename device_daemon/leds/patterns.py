@@ -113,7 +113,12 @@ TABLE: dict[State, Look] = {
     State.NO_CLOCK: Look("tick", "amber", "the clock is not set: waiting for the time from the network"),
     State.STARTING: Look("blink", "white", "getting ready"),
     State.CONNECTING: Look("blink", "cyan", "calling the voice service; the microphone is open"),
-    State.GREETING: Look("flicker", "green", "speaking first; the microphone is open, unless it only announces"),
+    State.GREETING: Look(
+        "flicker",
+        "green",
+        "speaking first; the microphone is open, unless it only announces (with `echo: service` nothing is sent during"
+        " a cached greeting)",
+    ),
     State.LISTENING: Look("on", "blue", "your turn: the microphone is open"),
     State.THINKING: Look("pulse", "blue", "working on an answer; the microphone is open"),
     State.SPEAKING: Look("flicker", "green", "answering; the microphone is open"),

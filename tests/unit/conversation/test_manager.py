@@ -91,3 +91,20 @@ async def test_a_button_to_hold_that_was_let_go_before_its_conversation_could_be
     assert manager.request.trigger == "control socket"
     await manager.close()
     assert manager.number == 2
+
+
+async def test_what_waits_when_the_device_is_muted_is_made_if_it_needs_no_microphone_and_else_its_end_is_logged(
+    microphone: SlowMicrophone, manager: ConversationManager, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    manager.begin(ConversationRequest("button on pin 17", "none", 1.0))
+    await settle()
+    manager.begin(ConversationRequest("schedule at 07:30", "none", 2.0))
+    manager.begin(ConversationRequest("control socket", "none", 3.0, text="Dinner!", listens=False))
+    manager.stop(EndReason.MUTED)
+    microphone.may_close.set()
+    await settle()
+    assert manager.request is not None
+    assert manager.request.trigger == "control socket"
+    assert "schedule at 07:30: its request is dropped: the microphone was muted" in caplog.text
+    await manager.close()

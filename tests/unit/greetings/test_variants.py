@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from device_daemon.config.settings import Greeting
-from device_daemon.greetings.variants import MAX_VARIANTS, Variant, is_cacheable, variants
+from device_daemon.config.settings import Audio, Config, ConversationLimits, Greeting, Service
+from device_daemon.greetings.variants import MAX_VARIANTS, Variant, is_cacheable, press_only, variants
 
 NAMES = {"name": "Lisa"}
 
@@ -43,6 +43,23 @@ def test_the_plainest_come_first_and_there_is_a_bound() -> None:
 
 def test_a_greeting_keeps_its_own_voice() -> None:
     assert variants({"g": Greeting(say="Tag!", voice="de")}, {}, "h") == [Variant("g", "Tag!", "de")]
+
+
+def test_the_greetings_that_only_a_press_interrupts_are_those_from_the_cache_where_the_service_cancels_the_echo() -> (
+    None
+):
+    greetings = {
+        "cached": Greeting(say="Hello!"),
+        "spoken anew": Greeting(say="Hello!", cache=False),
+        "protected anyway": Greeting(say="Hello!", interruptible=False),
+        "never the same": Greeting(say="It is {time}."),
+        "of the model": Greeting(ask_model="Greet them."),
+    }
+    service = Service(local=True)
+    assert press_only(Config(service, greetings=greetings)) == ["cached"]
+    assert press_only(Config(service, greetings=greetings, audio=Audio(echo="hardware"))) == []
+    protected = ConversationLimits(interruptible=False)
+    assert press_only(Config(service, greetings=greetings, conversation=protected)) == []
 
 
 @given(st.dictionaries(st.text(min_size=1), st.sampled_from(["Hi", "{daypart}", "{weekday}{daypart}", "{time}"])))
