@@ -51,7 +51,7 @@ What is local (`PlaybackLedger.local`) is unknown to the session, so its echo ca
 while it sounds, no microphone sound is sent where the service cancels the echo.
 
 Waits. Whoever waits to hear something (`WaitClock`) hears "one moment" after 3 s and after 9 s that it does not work,
-whatever it is that does not come. Shorter deadlines try another way before that: `_session_deadline_s` another
+whatever it is that does not come. Shorter deadlines try another way before that: `SessionAttempts.due_s` another
 connection, `_state_deadline_s` whatever the state can do. `_limit_s` ends the conversation in any case.
 
 What must hold, and is tested by random interleavings (tests/unit/conversation/test_dialogue_properties.py):
@@ -73,18 +73,17 @@ from device_daemon.conversation.commands import Command
 from device_daemon.conversation.playback_ledger import LOCAL, PlaybackLedger
 from device_daemon.conversation.policy import ConversationPolicy, Deadlines, EndReason, MicrophoneGate
 from device_daemon.conversation.push_to_talk import PushToTalkTurn
+from device_daemon.conversation.responses import ResponseTracker
 from device_daemon.conversation.service_errors import failure_of, is_about_session_update
+from device_daemon.conversation.session_attempts import SessionAttempts, late
 from device_daemon.conversation.transcript import ConversationTranscript
 from device_daemon.conversation.wait_clock import WaitClock
-from device_daemon.errors import AnswerNotHeard, ConnectionLost, ServiceSilent, SpeakerError
+from device_daemon.errors import ConnectionLost, ServiceSilent, SpeakerError
 from device_daemon.greetings.ledger import GreetingLedger, Step
 from device_daemon.greetings.opening import Opening
 from device_daemon.state import State, check_transition
-from device_daemon.system.backoff import retry_delay_s
 
 GREETING_REQUESTS_PER_SESSION = 3
-FIRST_CONNECTION_RETRIES = 1
-"""Somebody pressed the button and waits: better a quick notice than a long silence."""
 ECHO_TAIL_S = 0.2
 """How long a room reverberates after the speaker fell silent."""
 SPEECH_LEAD_S = 0.5
@@ -113,36 +112,15 @@ class Dialogue:
         """How it ended; afterwards nothing happens any more."""
         self.stale_deltas = 0
         """Pieces of sound that came after their response was interrupted, and were dropped."""
-        self.reconnects = 0
-        """How many connections after the first were tried."""
         self.last_failure: SpeakerError | None = None
         """What last went wrong, for the log; it may be over."""
         self._policy = policy
         self._deadlines = deadlines or Deadlines()
-        # Responses
-        self.accepted: str | None = None
-        """The response whose sound may be played: the newest, unless somebody interrupted it."""
-        self._heard = False
-        """Something of the accepted response was heard."""
-        self._done: on.ResponseDone | None = None
-        """How the accepted response ended; None while it goes on, or where its connection broke."""
-        self._active: str | None = None
-        """The response that the service is making."""
-        self._cancel_next = False
-        """The person dismissed the answer before the service began it: it is cancelled when it begins."""
-        self._reply_postponed = False
-        """A turn was handed in and refused while another response was active: it is handed in again afterwards."""
+        # The service
+        self.responses = ResponseTracker()
+        self.session = SessionAttempts(self._deadlines)
         self._replies = 0
         """How many answers were asked for; numbers their requests."""
-        # The session
-        self._session_ready = False
-        """session.updated came on this connection."""
-        self._was_ready = False
-        """It came on some connection."""
-        self._session_failure: SpeakerError | None = None
-        """What the service or the connection complained of since a session was last ready."""
-        self._failures = 0
-        """Connections lost in a row; an answer that was heard to its end ends the row."""
         self._greeting_requests = 0
         """How often this session was asked for the greeting, and began it or refused it for good."""
         self._requests = 0
@@ -171,10 +149,8 @@ class Dialogue:
         self._push_to_talk = PushToTalkTurn()
         self._tap_ends = False
         """The button went down while the speaker waited for it: if that is a tap, it ends the conversation."""
-        # Deadlines
+        # Deadlines, beside those of the session and of a push-to-talk turn
         self._wait = WaitClock(self._deadlines)
-        self._session_deadline_s = inf
-        """When the session should have been ready."""
         self._state_deadline_s = inf
         """When the state has lasted too long."""
         self._microphone_deadline_s = inf
@@ -193,14 +169,14 @@ class Dialogue:
             self._push_to_talk.complete_at_s,
             self._wait.moment_at_s,
             self._wait.gives_up_at_s,
-            self._session_deadline_s,
+            self.session.due_s,
             self._state_deadline_s,
         )
 
     @property
     def can_repeat_answer(self) -> bool:
         """Whether RepeatRequested would repeat the last answer, and not end the conversation."""
-        return self._session_ready and self._microphone_failure is None and not self._is_announcement
+        return self.session.ready and self._microphone_failure is None and not self._is_announcement
 
     def microphone_gate(self, captured_at_s: float) -> MicrophoneGate:
         """Return what is to be done with microphone sound; `captured_at_s` is when its last sample was captured."""
@@ -217,7 +193,7 @@ class Dialogue:
 
     @property
     def _session_listens(self) -> bool:
-        return self._session_ready and self.state is not State.CONNECTING
+        return self.session.ready and self.state is not State.CONNECTING
 
     @property
     def _is_announcement(self) -> bool:
@@ -267,24 +243,23 @@ class Dialogue:
             return self._end(EndReason.FAILED, self._microphone_failure)
         if now >= self._push_to_talk.complete_at_s:
             self._push_to_talk.finish()
-            return self._commit_turn(now) if self._session_ready else []
+            return self._commit_turn(now) if self.session.ready else []
         if now >= self._wait.gives_up_at_s:
             return self._give_up_waiting(now)
         if now >= self._wait.moment_at_s:
             self._wait.moment_said = True
             return [self._playback.notice("moment", now)] if self._policy.notices else []
-        if now >= self._session_deadline_s:
-            late = _late("session.update", self._deadlines.session_s)
-            return self._connection_lost(self._session_failure or late, now)
+        if now >= self.session.due_s:
+            return self._connection_lost(self.session.late(), now)
         return self._state_lasted_too_long(now) if now >= self._state_deadline_s else []
 
     def _state_lasted_too_long(self, now: float) -> list[Command]:
         match self.state:
             case State.GREETING if self.greeting.step is Step.REQUESTED:
-                return self._connection_lost(_late("the greeting", self._deadlines.greeting_s), now)
-            case State.THINKING if self._policy.push_to_talk and self.accepted is None:
-                return self._connection_lost(_late("a turn", self._deadlines.reply_s), now)
-            case State.THINKING if self.accepted is None and not self._question:
+                return self._connection_lost(late("the greeting", self._deadlines.greeting_s), now)
+            case State.THINKING if self._policy.push_to_talk and self.responses.accepted is None:
+                return self._connection_lost(late("a turn", self._deadlines.reply_s), now)
+            case State.THINKING if self.responses.accepted is None and not self._question:
                 return self._listen(now)  # a cough need not be answered
             case State.LISTENING if self._person_speaks:
                 self._person_speaks = False
@@ -318,7 +293,7 @@ class Dialogue:
             case on.Transcript(role, text, response_id):
                 self._transcript.said(role, text, response_id)
             case on.Opened():
-                self._session_deadline_s = now + self._deadlines.session_s
+                self.session.opened(now)
                 return [do.Send(do.UpdateSession(self._policy.push_to_talk))]
             case on.SessionUpdated():
                 return self._session_updated(event, now)
@@ -353,10 +328,9 @@ class Dialogue:
         apology = self._responses_lost(now)
         replay_since_s = self._unanswered_since_s()
         self._playback.session_lost()
-        self._session_ready = self._person_speaks = self._cancel_next = self._reply_postponed = False
+        self._person_speaks = False
         self._greeting_requests = 0
         self._untold = True
-        self._session_deadline_s = inf  # until it is open: the client has a deadline for that
         if not self._playback.speaking:
             self._state_deadline_s = inf
             apology += self._enter(State.CONNECTING, now)
@@ -365,13 +339,14 @@ class Dialogue:
 
     def _responses_lost(self, now: float) -> list[Command]:
         """Take in that nothing more comes of any response."""
-        unfinished = self.accepted is not None and self.accepted == self._active
-        if self.accepted is not None and unfinished:
-            self._transcript.broken_off(self.accepted, self._playback.received_ms(self.accepted))
-        self._active = None
+        accepted = self.responses.accepted
+        if accepted is not None and self.responses.unfinished:
+            self._transcript.broken_off(accepted, self._playback.received_ms(accepted))
+        self.responses.session_lost()
         if self._playback.speaking:
             return []  # it is over when that was heard
-        broken_off, self.accepted = self._heard and self.accepted is not None, None
+        broken_off = accepted is not None and self.responses.heard
+        self.responses.drop()
         self.greeting.lost()
         return self._report_failure(None, now) if broken_off else []
 
@@ -386,32 +361,19 @@ class Dialogue:
         return max(self._playback.quiet_since_s, self._discard_before_s)
 
     def _connection_lost(self, failure: SpeakerError, now: float) -> list[Command]:
-        """Decide which failure ends the conversation and which is tried again, and how often.
-
-        `system.backoff.retry_delay_s` says what may be tried again; here that is done after `Deadlines.retries_s`, unless
-        the service asked for a longer wait. Where no session was ever ready it is tried again once only. The count
-        starts anew when an answer was heard to its end, so that only failures in a row end a conversation.
-        """
-        self.last_failure = self._session_failure = failure
+        """Try another connection, or end the conversation: `SessionAttempts.retry_delay_s` decides."""
+        self.last_failure = failure
+        self.session.lost(failure)
         if self._is_announcement and self._playback.speaking:
-            self._session_ready, self._session_deadline_s, self._active = False, inf, None
+            self.responses.session_lost()
             return []  # it needs no session any more
-        delays_s = self._deadlines.retries_s
-        retries = len(delays_s) if self._was_ready else FIRST_CONNECTION_RETRIES
-        if self._failures >= retries:
-            return self._end(EndReason.FAILED, failure)
-        delay_s = delays_s[self._failures]
-        if retry_delay_s(failure, delay_s) != delay_s:
-            return self._end(EndReason.FAILED, failure)
-        self._failures += 1
-        self.reconnects += 1
-        return self._connect(now, delay_s)
+        delay_s = self.session.retry_delay_s()
+        return self._end(EndReason.FAILED, failure) if delay_s is None else self._connect(now, delay_s)
 
     def _session_updated(self, event: on.SessionUpdated, now: float) -> list[Command]:
-        if self._session_ready:
+        if self.session.ready:
             return []  # it follows every session.update, not only the first
-        self._session_ready = self._was_ready = True
-        self._session_deadline_s, self._session_failure = inf, None
+        self.session.updated()
         if self._playback.speaking:
             return []  # the cached greeting, or what a lost session said
         if event.greets_itself and not self._is_announcement:
@@ -422,13 +384,13 @@ class Dialogue:
         """Nothing is being said: tell the session what it does not know, and do what comes next."""
         if self._is_announcement and not self.greeting.pending:
             return self._end(EndReason.SAID)
-        if not self._session_ready:
+        if not self.session.ready:
             return self._listen(now)
         if self._push_to_talk.open:
             return [*self._tell_session(), *self._listen(now)]
         if self._push_to_talk.complete:
             return [*self._tell_session(), *self._commit_turn(now)]
-        if self._reply_postponed and self._active is None:
+        if self.responses.postponed and self.responses.active is None:
             return self._request_reply(now)
         if self.greeting.step is Step.WANTED:
             return [*self._tell_session(), *(self._play_cached_greeting(now) or self._request_greeting(now))]
@@ -439,7 +401,7 @@ class Dialogue:
     def _tell_session(self) -> list[Command]:
         """Give the session what was said that it does not know of, once that was heard."""
         untold = self._untold or self._greeting_untold
-        if not untold or not self._session_ready or self._playback.speaking or self._playback.flushing:
+        if not untold or not self.session.ready or self._playback.speaking or self._playback.flushing:
             return []
         text = self._transcript.summary(None if self._untold else LOCAL)
         self._untold = self._greeting_untold = False
@@ -447,10 +409,10 @@ class Dialogue:
 
     def _service_error(self, event: on.ServiceError, now: float) -> list[Command]:
         failure = failure_of(event)
-        if isinstance(failure, ConnectionLost) or (not self._session_ready and is_about_session_update(event)):
+        if isinstance(failure, ConnectionLost) or (not self.session.ready and is_about_session_update(event)):
             return self._connection_lost(failure, now)
-        if not self._session_ready:
-            self._session_failure = failure  # session.updated may follow all the same
+        if not self.session.ready:
+            self.session.failure = failure  # session.updated may follow all the same
             return []
         if event.about.startswith("greeting-") and self.greeting.step in {Step.REQUESTED, Step.CREATED}:
             self.greeting.lost()
@@ -463,7 +425,7 @@ class Dialogue:
             if event.code != ACTIVE_ALREADY:
                 self._push_to_talk.answered()
                 return [*self._report_failure(failure, now), *self._listen(now)]
-            self._reply_postponed = True
+            self.responses.postponed = True
             self._state_deadline_s = inf
         return []  # the session stays open
 
@@ -496,7 +458,7 @@ class Dialogue:
         """Ask for the greeting, or give it up where the service refused it too often."""
         if self.opening is None or self._greeting_requests >= GREETING_REQUESTS_PER_SESSION:
             return self._give_up_response(now, self._greeting_failure)
-        if self._active is not None:
+        if self.responses.active is not None:
             self._state_deadline_s = inf
             return self._enter(State.GREETING, now)  # it waits for the end of what the service says by itself
         self._state_deadline_s = now + self._deadlines.greeting_s
@@ -509,15 +471,15 @@ class Dialogue:
     # Responses, and their sound
 
     def _response_created(self, response_id: str, now: float) -> list[Command]:
-        self._active = response_id
-        if not self._session_ready:
+        self.responses.active = response_id
+        if not self.session.ready:
             return []  # nobody asked for it before our settings were in force
-        if self._cancel_next or self._push_to_talk.open:
-            self._cancel_next = False
+        if self.responses.cancel_next or self._push_to_talk.open:
+            self.responses.cancel_next = False
             return [do.Send(do.CancelResponse(response_id))]
-        if self.accepted is not None:
+        if self.responses.accepted is not None:
             self.greeting.done()  # what a lost session said still sounds, and what it said last may be the greeting
-        self.accepted, self._heard, self._done = response_id, False, None
+        self.responses.accept(response_id)
         self._person_speaks = False
         self.greeting.created(response_id)
         self._state_deadline_s = inf  # the wait has a deadline
@@ -526,7 +488,7 @@ class Dialogue:
         return []
 
     def _audio(self, event: on.AudioDelta, now: float) -> list[Command]:
-        if event.response_id != self.accepted:
+        if event.response_id != self.responses.accepted:
             self.stale_deltas += 1
             return []
         play = self._playback.play(event.response_id, event.item_id, event.content_index, event.pcm, now)
@@ -548,9 +510,9 @@ class Dialogue:
             self.greeting.audible()
             if self.opening and not self.opening.ask_model and response_id != LOCAL:
                 self._transcript.said("assistant", self.opening.text, response_id)
-        if response_id != self.accepted:
+        if response_id != self.responses.accepted:
             return []
-        self._heard = True
+        self.responses.heard = True
         self._push_to_talk.answered()
         if self.state is State.THINKING or (self.state is State.GREETING and not self._greets(response_id)):
             return self._enter(State.SPEAKING, now)
@@ -561,14 +523,11 @@ class Dialogue:
         return self.greeting.pending or response_id == self.greeting.response_id
 
     def _response_done(self, event: on.ResponseDone, now: float) -> list[Command]:
-        if event.response_id == self._active:
-            self._active = None
-        if event.response_id == self.accepted:
-            self._done = event
+        if self.responses.ended(event):
             return [] if self._playback.speaking else self._response_over(now)
-        if self._active is not None or not self._session_ready or self._push_to_talk.open:
+        if self.responses.active is not None or not self.session.ready or self._push_to_talk.open:
             return []
-        postponed = self._reply_postponed or (self.greeting.step is Step.WANTED and not self._playback.speaking)
+        postponed = self.responses.postponed or (self.greeting.step is Step.WANTED and not self._playback.speaking)
         return self._go_on(now) if postponed else []
 
     def _silent(self, event: on.Silent, now: float) -> list[Command]:
@@ -580,10 +539,10 @@ class Dialogue:
         if self._cached_greeting_plays:
             self._cached_greeting_over(1.0)
             return self._go_on(now)
-        if self.accepted is not None:
-            if self.accepted != self._active:
+        if self.responses.accepted is not None:
+            if not self.responses.unfinished:
                 return self._response_over(now)
-            if self._heard:  # the network is slower than the voice
+            if self.responses.heard:  # the network is slower than the voice
                 self._state_deadline_s = now + self._deadlines.stall_s
             return self._enter(State.THINKING, now) if self.state is State.SPEAKING else []
         if self.state in {State.LISTENING, State.WAITING}:
@@ -592,9 +551,10 @@ class Dialogue:
 
     def _response_over(self, now: float) -> list[Command]:
         """Go on after the accepted response: it is done or lost, and nothing of it is left to hear."""
-        done, heard, greeted = self._done, self._heard, self.accepted == self.greeting.response_id
-        self.accepted = self._done = None
-        failure = self._failure_of_response(done, heard=heard)
+        done, heard = self.responses.done, self.responses.heard
+        greeted = self.responses.accepted == self.greeting.response_id
+        failure = self.responses.failure("the announcement" if self._is_announcement else "an answer")
+        self.responses.drop()
         if greeted and self.greeting.pending and done is not None and done.status != "completed":
             self.greeting.lost()
             self._greeting_failure = failure
@@ -603,7 +563,7 @@ class Dialogue:
             self.greeting.skipped()  # where it was made but no sound came
             self.greeting.done()
         if failure is None:
-            self._failures = 0
+            self.session.answered()
             return self._go_on(now)
         if self._is_announcement:
             return self._end(EndReason.FAILED, failure)
@@ -611,20 +571,6 @@ class Dialogue:
             self.last_failure = failure  # its end is missing, but it was an answer
             return self._go_on(now)
         return [*self._report_failure(failure, now), *self._go_on(now)]
-
-    def _failure_of_response(self, done: on.ResponseDone | None, *, heard: bool) -> SpeakerError | None:
-        if done is None:
-            return self._session_failure or ConnectionLost("the connection broke in the middle of an answer.")
-        if heard and done.status == "completed":
-            return None
-        what = "the announcement" if self._is_announcement else "an answer"
-        how = "was heard only in part" if heard else "was not heard"
-        reason = done.detail or (
-            "it came without sound" if done.status == "completed" else "the service gave no reason"
-        )
-        return AnswerNotHeard(
-            f"{what} {how} ({done.status}: {reason}); if that happens often, check service.model and service.voice."
-        )
 
     def _report_failure(self, failure: SpeakerError | None, now: float) -> list[Command]:
         """Report that something was asked for and not heard: to the log, unless it is known there, and to the person."""
@@ -636,10 +582,10 @@ class Dialogue:
     def _give_up_waiting(self, now: float) -> list[Command]:
         """Tell the person that it does not work."""
         gave_up_s = self._deadlines.give_up_s
-        if not self._session_ready:
-            return self._end(EndReason.FAILED, self._session_failure or _late("", gave_up_s))
+        if not self.session.ready:
+            return self._end(EndReason.FAILED, self.session.failure or late("", gave_up_s))
         if self.state is State.GREETING and self.greeting.step in {Step.WANTED, Step.REQUESTED}:
-            return self._end(EndReason.FAILED, _late("the greeting", gave_up_s))
+            return self._end(EndReason.FAILED, late("the greeting", gave_up_s))
         return self._give_up_response(now)
 
     def _give_up_response(self, now: float, failure: SpeakerError | None = None) -> list[Command]:
@@ -655,12 +601,12 @@ class Dialogue:
     def _stop_response(self) -> list[Command]:
         """Stop what is being said, and the greeting that is not begun."""
         commands: list[Command] = [self._playback.flush()] if self._playback.sounding else []
-        if self._active is not None:
-            commands.append(do.Send(do.CancelResponse(self._active)))
+        if self.responses.active is not None:
+            commands.append(do.Send(do.CancelResponse(self.responses.active)))
         self.greeting.skipped()
         self.greeting.done()
         self._push_to_talk.answered()
-        self.accepted = None
+        self.responses.drop()
         return commands
 
     def _flushed(self, event: on.Flushed, now: float) -> list[Command]:
@@ -695,7 +641,7 @@ class Dialogue:
 
     def _microphone_recovered(self, now: float) -> list[Command]:
         self._microphone_failure, self._microphone_deadline_s = None, inf
-        return self._listen(now) if self.state is State.CONNECTING and self._session_ready else []
+        return self._listen(now) if self.state is State.CONNECTING and self.session.ready else []
 
     # The person speaks, or presses
 
@@ -704,11 +650,11 @@ class Dialogue:
             return []
         if not self._person_speaks:
             self._speech_began_s = now
-        self._person_speaks, self._cancel_next = True, False
+        self._person_speaks, self.responses.cancel_next = True, False
         if self.greeting.pending or self._is_protected:
             return []  # nothing of the person was sent: the service heard something else
         self.greeting.done()
-        self.accepted = None  # the service stops making it; what still comes of it is stale
+        self.responses.drop()  # the service stops making it
         flush: list[Command] = [self._playback.flush()] if self._playback.sounding else []
         return [*flush, *self._listen(now)]
 
@@ -736,10 +682,10 @@ class Dialogue:
 
     def _dismiss_response(self) -> list[Command]:
         """Stop what is being said, and what was asked for and has not begun."""
-        if self._active is None:
+        if self.responses.active is None:
             requested = self.state is State.THINKING or self.greeting.step is Step.REQUESTED
-            self._cancel_next = requested and self.accepted is None
-        self._reply_postponed = False
+            self.responses.cancel_next = requested and self.responses.accepted is None
+        self.responses.postponed = False
         return self._stop_response()
 
     def _repeat_answer(self, pcm: bytes, now: float) -> list[Command]:
@@ -773,8 +719,8 @@ class Dialogue:
             return []
         if self._tap_ends:
             return self._end(EndReason.PRESSED)
-        forget: list[Command] = [do.DropAudio(), *([do.Send(do.ClearAudio())] if self._session_ready else [])]
-        if self._session_ready and self.greeting.step is Step.WANTED:
+        forget: list[Command] = [do.DropAudio(), *([do.Send(do.ClearAudio())] if self.session.ready else [])]
+        if self.session.ready and self.greeting.step is Step.WANTED:
             return [*forget, *self._go_on(now)]
         return [*forget, *(self._play_cached_greeting(now) or self._listen(now))]
 
@@ -784,7 +730,7 @@ class Dialogue:
         return [do.Send(do.CommitAudio()), *self._request_reply(now)]
 
     def _request_reply(self, now: float) -> list[Command]:
-        self._reply_postponed = False
+        self.responses.postponed = False
         self._replies += 1
         self._state_deadline_s = now + self._deadlines.reply_s
         return [do.Send(do.RequestReply(f"turn-{self._replies}")), *self._enter(State.THINKING, now)]
@@ -792,10 +738,10 @@ class Dialogue:
     # Steps that all of these share
 
     def _listen(self, now: float) -> list[Command]:
-        if not self._session_ready or (self._microphone_failure is not None and self._wants_microphone):
+        if not self.session.ready or (self._microphone_failure is not None and self._wants_microphone):
             self._state_deadline_s = inf
             commands = self._enter(State.CONNECTING, now)
-            if self._session_ready:
+            if self.session.ready:
                 self._wait.end()  # the microphone has a deadline of its own
             return commands
         self._state_deadline_s = now + (self._deadlines.turn_s if self._person_speaks else self._policy.idle_timeout_s)
@@ -827,9 +773,3 @@ class Dialogue:
         # After a failure, what was said before is heard to its end; a person who ends the conversation wants silence.
         flush = self._playback.sounding and reason is not EndReason.FAILED
         return [*([self._playback.flush()] if flush else []), self.ended]
-
-
-def _late(what: str, deadline_s: float) -> ServiceSilent:
-    return ServiceSilent(
-        f"the service did not answer{what and f' {what}'} within {deadline_s:g} s; check the network, it is tried again."
-    )

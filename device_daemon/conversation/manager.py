@@ -306,7 +306,7 @@ class ConversationManager:
             "failure": str(end.failure) if end.failure else None,
             "duration_s": round(duration_s, 1),
             "press_to_greeting_ms": round((greeting_s - request.pressed_s) * 1000, 1) if greeting_s else None,
-            "reconnects": runner.dialogue.reconnects,
+            "reconnects": runner.dialogue.session.reconnects,
         }
         journal = fields(
             CONVERSATION_OVER,

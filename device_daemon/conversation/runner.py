@@ -107,7 +107,7 @@ class ConversationRunner:
             self._receive(event)
         end = await self._ended
         metrics = self._context.metrics
-        metrics.reconnects += self.dialogue.reconnects
+        metrics.reconnects += self.dialogue.session.reconnects
         metrics.stale_deltas += self.dialogue.stale_deltas
         metrics.microphone_dropped_ms += self._uplink.dropped_ms
         return end
@@ -209,13 +209,13 @@ class ConversationRunner:
                 self._context.on_transcript(role, text)
             case on.ServiceError(code, message) | on.ServiceWarning(message, code):
                 self._service_log.warning("the service says: %s (%s)", message, code)
-            case on.ResponseDone(response_id, "completed") if response_id == self.dialogue.accepted:
+            case on.ResponseDone(response_id, "completed") if response_id == self.dialogue.responses.accepted:
                 self._record_greeting(response_id)  # it was not interrupted until now: nothing of it is missing
         self._apply(lambda: self.dialogue.receive(event, now))
         match event:
             case on.SpeechStarted():
                 self.times.speech_started_s = now if self._flushing else None
-            case on.AudioDelta(response_id) if response_id == self.dialogue.accepted:
+            case on.AudioDelta(response_id) if response_id == self.dialogue.responses.accepted:
                 self._recorder.add(event, self.dialogue.greeting.response_id)
             case on.SessionUpdated(greets_itself=True):
                 self.greets_itself = True

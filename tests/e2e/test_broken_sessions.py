@@ -3,9 +3,11 @@
 import time
 from typing import Any
 
+import numpy as np
+
 from device_daemon.audio import sounds
 from device_daemon.localservice.faults import Faults, Garbage, Moment
-from tests.e2e.room import ANSWER, Room, voice
+from tests.e2e.room import ANSWER, Room, matches, voice
 
 REPLY = voice(ANSWER)
 SHORT: dict[str, Any] = {"greetings": {"welcome": {"say": "hello there"}}}
@@ -120,6 +122,22 @@ async def test_an_answer_that_a_broken_connection_cuts_off_is_reported_and_the_n
         await device.ask("stop")
         await device.enters("idle")
         assert (await device.status())["last_conversation"]["reconnects"] == 1
+
+
+async def test_a_question_that_a_broken_connection_cuts_in_two_reaches_the_new_session_complete(room: Room) -> None:
+    async with room.speaker(**SHORT) as device:
+        await device.press()
+        await device.enters("listening")
+        room.service.faults = Faults(close_at=Moment.SPEECH_STARTED, close_abruptly=True, first_connections=0)
+        asked_s = time.monotonic()
+        room.says()
+        await device.enters("connecting")
+        await device.enters("listening")
+        await room.hears(REPLY, asked_s)
+        sent = np.frombuffer(bytes(room.session.audio), np.int16)
+        assert matches(sent, voice("what is that", "person", peak=12_000))
+        assert len(room.sessions) == 2
+        assert len(room.all_heard(REPLY, asked_s)) == 1
 
 
 async def test_a_service_that_breaks_every_session_ends_it_offline(room: Room) -> None:

@@ -111,7 +111,11 @@ async def test_check_config_and_devices_with_a_good_config(room: Room) -> None:
     shell = Shell(room, room.folder)
     path = room.folder / "good.yaml"
     path.write_text(yaml.safe_dump(config_for("wss://speech.example.org")))
-    assert await shell.types("check-config", "--config", str(path)) == (0, f"{path}: ok\n", "")
+    code, out, err = await shell.types("check-config", "--config", str(path))
+    assert (code, err) == (0, "")
+    ok, note = out.splitlines()
+    assert ok == f"{path}: ok"
+    assert "only a press interrupts a greeting (welcome)" in note, "what people would otherwise find out by talking"
     code, out, err = await shell.types("devices", "--config", str(path))
     assert (code, err) == (0, "")
     assert "simcard" in out

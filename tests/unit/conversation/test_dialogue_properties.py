@@ -203,7 +203,9 @@ class World(RuleBasedStateMachine):
         if status != "completed":
             self.greeting_asked = False
         sounds = {entry.item_id for entry in self.queue if isinstance(entry, do.Play)} | self.started
-        unheard = self.dialogue.accepted == response_id and f"item-{response_id}" not in sounds and self.end is None
+        unheard = (
+            self.dialogue.responses.accepted == response_id and f"item-{response_id}" not in sounds and self.end is None
+        )
         over = unheard and not any(isinstance(entry, do.Play) for entry in self.queue)
         self.feed(on.ResponseDone(response_id, status))
         if over:
