@@ -635,7 +635,7 @@ class Dialogue:
     def _microphone_failed(self, error: SpeakerError, now: float) -> list[Command]:
         if not self._wants_microphone or self._microphone_failure is not None:
             return []
-        self.last_failure = self._microphone_failure = error
+        self._microphone_failure = error  # the microphone logs it itself
         self._microphone_deadline_s = now + self._deadlines.microphone_s
         return self._listen(now) if self.state is State.LISTENING else []
 
