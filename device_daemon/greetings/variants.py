@@ -39,7 +39,7 @@ def press_only(config: Config) -> list[str]:
 
     A service that cancels the echo knows only the sound that it sent itself.
     """
-    if config.audio.echo != "service" or not config.conversation.interruptible:
+    if config.audio.echo.setting != "service" or not config.conversation.interruptible:
         return []
     return [
         name

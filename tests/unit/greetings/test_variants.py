@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from device_daemon.config.settings import Audio, Config, ConversationLimits, Greeting, Service
+from device_daemon.config.settings import Audio, Config, ConversationLimits, EchoSettings, Greeting, Service
 from device_daemon.greetings.variants import MAX_VARIANTS, Variant, is_cacheable, press_only, variants
 
 NAMES = {"name": "Lisa"}
@@ -56,10 +56,11 @@ def test_the_greetings_that_only_a_press_interrupts_are_those_from_the_cache_whe
         "of the model": Greeting(ask_model="Greet them."),
     }
     service = Service(local=True)
-    assert press_only(Config(service, greetings=greetings)) == ["cached"]
-    assert press_only(Config(service, greetings=greetings, audio=Audio(echo="hardware"))) == []
+    by_service = Audio(echo=EchoSettings("service"))
+    assert press_only(Config(service, greetings=greetings, audio=by_service)) == ["cached"]
+    assert press_only(Config(service, greetings=greetings, audio=Audio(echo=EchoSettings("hardware")))) == []
     protected = ConversationLimits(interruptible=False)
-    assert press_only(Config(service, greetings=greetings, conversation=protected)) == []
+    assert press_only(Config(service, greetings=greetings, audio=by_service, conversation=protected)) == []
 
 
 @given(st.dictionaries(st.text(min_size=1), st.sampled_from(["Hi", "{daypart}", "{weekday}{daypart}", "{time}"])))
