@@ -45,7 +45,7 @@ TARGETS: Final[dict[str, tuple[Limit | Share, ...]]] = {
     NEW: (Limit("median", 35), Limit("p95", 60)),
     SILENCE: (Limit("p95", 6),),
     PERSON_TO_SILENCE: (),
-    CLICK_TO_WIRE: (Limit("median", 12), Limit("p95", 22)),
+    CLICK_TO_WIRE: (Limit("median", 20), Limit("p95", 35)),
     MESSAGE_TO_WIRE: (Limit("p95", 75),),
     BOTH: (Share(0.75),),
     LISTENING: (),

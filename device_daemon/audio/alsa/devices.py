@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Final
 
 from msgspec import Struct
@@ -30,6 +32,7 @@ _PLUGINS: Final = frozenset(
     }
 )
 """Names that alsa-lib's configuration always defines, whether anything is behind them or not."""
+USABLE_FORMATS: Final = frozenset({"S16_LE", "S32_LE"})
 _OWN_WORDS: Final = {"default": "what the system's ALSA configuration says"}
 _ANY_RATE_HZ: Final = 1_000_000
 _COMMON_RATES_HZ: Final = (8_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000, 96_000, 192_000)
@@ -50,11 +53,36 @@ class DeviceInfo(Struct, frozen=True):
 
 
 def device_names(direction: Direction) -> list[str]:
-    """Return the names worth putting into the config for a direction."""
+    """Return the names worth putting into the config for a direction; cards are opened for a moment to try them."""
     try:
-        return worth_naming(pcm_names(direction))
+        names = worth_naming(pcm_names(direction))
     except AlsaError:
         return []  # alsa-lib's own configuration is broken, which it says where a device is opened
+    return [working_name(name, partial(_takes_sound, direction)) for name in names]
+
+
+def working_name(name: str, works: Callable[[str], bool]) -> str:
+    """Return a name for the same card that works, the given one if none does.
+
+    plughw cannot convert to the IEC958 frames that HDMI takes on a Raspberry Pi; the card's own names can.
+    """
+    match = _HARDWARE.match(name)
+    if match is None or works(name):
+        return name
+    others = f"hdmi:CARD={match[1]},DEV={match[2]}", f"sysdefault:CARD={match[1]}"
+    return next((other for other in others if works(other)), name)
+
+
+def _takes_sound(direction: Direction, name: str) -> bool:
+    """Return whether a device takes samples that this program has; True for one that is only busy."""
+    try:
+        pcm = PcmHandle(direction, name)
+    except AlsaError as error:
+        return error.number == errno.EBUSY
+    try:
+        return not USABLE_FORMATS.isdisjoint(pcm.formats())
+    finally:
+        pcm.close()
 
 
 def worth_naming(hints: Iterable[str]) -> list[str]:

@@ -18,6 +18,8 @@ from device_daemon.errors import DeviceBusy, DeviceUnknown
 _RATES_HZ: Final = (OWN_FORMAT.rate_hz, 48_000, 96_000, 44_100, 32_000, 192_000, 16_000)
 """Best first: twice the program's rate is cheap to convert and loses nothing, less than it loses treble."""
 _FORBIDDEN: Final = {errno.EACCES, errno.EPERM}
+_NO_SERVER: Final = {errno.ECONNREFUSED, errno.EHOSTDOWN}
+"""What alsa-lib's plugins for PulseAudio and PipeWire report where no server listens."""
 _MISSING: Final = {errno.ENOENT, errno.ENODEV, errno.ENXIO}
 
 
@@ -56,7 +58,7 @@ def open_stream(direction: Direction, device: str, period_ms: int, periods: int,
     try:
         pcm = PcmHandle(direction, device)
     except AlsaError as error:
-        raise _refusal(direction, device, error) from error
+        raise refusal(direction, device, error) from error
     try:
         sample_format, rate_hz = choose(pcm, direction, device)
         rate_hz, channels, period, buffer = pcm.configure(sample_format, rate_hz, channels, period_ms, periods)
@@ -64,7 +66,7 @@ def open_stream(direction: Direction, device: str, period_ms: int, periods: int,
         return Stream(pcm, direction, Negotiated(device, got, period, buffer, pcm.card_number()))
     except AlsaError as error:
         pcm.close()
-        raise _refusal(direction, device, error) from error
+        raise refusal(direction, device, error) from error
     except DeviceUnknown:
         pcm.close()
         raise
@@ -105,13 +107,18 @@ def choose(pcm: Abilities, direction: Direction, device: str) -> tuple[SampleFor
 def _unusable(direction: Direction, device: str, formats: Sequence[str]) -> DeviceUnknown:
     role = ROLES[direction]
     converting = f"plug{device}" if device.startswith("hw:") else f"plug:'{device}'"
-    return DeviceUnknown(
-        f'the {role} "{device}" has only {", ".join(formats)} samples: set audio.{role}.device to "{converting}"',
-        device,
-    )
+    remedy = f'"{converting}"'
+    if "plug" in device or "IEC958_SUBFRAME_LE" in formats:  # HDMI: what converts to that has a name of its own
+        remedy = f"one of: {_others(direction, device)}"
+    has = f"has only {', '.join(formats)} samples" if formats else "takes no samples that this program has"
+    return DeviceUnknown(f'the {role} "{device}" {has}: set audio.{role}.device to {remedy}', device)
 
 
-def _refusal(direction: Direction, device: str, error: AlsaError) -> DeviceUnknown:
+def _others(direction: Direction, device: str) -> str:
+    return ", ".join(name for name in device_names(direction) if name != device)
+
+
+def refusal(direction: Direction, device: str, error: AlsaError) -> DeviceUnknown:
     """Return the exception for a device that could not be opened."""
     role = ROLES[direction]
     if error.number == errno.EBUSY:
@@ -135,7 +142,14 @@ def _refusal(direction: Direction, device: str, error: AlsaError) -> DeviceUnkno
             "correct the file that it names, or remove it",
             device,
         )
+    if error.number in _NO_SERVER:
+        return DeviceUnknown(
+            f'the {role} "{device}" is a sound server (PipeWire, PulseAudio) that does not answer ({said}): a system '
+            f"service cannot reach the one of a desktop session; set audio.{role}.device to the card itself, one of: "
+            f"{_others(direction, device)}",
+            device,
+        )
     problem = f'there is no {role} "{device}"' if missing else f'the {role} "{device}" cannot be opened ({said})'
-    others = ", ".join(name for name in device_names(direction) if name != device)
+    others = _others(direction, device)
     remedy = f"set audio.{role}.device to one of: {others}" if others else "this machine has no other: plug one in"
     return DeviceUnknown(f"{problem}: {remedy}", device)

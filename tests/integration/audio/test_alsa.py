@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 import threading
@@ -15,9 +16,11 @@ from msgspec import Struct
 
 from device_daemon.audio.alsa import Direction, Negotiated, device_names, find_mixer, list_devices, open_stream
 from device_daemon.audio.alsa.busy_owner import holder_of
-from device_daemon.audio.alsa.devices import worth_naming
+from device_daemon.audio.alsa.devices import working_name, worth_naming
+from device_daemon.audio.alsa.error_handler import forget_messages
 from device_daemon.audio.alsa.levels import mixer_levels
-from device_daemon.audio.alsa.opening import choose
+from device_daemon.audio.alsa.libasound import AlsaError
+from device_daemon.audio.alsa.opening import choose, refusal
 from device_daemon.audio.pcm import OWN_FORMAT, CardFormat, volume_gain
 from device_daemon.errors import DeviceBusy, DeviceGone, DeviceUnknown
 from scripts.rig.card import SimulatedCard
@@ -315,6 +318,27 @@ def test_of_a_broken_configuration_alsa_libs_own_sentence_is_shown(
     )
     assert f"; {path} may be old or corrupted" in str(caught.value)
     assert str(caught.value).endswith("correct the file that it names, or remove it")
+
+
+def test_of_a_card_that_takes_iec958_only_a_name_is_advised_that_works() -> None:
+    """As HDMI on a Raspberry Pi, whose plughw cannot be opened."""
+    hdmi = "plughw:CARD=vc4hdmi0,DEV=0"
+    assert working_name(hdmi, lambda name: name.startswith(("hdmi:", "sysdefault:"))) == "hdmi:CARD=vc4hdmi0,DEV=0"
+    assert working_name(hdmi, lambda name: name.startswith("sysdefault:")) == "sysdefault:CARD=vc4hdmi0"
+    assert working_name(hdmi, lambda _: True) == hdmi
+    assert working_name(hdmi, lambda _: False) == hdmi
+    assert working_name("kitchen", lambda _: False) == "kitchen"
+
+
+@pytest.mark.parametrize("number", [errno.ECONNREFUSED, errno.EHOSTDOWN])
+def test_a_default_that_is_a_sound_server_out_of_reach_is_explained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    asound(tmp_path, monkeypatch, b"pcm.study { type null hint { show on } }\n")
+    forget_messages()
+    refused = str(refusal("playback", "default", AlsaError(number, os.strerror(number))))
+    assert refused.startswith('the speaker "default" is a sound server (PipeWire, PulseAudio) that does not answer')
+    assert refused.endswith("set audio.speaker.device to the card itself, one of: study")
 
 
 def test_while_a_card_takes_its_time_other_threads_go_on(plug_in: Callable[..., SimulatedCard]) -> None:
