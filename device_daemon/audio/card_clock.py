@@ -1,22 +1,22 @@
-"""Where a running PCM is between the moments at which its pointer moves. Pure: times and positions come from outside."""
+"""The position of a running PCM, smoothed: removes the jitter of its hardware pointer. Pure: times come from outside."""
 
 from __future__ import annotations
 
 from typing import Final
 
 POLL_GRACE_S: Final = 0.001
-"""So long after a period's end its reader or writer looks by itself: alsa-lib's rate converter keeps a rest of a frame, and
-then poll() on the card tells of two periods at once, a whole one too late."""
+"""So long after a period's end its reader or writer looks by itself: alsa-lib's rate converter keeps a fraction of a frame,
+and then poll() on the card reports two periods at once, one period too late."""
 _DRIFT: Final = 300e-6
 """How much slower than its nominal rate a card may run (and be followed): crystals are within 100 ppm."""
 
 
 class CardClock:
-    """Turns a card's pointer, which on many cards moves in whole periods, into a position that moves with time.
+    """Turns a card's pointer, which on many cards moves in steps of a period, into a position that moves with time.
 
     A pointer never runs ahead of the card, and the card runs at its nominal rate. So each observation says "the card
-    has done at least this much since then", and the one that says most is the truth, but for the microseconds it took
-    to observe. That line is kept; it sinks slowly, so that a card slower than nominal is followed too.
+    has done at least this much since then", and the one that says most is right, but for the microseconds it took
+    to observe. That line is kept; it falls slowly, so that a card slower than nominal is followed too.
 
     Positions are frames since `start`, times are monotonic seconds.
     """

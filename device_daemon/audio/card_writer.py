@@ -1,4 +1,4 @@
-"""A playback card from one stop to the next: what it was given, where it is, and what would be heard next."""
+"""The ring buffer of a playback card: fill level, position, underruns (xruns), and what would be heard next."""
 
 from __future__ import annotations
 
@@ -32,14 +32,16 @@ class CardWriter:
         self._buffer_frames = got.buffer_frames
         self._clock = CardClock(got.card.rate_hz, got.period_frames)
         self._origin = 0  # the position at which the card's pointer was 0
-        self._ahead: deque[tuple[int, memoryview]] = deque()  # (where it ends, frames) that were not yet heard whole
+        self._ahead: deque[tuple[int, memoryview]] = (
+            deque()
+        )  # (where it ends, frames) that were not yet heard to their end
         self.running = False
         self.written = 0
         self._period_frames = got.period_frames
         self._refill_frames = max(
             got.period_frames, min(got.buffer_frames * 2 // 3, got.buffer_frames - got.period_frames)
         )
-        self._began_whole = False  # the first write since it stood still filled a period
+        self._began_with_period = False  # the first write since it stood still filled a period
         self._room = got.buffer_frames
         self.underruns = 0
 
@@ -76,7 +78,7 @@ class CardWriter:
     @property
     def started(self) -> bool:
         """Whether it is certain that a card that runs has started; see `playable`."""
-        return self._began_whole or self._clock.anchored
+        return self._began_with_period or self._clock.anchored
 
     @property
     def anchored_at_s(self) -> float | None:
@@ -107,7 +109,7 @@ class CardWriter:
                 raise self._stream.gone("it runs dry at once")
         if not self.running:  # even if it took nothing: then it stands still, and will be found out
             self.running = True
-            self._began_whole = taken >= self._period_frames
+            self._began_with_period = taken >= self._period_frames
             self._clock.start(started_s)
         if taken:
             self.written += taken

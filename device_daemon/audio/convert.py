@@ -138,7 +138,7 @@ class CaptureConverter:
         self._resampler = Resampler(card.rate_hz, SAMPLE_RATE_HZ) if card.rate_hz != SAMPLE_RATE_HZ else None
 
     def convert(self, frames: bytes) -> bytes:
-        """Return what is ready after another piece of whole frames."""
+        """Return what is ready after another piece of complete frames."""
         by_channel = np.frombuffer(frames, _DTYPE[self._card.sample_format]).reshape(-1, self._card.channels)
         if self._mean:
             samples = by_channel[:, 0].astype(np.float32)
@@ -163,9 +163,9 @@ def _to_pcm(samples: Floats) -> bytes:
 def _to_frames(samples: Floats, card: CardFormat) -> bytes:
     if card.sample_format == "S32_LE":
         # The largest float below 2**31: one more would wrap round.
-        whole = np.clip(samples * 65_536, -(2.0**31), 2.0**31 - 128).astype("<i4")
+        frames = np.clip(samples * 65_536, -(2.0**31), 2.0**31 - 128).astype("<i4")
     else:
-        whole = np.clip(np.rint(samples), -32_768, 32_767).astype("<i2")
+        frames = np.clip(np.rint(samples), -32_768, 32_767).astype("<i2")
     if card.channels > 1:
-        whole = np.repeat(whole, card.channels)
-    return whole.tobytes()
+        frames = np.repeat(frames, card.channels)
+    return frames.tobytes()

@@ -1,4 +1,4 @@
-"""The microphone: periods of sound, as they come, in the event loop."""
+"""The microphone: captures in a thread of its own, and hands chunks of periods over to the event loop."""
 
 from __future__ import annotations
 
@@ -313,7 +313,7 @@ class _Timeline:
         return max(0.0, self.clock.time_of(frames) - time.monotonic())
 
     def ms_until(self, frames: int) -> int:
-        """The same in whole milliseconds, rounded up."""
+        """The same in milliseconds, rounded up."""
         return math.ceil(self.s_until(frames) * 1000)
 
     def periods(self, pieces: list[bytes]) -> list[Period]:

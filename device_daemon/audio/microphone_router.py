@@ -67,11 +67,11 @@ class MicrophoneRouter:
         self._heard_s = None
         self._kept.clear()
         self._kept_s = 0.0
-        self.on_gap()  # no word of before is told any more
+        self.on_gap()  # no word of before is reported any more
         return self.microphone.close()
 
     def since(self, from_s: float) -> list[Period]:
-        """What was heard at rest from a time on (time.monotonic), as far as it is kept; whole periods, rather one more."""
+        """What was heard at rest from a time on (time.monotonic), as far as it is kept: complete periods, one more rather than one less."""
         return [period for period in self._kept if period.captured_at_s > from_s]
 
     def unresponsive(self) -> str:
@@ -106,4 +106,4 @@ class MicrophoneRouter:
 
 
 def _nobody() -> None:
-    """Nobody wants to know."""
+    """The default of `on_gap`: does nothing."""

@@ -65,7 +65,7 @@ def volume_gain(percent: int) -> float:
 
 
 def fade_out(frames: Samples, card: CardFormat) -> bytes:
-    """Return `frames`, in the card's format, fading to nothing along half a cosine.
+    """Return `frames`, in the card's format, faded out along half a cosine.
 
     Without numpy: a flush must not wait for an import, and this is at most 3 ms of sound.
     """

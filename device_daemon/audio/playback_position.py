@@ -1,4 +1,4 @@
-"""Who was heard, and how much of it: the book-keeping of playback. Pure: positions and times come from outside.
+"""The playback position: which source is audible, and how much of it was heard. Pure: positions come from outside.
 
 Everything is counted in frames of the program's own format, on a timeline that begins with the card's start and ends
 with its next stop.
@@ -33,7 +33,7 @@ class PlaybackPosition:
     """
 
     def __init__(self) -> None:
-        self._segments: deque[_Segment] = deque()  # in order; what was heard whole has left
+        self._segments: deque[_Segment] = deque()  # in order; what was heard to its end has left
         self._last: _Playing | None = None
         self._written = 0
         self._position = 0
@@ -67,7 +67,7 @@ class PlaybackPosition:
         self._sound_end = self._written
 
     def pad(self, frames: int, *, sound: bool = False) -> None:
-        """Take note of silence that is handed to the card, or of sound that is nobody's (the fade after a flush)."""
+        """Take note of silence that is handed to the card, or of sound that belongs to no source (the fade-out after a flush)."""
         self._written += frames
         if sound:
             self._sound_end = self._written

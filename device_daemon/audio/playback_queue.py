@@ -1,4 +1,4 @@
-"""What is still to be played, and the orders to stop: the only thing that the event loop and the speaker's thread share."""
+"""The bounded queue of sound to be played, and of flushes: all that the event loop and the speaker's thread share."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class PlaybackQueue:
         return bool(self._flushes)
 
     def put(self, source: str, pcm: bytes, ticket: int, gain: float, now_s: float) -> bool:
-        """Add sound of whole frames; its ticket counts even if all of it has to be cut off.
+        """Add sound of complete frames; its ticket counts even if all of it has to be cut off.
 
         Return whether it is the next to be played: whoever plays behind other sound comes to it by itself.
         """

@@ -1,4 +1,4 @@
-"""Plays a queue on an open card: writes ahead, stops when told or when all was heard, and says what was heard."""
+"""Plays a queue on an open card: writes ahead, pads against underruns, fades out on a flush, reports what was heard."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _REFILL_GRACE_S: Final = 0.0002
 """So long after the moment at which it should be low the card is written to: by then its pointer has moved."""
 
 
-class PlayerDeadlines(Struct, frozen=True):
+class NextWork(Struct, frozen=True):
     """What there is to wait for: room in the card, a time (None: for ever), or whichever comes first."""
 
     room: bool
@@ -111,11 +111,11 @@ class Player:
             self._wind_down(position)
         return self._card.written != written
 
-    def patience(self) -> PlayerDeadlines:
-        """Return how long there is nothing to do."""
+    def next_work(self) -> NextWork:
+        """Return what there is to wait for until there is something to do."""
         pending = bool(self._in_hand) or not self._queue.empty
         if not self._card.running:
-            return PlayerDeadlines(pending, None)
+            return NextWork(pending, None)
         now_s = self._now()
         moments = [self._card.stalled_at_s]
         anchored_s = self._card.anchored_at_s
@@ -125,7 +125,7 @@ class Player:
         elif pending and (due_s := self._card.room_at_s + POLL_GRACE_S) > now_s:
             moments.append(due_s)
         if anchored_s is not None:
-            # On a card whose pointer moves in whole periods, to look late is to be wrong by as much about what is heard.
+            # On a card whose pointer moves in steps of a period, whoever looks late is wrong by as much about what is heard.
             # It may take its time to start, too: the longer it does, the less often it is asked.
             due_s = anchored_s + POLL_GRACE_S
             moments.append(max(due_s, now_s + (now_s - due_s) / 8))
@@ -138,7 +138,7 @@ class Player:
                 moments.append(self._card.time_of(self._to_card(self._ledger.sound_end)))
             else:
                 moments.append(self._card.time_of(self._card.playable - self._low_water_frames))
-        return PlayerDeadlines(pending, max(_SHORTEST_WAIT_S, min(moments) - now_s))
+        return NextWork(pending, max(_SHORTEST_WAIT_S, min(moments) - now_s))
 
     @property
     def running(self) -> bool:

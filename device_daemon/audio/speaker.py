@@ -1,4 +1,4 @@
-"""The speaker: plays what it is given, in order, stops within milliseconds, and knows what was heard."""
+"""The speaker: plays sound in order, stops within milliseconds (flush, for barge-in), and reports what was heard."""
 
 from __future__ import annotations
 
@@ -214,14 +214,14 @@ class _PlaybackThread(PcmThread):
                 with self._lock:
                     wrote = player.work()
                 if polled and not wrote:
-                    stream.ready(polled)  # woken for nothing: a sound server's plug-in has to be told
+                    stream.ready(polled)  # woken for nothing: a sound server's plug-in needs to know
                 if not self._cut.is_set() and not self._queue.flush_pending:
                     self._cut.set()
-                patience = player.patience()
-                if patience.room:
-                    polled = self.poll(patience.timeout_s)
-                elif patience.timeout_s is not None:
-                    polled = self.sleep(patience.timeout_s)
+                waits_for = player.next_work()
+                if waits_for.room:
+                    polled = self.poll(waits_for.timeout_s)
+                elif waits_for.timeout_s is not None:
+                    polled = self.sleep(waits_for.timeout_s)
                 else:
                     polled = self.sleep(_AT_REST_S)
                     stream.check_present()

@@ -1,4 +1,4 @@
-"""What the speaker tells: who is heard, when it is silent, what a flush cut off."""
+"""The events of the speaker: a source is heard, all is silent, a flush cut something off, the device failed or works."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The device's own voice: text to sound by espeak-ng, on this machine, without network.
+"""The device's own voice, text to speech by espeak-ng, on this machine, without network.
 
-It speaks the notices (`sounds`) and lends the local voice service its voice. A sentence is whole after some 15 ms.
+It speaks the notices (`sounds`) and lends the local voice service its voice. A sentence takes some 15 ms.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from device_daemon.audio.pcm import SAMPLE_RATE_HZ
 from device_daemon.errors import VoiceMissing
 
 DEADLINE_S = 5.0
-"""espeak-ng runs hundreds of times faster than real time: a sentence that is not finished by then never will be."""
+"""espeak-ng runs hundreds of times faster than real time: what takes longer does not end."""
 LARGEST_WAV_BYTES = 32 * 1024 * 1024
 """Twelve minutes of speech; a child that writes more is ended."""
 _LARGEST_COMPLAINT_BYTES = 8 * 1024

@@ -71,8 +71,8 @@ def test_a_silent_player_waits_for_ever() -> None:
     bench = Bench(VirtualCard())
     bench.play("greeting", ramp(480), 1)
     bench.run(2000)
-    patience = bench.player.patience()
-    assert (patience.room, patience.timeout_s) == (False, None)
+    waits_for = bench.player.next_work()
+    assert (waits_for.room, waits_for.timeout_s) == (False, None)
 
 
 def test_sound_shorter_than_a_period_is_heard_whole() -> None:

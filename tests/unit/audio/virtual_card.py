@@ -131,9 +131,9 @@ class Bench:
         """Let time pass, with the player at work whenever it wants to be."""
         end = self.card.frame + frames
         for _ in range(100_000):
-            patience = self.player.patience()
-            waits = [] if patience.timeout_s is None else [-(-int(patience.timeout_s * 1e6) * MS // 1000)]
-            if patience.room and (interrupt := self.card.frames_to_interrupt()) is not None:
+            waits_for = self.player.next_work()
+            waits = [] if waits_for.timeout_s is None else [-(-int(waits_for.timeout_s * 1e6) * MS // 1000)]
+            if waits_for.room and (interrupt := self.card.frames_to_interrupt()) is not None:
                 waits.append(interrupt)
             if waits:
                 self.card.let_pass(max(0, min(min(waits) + self.late_frames, end - self.card.frame)))
