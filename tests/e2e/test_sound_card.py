@@ -1,11 +1,12 @@
 """Sound cards that are missing, busy or pulled out: told by name, and taken again when they are there."""
 
+import asyncio
 import time
 
 import numpy as np
 
 from scripts.rig.card import SimulatedCard
-from scripts.rig.tracks import Samples
+from scripts.rig.tracks import CAPTURE, Samples
 from scripts.rig.utterance import resample
 from tests.e2e.room import GREETING, RATE_HZ, Room, voice
 
@@ -100,3 +101,33 @@ async def test_a_card_of_another_rate_and_two_channels_is_adapted_to(room: Room)
         await device.enters("speaking")
         got = resample(room.session.channel(0), RATE_HZ, 2 * RATE_HZ)
         assert likeness(got, question) > 0.85
+
+
+async def test_a_microphone_that_stalls_for_two_seconds_in_a_conversation_is_opened_anew_and_it_goes_on(
+    room: Room,
+) -> None:
+    async with room.speaker(conversation={"idle_timeout_s": 30}) as device:
+        await device.press()
+        await device.enters("listening")
+        room.card.stall(CAPTURE)
+        await device.wait_for_log("gave no sound for 0.3 s")
+        await asyncio.sleep(2.0)
+        room.card.stuck = False
+        await device.wait_for_log("microphone default is back")
+        await device.wait_until(lambda: device.state == "listening", "state listening")
+        asked_s = room.card.say(voice("and now something else"))
+        await room.sounds(asked_s)
+        status = await device.status()
+        assert status["conversation"] is not None
+        assert status["measures"]["conversations"] == 1
+
+
+async def test_a_speaker_that_is_pulled_out_at_rest_is_noticed_and_back_without_a_press(room: Room) -> None:
+    async with room.speaker() as device:
+        await device.wait_for_log("speaker default: ")
+        room.card.unplug()
+        await device.enters("error")
+        assert "No such device" in (await device.status())["failure"]
+        room.card.plug()
+        await device.enters("idle")
+        assert (await device.status())["failure"] is None
