@@ -26,7 +26,7 @@ class Part(StrEnum):
 
 
 class Health(Struct):
-    """Healthy until told otherwise. Not locked: call `failed` and `recovered` from one thread, read from any.
+    """Healthy until `failed` is called. Not locked: call `failed` and `recovered` from one thread, read from any.
 
     `now_s` is time.monotonic, passed in.
     """

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 
 class State(StrEnum):
-    """What the device is doing, as a person in the room would say it."""
+    """What the device is doing."""
 
     STARTING = "starting"
     IDLE = "idle"
@@ -29,7 +29,7 @@ class State(StrEnum):
 MICROPHONE_OPEN = frozenset(
     {State.CONNECTING, State.GREETING, State.LISTENING, State.THINKING, State.SPEAKING, State.WAKE_WORD}
 )
-"""The microphone may be open in these and in no other: their lights say so."""
+"""The microphone may be open in these states only: their lights say so."""
 
 IN_CONVERSATION = MICROPHONE_OPEN - {State.WAKE_WORD} | {State.WAITING}
 """States of an open conversation."""

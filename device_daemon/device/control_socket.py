@@ -1,7 +1,7 @@
 """The local socket behind `press`, `status`, `mute` and the other commands; other programs may use it, too.
 
 The protocol, on a Unix stream socket: connect, write one line of UTF-8, read until the end; one request a connection.
-What was asked for has begun when the answer comes; nobody waits for its end. The answer is one line, `ok: ` or
+An answer comes when the request was accepted, not when it is done. The answer is one line, `ok: ` or
 `error: ` and a sentence for people; that of `status` is several lines without `ok: `, that of `status --json` one line of
 JSON. The requests:
 
@@ -20,7 +20,7 @@ JSON. The requests:
 `greet` and `say` wait for the end of the current conversation: `ok: queued, 0 before it`. Eight may wait.
 
 A request may have 8 KiB and take five seconds to arrive, a TEXT 1000 characters. Sixteen clients may be connected; one
-more, and the oldest of them is disconnected: clients that say nothing keep nobody from asking.
+more, and the oldest of them is disconnected, so that idle clients cannot block the socket.
 
 Root, the daemon's own user and the members of the socket's group may ask. Two checks decide that: the socket's mode
 (0660), and the peer's credentials from the kernel (SO_PEERCRED).
@@ -176,7 +176,7 @@ def allowed(uid: int, path: Path, uid_map: Path = UID_MAP) -> bool:
 
 
 def _is_mapped(uid: int, uid_map: Path) -> bool:
-    """Whether a user id means a user: outside of user namespaces all do, `nobody` too."""
+    """Whether a user id is mapped in this user namespace; outside of namespaces all are, that of `nobody` too."""
     try:
         ranges = [tuple(map(int, line.split())) for line in uid_map.read_text(encoding="ascii").splitlines()]
     except (OSError, ValueError):
@@ -284,7 +284,7 @@ class ControlSocket:
 
 
 def _listener(path: Path) -> socket.socket:
-    """A socket that its owner and its group, and nobody else, can connect to. Raises OSError."""
+    """Return a socket with mode 0660, listening. Raises OSError."""
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
     try:
         listener.bind(str(path))

@@ -186,7 +186,7 @@ class Controller:
         self._show_resting_state()
 
     def wake_words_failed(self, error: SpeakerError) -> None:
-        """No wake word will be heard: a trigger is broken, so somebody has to fix it."""
+        """Take the failure of the wake word engine: no word will be heard until the speaker is restarted."""
         self._router.words = None
         self._wake_words_health.failed(error, self._loop.time())
         self._show_resting_state()
@@ -344,7 +344,7 @@ class Controller:
             self._router.microphone.look_for()
 
     def _close_microphone_first(self, closing: Awaitable[None]) -> None:
-        """Close the microphone before the light says that nobody listens."""
+        """Close the microphone before the light says that it is closed."""
 
         async def close() -> None:
             await closing

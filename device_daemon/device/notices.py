@@ -10,7 +10,7 @@ from device_daemon.audio.speaker import Speaker
 from device_daemon.config.settings import Sounds
 
 TICKET = 0
-"""Conversations number their sounds from 1; nobody waits for the end of what is played between them."""
+"""Conversations number their sounds from 1; the end of what is played between them is not reported."""
 
 IN_CONVERSATION = ("moment", "try-again")
 """Notices that a conversation plays: they must be there at once."""

@@ -29,7 +29,7 @@ class Kind(StrEnum):
 
 
 class Situation(StrEnum):
-    """What the device is doing, as far as it matters here."""
+    """What the device is doing, as far as requests are concerned."""
 
     AT_REST = "idle, wake-word"
     OUT_OF_ORDER = "offline, no-clock, error"
@@ -91,7 +91,7 @@ _BY_STATE: Final = {
 
 
 def situation(state: State, *, announcing: bool) -> Situation:
-    """What a state means here; `announcing` where a conversation is open that listens to nobody."""
+    """Return what a state means here; `announcing` where the conversation has its microphone closed."""
     return Situation.ANNOUNCING if announcing else _BY_STATE[state]
 
 

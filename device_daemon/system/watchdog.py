@@ -1,7 +1,7 @@
 """systemd's watchdog: fed while the event loop turns and the threads answer, whatever devices are missing.
 
 The most-reported failure of speakers like this one is a service that is "active" and hears nothing, since a thread hangs.
-A missing card is another matter: starting the service anew brings none.
+A missing card is another matter: a restart of the service does not bring it back.
 """
 
 from __future__ import annotations

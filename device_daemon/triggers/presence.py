@@ -1,6 +1,6 @@
-"""When a motion sensor may open a conversation: a pure rule, times passed in.
+"""Cooldown of a motion sensor: when it may open a conversation. A pure rule, times passed in.
 
-Somebody who walks past is greeted; somebody who sits in front of the sensor, or has just said goodbye, is left alone.
+A person who walks past is greeted; one who sits in front of the sensor, or has just ended a conversation, is not.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from device_daemon.config.settings import MotionTrigger
 from device_daemon.config.times import is_within, parse_hours
 
 QUIET_AFTER_CONVERSATION_S: Final = 15.0
-"""Whoever just talked to the speaker walks away: that is no arrival."""
+"""A person who just talked to the speaker walks away: that is no arrival."""
 
 
 def why_not(
@@ -26,7 +26,7 @@ def why_not(
     """Return "" if the sensor may open a conversation, else the reason, for the log.
 
     `now_s`, `last_opened_s` (when this sensor last opened a conversation) and `last_conversation_over_s` (when the last
-    one ended, whoever opened it) are times on one monotonic clock; `local_time` is what the clock on the wall says.
+    one ended, whoever opened it) are times on one monotonic clock; `local_time` is the local time of day.
     """
     if settings.between is not None and not is_within(local_time, *parse_hours(settings.between)):
         return f"it is {local_time:%H:%M}, and it greets only at {settings.between}"

@@ -17,7 +17,7 @@ from device_daemon.config.settings import ScheduleTrigger
 from device_daemon.config.times import parse_days, parse_time
 
 LATE_S: Final = 60.0
-"""What is later than this is left out: nobody wants to be woken an hour after waking up."""
+"""A schedule that is later than this is skipped: an alarm an hour late is of no use."""
 MOST_REMEMBERED: Final = 1000
 """How many of a schedule's days are remembered, so that it is not due again where the clock is put back: almost three years."""
 _DAYS_AHEAD: Final = 8
@@ -27,7 +27,7 @@ _DAY: Final = timedelta(days=1)
 class Timetable:
     """All schedules of a device whose clock may be put forward and back, and which may travel.
 
-    `zone` is asked each time. What was due in the minute before `since_epoch_s` is left to whoever ran then: a speaker
+    `zone` is asked each time. What was due in the minute before `since_epoch_s` is skipped, since another process ran then: a speaker
     that reads its config again does not greet again. All times are seconds since 1970 (`time.time()`).
     """
 

@@ -1,4 +1,4 @@
-"""What recognises wake words: the engine that is used, microWakeWord, and what another one would have to do.
+"""The wake word engine microWakeWord, and the protocol that another engine would have to follow.
 
 microWakeWord is small models on TensorFlow Lite, by way of the package pymicro-wakeword. Nothing of it is imported
 before a `MicroWakeWords` is made.
@@ -27,7 +27,7 @@ REQUIREMENT: Final = "pymicro-wakeword>=2.5,<3"
 INSTALL_COMMAND: Final = (
     f"{'' if os.access(sys.prefix, os.W_OK) else 'sudo '}{sys.prefix}/bin/python3 -m pip install '{REQUIREMENT}'"
 )
-"""What an owner types where the engine is missing. Both ways to install a speaker bring it."""
+"""What an owner types where the engine is missing; both ways to install the speaker include it."""
 
 _PACKAGE: Final = "pymicro_wakeword"
 _STRICTEST_CUTOFF: Final = 0.99
@@ -109,7 +109,7 @@ class MicroWakeWords:
             raise WakeWordsUnusable(
                 f"the wake word engine does not load ({error}): `{INSTALL_COMMAND}` installs what it needs"
             ) from error
-        from device_daemon.triggers.word_end import word_end_s  # noqa: PLC0415 - numpy
+        from device_daemon.triggers.word_end import word_end_s  # noqa: PLC0415 - numpy takes 90 ms, in the thread that needs it
 
         models = _models()
         self._word_end_s = word_end_s

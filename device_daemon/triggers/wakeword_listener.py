@@ -1,4 +1,4 @@
-"""The rules between the microphone's periods and wake words, without a thread: rate, gaps, times, quiet after a word."""
+"""From the microphone's periods to wake words, without a thread: resampling, gaps, times, refractory period."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Listener:
     """
 
     def __init__(self, engine: Engine, triggers: Sequence[WakeWordTrigger]) -> None:
-        from device_daemon.audio.convert import Resampler  # noqa: PLC0415 - numpy, only where words are listened for
+        from device_daemon.audio.convert import Resampler  # noqa: PLC0415 - numpy takes 90 ms, in the thread that needs it
 
         self._engine = engine
         self._triggers = triggers

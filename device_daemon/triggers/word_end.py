@@ -1,8 +1,8 @@
-"""Where a wake word ended: a pure rule over the sound up to the moment it was heard.
+"""Where a wake word ended: endpoint detection over the sound up to the moment it was recognised. Pure.
 
-An engine is sure of a word only some time after it is over, or a little before, and by then a question may have begun
-in the same breath. A question that loses its beginning is worse than one with a trace of the word before it: in doubt
-the word ends earlier.
+An engine recognises a word some time after its end, or a little before, and by then a question may have begun without a
+pause. A question that loses its beginning is worse than one that begins with the end of the word: in doubt the word
+ends earlier.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def word_end_s(pcm: bytes, usual_s: float) -> float:
 
 
 def _quiet_steps(pcm: bytes) -> npt.NDArray[np.bool_]:
-    """Return for each 10 ms, the last of which end where `pcm` ends, whether nobody speaks; none of an even sound."""
+    """Return for each 10 ms (the last ones end where `pcm` ends) whether they are quiet; none in a steady sound."""
     samples = np.frombuffer(pcm, "<i2").astype(np.float32)
     steps = samples[len(samples) % _STEP_FRAMES :].reshape(-1, _STEP_FRAMES)
     if not len(steps):

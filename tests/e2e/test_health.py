@@ -61,6 +61,20 @@ async def test_a_microphone_that_does_not_work_opens_no_conversation_and_every_p
         assert len(failures) == 1, failures
 
 
+async def test_a_microphone_that_stalls_at_rest_is_a_failure_and_comes_back(room: Room) -> None:
+    async with room.speaker(triggers=[BUTTON, WORD]) as device:
+        await device.wait_for_log("microphone default: ")
+        await device.wait_until(lambda: device.state == "wake-word", "state wake-word")
+        room.card.stall(CAPTURE)
+        await device.wait_until(lambda: device.state == "error", "state error")
+        pressed_s = await device.press()
+        await room.hears_notice("sound-card", pressed_s)
+        assert device.state == "error"
+        room.card.stuck = False
+        await device.wait_until(lambda: device.state == "wake-word", "state wake-word")
+        assert len([line for line in device.log if "WARNING" in line and "microphone" in line]) == 1
+
+
 @pytest.mark.parametrize("fault", FAULTS)
 async def test_over_a_speaker_that_does_not_work_no_conversation_is_held(room: Room, fault: str) -> None:
     FAULTS[fault](room.card, PLAYBACK)
