@@ -312,7 +312,7 @@ TABLE: Final[tuple[Row, ...]] = (
         "All of it is heard, or it is talked over; memory stays bounded.",
         "Nothing.",
         Service({"audio_s": 600, "speed": 0}),
-        (Stage.RESTING, Stage.LISTENING, Stage.HELD),
+        (Stage.LISTENING, Stage.HELD),
         ends=_GOES_ON,
         journal=False,
     ),
@@ -398,7 +398,7 @@ TABLE: Final[tuple[Row, ...]] = (
             stages,
             ends=_TOLD,
             heals_s=8.0,
-            also={Stage.ANNOUNCING: _GOES_ON, Stage.REMEMBERED: _GOES_ON} if kind == "busy" else {},
+            also={Stage.HELD: _GOES_ON},  # what was heard before is answered
         )
         for kind, what, stages in (
             ("unplugged", "was unplugged", tuple(s for s in Stage if s is not Stage.ANNOUNCING)),

@@ -171,3 +171,16 @@ def test_what_is_found_is_what_was_stored_last_in_any_order(tmp_path: Path) -> N
             super().__init__(tmp_path)
 
     run_state_machine_as_test(InThisFolder)
+
+
+def test_a_cache_that_cannot_be_written_keeps_greetings_in_memory_and_says_so_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    cache = GreetingCache(tmp_path)
+    first, second = HELLO, Rendition("Bye!", "en-US-Ava", "https://x")
+    for each in (first, second):
+        (tmp_path / each.key).mkdir()  # a file cannot take its place
+        cache.put(each, PCM)
+    assert cache.contains(first)
+    assert len(caplog.records) == 1
+    assert "kept in memory" in caplog.text

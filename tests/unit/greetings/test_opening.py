@@ -221,3 +221,10 @@ class LedgerOfOneConversation(RuleBasedStateMachine):
 
 
 TestLedger = LedgerOfOneConversation.TestCase
+
+
+def test_a_greeting_that_is_under_way_is_not_played_from_the_cache_as_well() -> None:
+    ledger = GreetingLedger.opened(Opening("welcome", "Hello!"))
+    ledger.requested()
+    with pytest.raises(ValueError, match="played from the cache"):
+        ledger.played_from_cache()

@@ -6,7 +6,7 @@ import asyncio
 import threading
 from pathlib import Path
 
-from device_daemon.config.settings import Config, Service
+from device_daemon.config.settings import Config, Greeting, Service
 from device_daemon.greetings.cache import GreetingCache, Rendition, rendition_for
 from device_daemon.greetings.resolver import ConversationRequest, GreetingResolver
 from device_daemon.system.saved_state import SavedState
@@ -42,3 +42,60 @@ async def test_a_press_does_not_wait_for_a_slow_disk_and_the_next_one_finds_the_
         await asyncio.sleep(0)
         opening = await resolver.opening(request)
     assert opening.pcm == PCM
+
+
+async def test_words_that_were_asked_for_are_said_and_only_an_announcement_cannot_be_interrupted(
+    tmp_path: Path,
+) -> None:
+    resolver = GreetingResolver(Config(service=Service(local=True)), SavedState(tmp_path), GreetingCache(tmp_path))
+    said = await resolver.opening(ConversationRequest("control socket", "none", 1.0, text="Dinner!"))
+    announced = await resolver.opening(
+        ConversationRequest("control socket", "none", 1.0, text="Dinner!", listens=False)
+    )
+    assert said is not None
+    assert announced is not None
+    assert (said.text, said.interruptible, said.announcement) == ("Dinner!", True, False)
+    assert (announced.text, announced.interruptible, announced.announcement) == ("Dinner!", False, True)
+
+
+async def test_without_a_greeting_a_conversation_begins_with_nothing(tmp_path: Path) -> None:
+    resolver = GreetingResolver(Config(service=Service(local=True)), SavedState(tmp_path), GreetingCache(tmp_path))
+    assert await resolver.opening(ConversationRequest("button", "none", 1.0)) is None
+
+
+async def test_of_several_texts_the_last_one_is_not_said_again(tmp_path: Path) -> None:
+    config = Config(service=Service(local=True), greetings={"welcome": Greeting(say_one_of=["One.", "Two."])})
+    saved_state = SavedState(tmp_path)
+    resolver = GreetingResolver(config, saved_state, GreetingCache(tmp_path))
+    said = []
+    for _ in range(6):
+        opening = await resolver.opening(ConversationRequest("button", "welcome", 1.0))
+        assert opening is not None
+        said.append(opening.text)
+    assert said in (["One.", "Two."] * 3, ["Two.", "One."] * 3)
+    assert {rendition.text for rendition in resolver.wanted()} == {"One.", "Two."}
+
+
+async def test_a_stored_greeting_is_found_and_after_the_cache_was_emptied_it_is_not(tmp_path: Path) -> None:
+    resolver = GreetingResolver(Config(service=Service(local=True)), SavedState(tmp_path), GreetingCache(tmp_path))
+    request = ConversationRequest("button", "welcome", 1.0)
+    opening = await resolver.opening(request)
+    assert opening is not None
+    resolver.store(opening, PCM)
+    found = await resolver.opening(request)
+    assert found is not None
+    assert (found.pcm, found.cacheable) == (PCM, False)
+    resolver.clear_cache()
+    emptied = await resolver.opening(request)
+    assert emptied is not None
+    assert emptied.pcm == b""
+
+
+async def test_a_greeting_that_the_model_makes_up_is_never_cached(tmp_path: Path) -> None:
+    config = Config(service=Service(local=True), greetings={"welcome": Greeting(ask_model="Greet me with a joke.")})
+    resolver = GreetingResolver(config, SavedState(tmp_path), GreetingCache(tmp_path))
+    opening = await resolver.opening(ConversationRequest("button", "welcome", 1.0))
+    assert opening is not None
+    assert opening.ask_model
+    assert not opening.cacheable
+    assert resolver.wanted() == []

@@ -1,0 +1,263 @@
+"""The life of the conversations of one device: their queue, their ends, and what is left of them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from device_daemon.audio.microphone_router import MicrophoneRouter
+from device_daemon.audio.speaker import Speaker
+from device_daemon.config.settings import Config, MicrophoneSettings, Service
+from device_daemon.conversation import events as on
+from device_daemon.conversation.manager import MAX_WAITING, ConversationManager, ManagerCallbacks
+from device_daemon.conversation.policy import EndReason
+from device_daemon.errors import DeviceGone, SpeakerError
+from device_daemon.greetings.cache import GreetingCache, rendition_for
+from device_daemon.greetings.resolver import ConversationRequest, GreetingResolver
+from device_daemon.state import State
+from device_daemon.system.saved_state import SavedState
+from tests.unit.conversation.room import OWN_SOUND, SECOND, FakeClient, FakeConnection, FakeSpeaker, settle, until
+
+HELLO = "Hello! How can I help?"
+"""The default greeting."""
+
+
+class ClosedMicrophone(MicrophoneRouter):
+    """Counts how often it is opened and closed, and never gives a sound."""
+
+    def __init__(self) -> None:
+        super().__init__(MicrophoneSettings(), on_failure=lambda _: None, on_recovery=lambda: None)
+        self.opened = self.closed = 0
+
+    def listen(self) -> None:
+        self.opened += 1
+
+    def close(self) -> Awaitable[None]:
+        self.closed += 1
+        return asyncio.sleep(0)
+
+
+class QuietSpeaker(FakeSpeaker):
+    class counters:  # noqa: N801 - as the speaker's
+        underruns = 0
+
+
+class Device:
+    """A manager, and what it did to everything around it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.client = FakeClient([])
+        self.microphone = ClosedMicrophone()
+        self.states: list[State] = []
+        self.ends: list[tuple[SpeakerError | None, bool, bool]] = []
+        """With which failure, whether somebody waits, and whether the conversation still shows its state."""
+        self.on_begin: Callable[[], None] = lambda: None
+        self.config = Config(service=Service(local=True))
+        self.cache = GreetingCache(folder / "greetings")
+        saved_state = SavedState(folder)
+        self.manager = ConversationManager(
+            self.config,
+            client=self.client,
+            speaker=cast("Speaker", QuietSpeaker([])),
+            microphone=self.microphone,
+            saved_state=saved_state,
+            greetings=GreetingResolver(self.config, saved_state, self.cache),
+            callbacks=ManagerCallbacks(
+                own_sound=lambda _: OWN_SOUND,
+                notice=lambda _: OWN_SOUND,
+                on_state=self.states.append,
+                on_transcript=lambda _role, _text: None,
+                on_begin=self._begins,
+                on_end=lambda failure, waits: self.ends.append((failure, waits, self.manager.open)),
+                keeps_microphone_open=lambda _: False,
+            ),
+        )
+
+    def _begins(self) -> None:
+        self.on_begin()
+
+    @property
+    def connection(self) -> FakeConnection:
+        return self.client.connections[-1]
+
+    async def greeted(self) -> None:
+        """A conversation was opened by a press, and its greeting heard to the end."""
+        self.manager.begin(request())
+        await until(lambda: bool(self.client.connections))
+        self.connection.arrive(on.SessionCreated("s"), on.SessionUpdated())
+        await settle()
+        self.connection.arrive(
+            on.ResponseCreated("r1"), on.AudioDelta("r1", "i1", 0, SECOND), on.ResponseDone("r1", "completed")
+        )
+        await settle()
+        self.manager.speaker_event(on.Started("i1", 100.4))
+        self.manager.speaker_event(on.Silent(1, 101.4))
+        await settle()
+
+    async def answered(self, pcm: bytes) -> None:
+        """A person asked, and the service answered."""
+        self.connection.arrive(on.SpeechStarted(), on.SpeechStopped(), on.ResponseCreated("r2"))
+        self.connection.arrive(on.AudioDelta("r2", "i2", 0, pcm), on.ResponseDone("r2", "completed"))
+        await settle()
+
+    async def ended(self) -> None:
+        """The conversation is stopped, and everything of it is done."""
+        count = len(self.ends)
+        self.manager.stop(EndReason.PRESSED)
+        await until(lambda: len(self.ends) > count)
+        await settle()
+
+
+def request(trigger: str = "button", **more: Any) -> ConversationRequest:
+    return ConversationRequest(trigger, "welcome", asyncio.get_running_loop().time(), **more)
+
+
+@pytest.fixture
+async def device(tmp_path: Path) -> Device:
+    return Device(tmp_path)
+
+
+async def test_requests_wait_for_the_end_of_the_conversation_and_there_is_a_bound(device: Device) -> None:
+    assert device.manager.begin(request()) == 0
+    assert [device.manager.begin(request(f"request {n}")) for n in range(MAX_WAITING)] == [*range(1, MAX_WAITING + 1)]
+    with pytest.raises(OverflowError):
+        device.manager.begin(request("one too many"))
+    await until(lambda: device.manager.current is not None)
+    status = device.manager.status()
+    assert status is not None
+    assert (status["trigger"], status["waiting"]) == ("button", MAX_WAITING)
+    await device.manager.close()
+    assert device.manager.number == 1, "what waited is dropped with the device"
+
+
+async def test_a_request_whose_time_is_over_opens_no_conversation(
+    device: Device, caplog: pytest.LogCaptureFixture
+) -> None:
+    device.manager.begin(request())
+    await until(lambda: device.manager.current is not None)
+    device.manager.begin(request("motion", expires_s=asyncio.get_running_loop().time()))
+    runner = device.manager.current
+    assert runner is not None
+    with caplog.at_level(logging.INFO):
+        runner.stop(EndReason.PRESSED)
+        await until(lambda: not device.manager.open)
+        await settle()
+    assert "motion: no conversation is opened, its time is over" in caplog.messages
+    assert device.manager.number == 1
+
+
+async def test_the_last_answer_can_be_repeated_until_it_is_forgotten(device: Device) -> None:
+    assert device.manager.last_answer() == b""
+    await device.greeted()
+    await device.answered(SECOND)
+    assert device.manager.last_answer() == SECOND
+    await device.ended()
+    assert device.manager.last_answer() == SECOND, "also when its conversation is over"
+    device.manager.forget_answer()
+    assert device.manager.last_answer() == b""
+
+
+async def test_an_answer_of_the_conversation_that_is_open_is_forgotten_too(device: Device) -> None:
+    await device.greeted()
+    await device.answered(SECOND)
+    device.manager.forget_answer()
+    assert device.manager.last_answer() == b""
+    await device.manager.close()
+
+
+async def test_when_the_end_is_reported_the_conversation_shows_its_state_no_more(device: Device) -> None:
+    await device.greeted()
+    assert device.manager.open
+    await device.ended()
+    assert device.ends == [(None, True, False)]
+    assert device.manager.status() is None
+    assert device.manager.ended_s is not None
+    assert device.manager.last is not None
+    assert device.manager.last["trigger"] == "button"
+    assert device.microphone.closed >= 1
+
+
+async def test_what_the_service_spoke_as_a_greeting_is_cached_when_the_conversation_is_over(device: Device) -> None:
+    await device.greeted()
+    await device.ended()
+    rendition = rendition_for(device.config.service, HELLO, None)
+    await until(lambda: device.cache.load(rendition) == SECOND)
+    await device.manager.close()
+
+
+async def test_a_bug_in_a_conversation_is_logged_and_the_next_one_is_held(
+    device: Device, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail() -> None:
+        raise RuntimeError("for the test")
+
+    device.on_begin = fail
+    device.manager.begin(request())
+    await settle()
+    assert "a bug in this program; please report it" in caplog.messages
+    assert not device.manager.open
+    device.on_begin = lambda: None
+    await device.greeted()
+    await device.manager.close()
+
+
+async def test_nobody_waits_for_a_conversation_that_is_not_there(device: Device) -> None:
+    assert device.manager.stop(EndReason.PRESSED) is False
+    device.manager.speaker_event(on.Silent(1, 1.0))
+    device.manager.microphone_failed(DeviceGone("nobody talks", "default"))
+    device.manager.microphone_recovered()
+    await device.manager.finish(asyncio.Event())
+    await device.manager.close()
+    assert device.ends == []
+
+
+async def test_finishing_ends_with_the_conversation_or_when_the_program_is_stopped(device: Device) -> None:
+    await device.greeted()
+    stopped = asyncio.Event()
+    finishing = asyncio.create_task(device.manager.finish(stopped))
+    await settle()
+    assert not finishing.done()
+    stopped.set()
+    await finishing
+    finishing = asyncio.create_task(device.manager.finish(asyncio.Event()))
+    await settle()
+    await device.ended()
+    await finishing
+    await device.manager.close()
+
+
+async def test_a_microphone_that_fails_and_recovers_ends_no_conversation(device: Device) -> None:
+    await device.greeted()
+    device.manager.microphone_failed(DeviceGone("it was unplugged", "default"))
+    device.manager.microphone_recovered()
+    await settle()
+    assert device.manager.current is not None
+    await device.answered(SECOND)
+    assert device.manager.metrics.conversations == 1
+    await device.manager.close()
+
+
+async def test_a_conversation_in_which_nothing_was_said_leaves_no_answer(device: Device) -> None:
+    device.manager.begin(ConversationRequest("button", "none", asyncio.get_running_loop().time()))
+    await until(lambda: bool(device.client.connections))
+    await device.ended()
+    assert device.manager.last_answer() == b""
+    assert device.manager.last is not None
+    await device.manager.close()
+
+
+async def test_where_the_service_greets_by_itself_no_greeting_of_ours_stays_in_the_cache(device: Device) -> None:
+    rendition = rendition_for(device.config.service, HELLO, None)
+    device.cache.put(rendition, SECOND)
+    device.manager.begin(ConversationRequest("button", "none", asyncio.get_running_loop().time()))
+    await until(lambda: bool(device.client.connections))
+    device.connection.arrive(on.SessionCreated("s"), on.SessionUpdated(greets_itself=True))
+    await settle()
+    await device.ended()
+    await until(lambda: device.cache.load(rendition) is None)
+    await device.manager.close()
