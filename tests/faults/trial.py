@@ -301,6 +301,8 @@ class _Trial:
             self.verdict.problems.append(f"{self.row.heals_s:g} s after the fault was gone: {device.state}")
         if isinstance(self.row.cause, Service) and (retry_after_s := self.row.cause.faults.get("retry_after_s")):
             await asyncio.sleep(retry_after_s)  # until then a press is told that the service is busy
+        if isinstance(self.row.cause, Signal) and self.row.cause.config == "good":
+            await device.wait_for_log("ready: ", count=2)  # it is read again when the conversation is over
         before = len(device.states)
         self.pressed_s = await device.press()
         greeted = await _true_within(
