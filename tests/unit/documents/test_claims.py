@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from device_daemon.audio.echo.modes import EchoMode
 from device_daemon.audio.player import FADE_MS
 from device_daemon.audio.uplink_chunker import CHUNK_MS
 from device_daemon.config.include import SHARED
@@ -45,6 +46,8 @@ CLAIMS = [
     ("docs/azure.md", f"`conversation.idle_timeout_s` ({DEFAULTS.conversation.idle_timeout_s:g})"),
     ("docs/azure.md", f"`conversation.max_duration_s` ({DEFAULTS.conversation.max_duration_s:g})"),
     ("docs/azure.md", f"`{DEFAULTS.service.model}` (the default here)"),
+    ("docs/echo.md", f"the default, `{DEFAULTS.audio.echo.mode}`"),
+    *(("docs/echo.md", f"| `{mode}` |") for mode in EchoMode),
     ("docs/config.md", f"`{SYSTEM_CONFIG}`"),
     ("docs/config.md", f"the systemd credential `{CREDENTIAL_NAME}`"),
     ("docs/config.md", f"the environment variable `{KEY_VARIABLE}`"),
