@@ -381,6 +381,7 @@ class Controller:
             "last_conversation": self.conversations.last,
             "microphone": _card(microphone),
             "speaker": _card(self.speaker),
+            "echo": asdict(self.echo.choice()),
             "levels_dbfs": {
                 "microphone": round(microphone.level_dbfs(), 1),
                 "speaker": round(self.speaker.level_dbfs(), 1),

@@ -33,6 +33,9 @@ scripts/bench echo [--minutes N] [--interruptions N]
     In simulated rooms, faster than real time, each way to cancel echo: does the speaker interrupt itself, are people
     heard who talk over it, and what of their words arrives.
 
+scripts/bench echo-reference [--minutes N]
+    How exactly the echo reference fits the microphone, through interruptions, underruns, drift and a lost card.
+
 What only the benchmark needs (PyAudio, matplotlib, the quickstart) goes into .venv-bench when it is first wanted.
 """
 
@@ -41,6 +44,7 @@ COMMANDS: Final = {
     "picture": "picture",
     "wake-words": "wake_words",
     "echo": "echo",
+    "echo-reference": "echo_reference",
 }
 
 

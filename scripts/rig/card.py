@@ -12,6 +12,7 @@ half is how far ahead something can be said. So a conversation of any length is 
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import mmap
 import os
@@ -19,7 +20,7 @@ import struct
 import time
 import wave
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -98,6 +99,20 @@ class SimulatedCard:
     def environment(self) -> dict[str, str]:
         """Return what to add to a program's environment so that this is its sound card."""
         return {"ALSA_CONFIG_PATH": str(self._configuration)}
+
+    @contextlib.contextmanager
+    def in_this_process(self) -> Iterator[None]:
+        """Make this the sound card of the process itself, for as long as the context lasts."""
+        before = {name: os.environ.get(name) for name in self.environment()}
+        os.environ.update(self.environment())
+        try:
+            yield
+        finally:
+            for name, value in before.items():
+                if value is None:
+                    del os.environ[name]
+                else:
+                    os.environ[name] = value
 
     # Time
 

@@ -6,6 +6,7 @@ each session and reports what the service refuses.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
 from device_daemon.audio.echo.cancellers import CANCELLERS, unavailable
@@ -14,6 +15,9 @@ from device_daemon.audio.echo.processor import ClientReference, LocalCancelling
 from device_daemon.audio.echo.reference import ReferenceTrack
 from device_daemon.audio.period import Period
 from device_daemon.config.settings import EchoSettings
+
+
+logger = logging.getLogger(__name__)
 
 
 class EchoControl:
@@ -40,6 +44,7 @@ class EchoControl:
         self._reference = ClientReference(self.track)
         self._cancelling: LocalCancelling | None = None
         self._mode = self._ladder.choice().mode
+        self._log()
 
     def choice(self) -> EchoChoice:
         """Return the mode in force and the reason for it."""
@@ -48,8 +53,14 @@ class EchoControl:
     def refused(self, code: str, message: str) -> bool:
         """Report that the service refused a session; True if another mode is in force now, for a new session."""
         changed = self._ladder.refused(code, message)
-        self._mode = self._ladder.choice().mode
+        if changed:
+            self._mode = self._ladder.choice().mode
+            self._log()
         return changed
+
+    def _log(self) -> None:
+        choice = self._ladder.choice()
+        logger.info("echo cancellation: %s: %s", choice.mode, choice.reason)
 
     @property
     def cancelled_ms(self) -> int:

@@ -10,6 +10,9 @@ from device_daemon.errors import ServiceUnreachable
 from device_daemon.health import Health, Part
 
 
+ECHO = "echo: hardware: audio.echo says so"
+
+
 def status(**changes: Any) -> dict[str, Any]:
     """Of a speaker that was just started."""
     quiet = {
@@ -22,18 +25,19 @@ def status(**changes: Any) -> dict[str, Any]:
         "last_conversation": None,
         "microphone": {"periods": 0, "overruns": 0, "negotiated": None},
         "speaker": {"underruns": 0, "negotiated": None},
+        "echo": {"mode": "hardware", "reason": "audio.echo says so"},
         "measures": Metrics().as_dict(),
     }
     return quiet | changes
 
 
 def test_a_speaker_that_did_nothing_yet_has_little_to_tell() -> None:
-    assert as_text(status()) == "idle, volume 80"
+    assert as_text(status()) == f"idle, volume 80\n{ECHO}"
 
 
 def test_mute_is_said_once_in_the_first_line() -> None:
-    assert as_text(status(state="muted", muted=True)) == "muted, volume 80"
-    assert as_text(status(state="speaking", muted=True)) == "speaking, volume 80, muted"
+    assert as_text(status(state="muted", muted=True)) == f"muted, volume 80\n{ECHO}"
+    assert as_text(status(state="speaking", muted=True)) == f"speaking, volume 80, muted\n{ECHO}"
 
 
 def test_what_happened_is_told_in_short_lines_and_zeros_are_left_out() -> None:
