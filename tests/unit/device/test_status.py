@@ -61,6 +61,7 @@ def test_what_happened_is_told_in_short_lines_and_zeros_are_left_out() -> None:
         "service failed 12 s ago: the network is gone;\ufffd[2J check the cable.",
         "conversation: open for 12.5 s, button, greeting done",
         "last conversation: 60.1 s, control socket, ended because nobody spoke",
+        ECHO,
         "conversations: 2",
         "press to greeting: count 1, median ms 412.3, p95 ms 412.3, max ms 412.3",
         "microphone: periods 100, negotiated 24000 Hz, mono",
