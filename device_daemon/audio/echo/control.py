@@ -16,7 +16,6 @@ from device_daemon.audio.echo.reference import ReferenceTrack
 from device_daemon.audio.period import Period
 from device_daemon.config.settings import EchoSettings
 
-
 logger = logging.getLogger(__name__)
 
 

@@ -9,7 +9,6 @@ from device_daemon.device.status import as_text
 from device_daemon.errors import ServiceUnreachable
 from device_daemon.health import Health, Part
 
-
 ECHO = "echo: hardware: audio.echo says so"
 
 
