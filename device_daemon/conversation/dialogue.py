@@ -43,7 +43,7 @@ another response, it is asked for when that one ends. A greeting from the cache 
 connection is still being made; the service learns afterwards how much of it was heard.
 
 The life of a break. What the speaker has queued is heard to its end; the state stays until then. Meanwhile another
-connection is made. The new session is told what was said as far as it was heard (`transcript`), and the microphone's
+connection is made. The new session learns what was said as far as it was heard (`transcript`), and the microphone's
 sound since the speaker last fell silent is sent to it again: an utterance that the break cut in two, or a question
 that was not answered yet, reaches it complete. An answer that broke off is reported with a notice.
 
@@ -567,8 +567,9 @@ class Dialogue:
             return self._go_on(now)
         if self._is_announcement:
             return self._end(EndReason.FAILED, failure)
-        if heard and done is not None and done.status in {"incomplete", "cancelled"}:
-            self.last_failure = failure  # its end is missing, but it was an answer
+        unasked = self.responses.postponed or self.greeting.step is Step.WANTED  # what was asked for comes after it
+        if unasked or (heard and done is not None and done.status in {"incomplete", "cancelled"}):
+            self.last_failure = failure  # the person misses nothing, or heard most of it
             return self._go_on(now)
         return [*self._report_failure(failure, now), *self._go_on(now)]
 

@@ -17,6 +17,8 @@ _HEADER: Final = (
 )
 _USER_UNKNOWN: Final = "(What the user said is not on record, only what you said and the user heard.)"
 
+_CUT_OFF: Final = " ... (the user heard no more of this)"
+
 
 class _Turn(Struct):
     role: str
@@ -28,8 +30,13 @@ class _Turn(Struct):
     received_ms: float | None = None
     """How long its sound is, where the connection broke before its end."""
 
-    def heard(self) -> str:
-        """Return the text as far as it was heard."""
+    def line(self) -> str:
+        """Return who said what, as far as it was heard; empty if nothing was."""
+        heard = self._heard()
+        who = "You" if self.role == "assistant" else "User"
+        return f"{who}: {heard}{'' if heard == self.text else _CUT_OFF}" if heard else ""
+
+    def _heard(self) -> str:
         share = self.share
         if self.received_ms is not None and self.text:
             share *= min(1.0, self.received_ms / (len(self.text) * MS_PER_CHARACTER))
@@ -75,12 +82,7 @@ class ConversationTranscript:
         text instead of sound.
         """
         turns = [turn for turn in self._turns if of in {None, turn.response_id}]
-        heard = [(turn.role, turn.heard(), turn.text) for turn in turns]
-        lines = [
-            f"{'You' if role == 'assistant' else 'User'}: {text}{'' if text == whole else ' ... (the user heard no more of this)'}"
-            for role, text, whole in heard
-            if text
-        ]
+        lines = [line for turn in turns if (line := turn.line())]
         if not lines:
             return ""
         if of is None and all(turn.role == "assistant" for turn in turns):

@@ -19,12 +19,12 @@ class WaitClock(Struct):
 
     @property
     def moment_at_s(self) -> float:
-        """When the person is to be told that it takes longer."""
+        """When the person hears that it takes longer."""
         return inf if self.moment_said else self.since_s + self.deadlines.moment_s
 
     @property
     def gives_up_at_s(self) -> float:
-        """When the person is to be told that it does not work."""
+        """When the person hears that it does not work."""
         return self.since_s + self.deadlines.give_up_s
 
     def begin(self, now: float) -> None:

@@ -103,13 +103,13 @@ class FakeConnection:
             try:
                 await self.may_close.wait()
             except asyncio.CancelledError:
-                continue  # the worst a goodbye can do
+                continue  # the worst that closing can do
         if self.close_error:
             raise self.close_error
 
 
 class FakeClient:
-    """Makes connections, or fails as told."""
+    """Makes connections, or raises the next of `failures`."""
 
     def __init__(self, diary: list[str]) -> None:
         self._diary = diary

@@ -15,7 +15,7 @@ SECOND = bytes(48_000)
 
 
 class Story:
-    """Drives a dialogue by what happens; `now` moves only when told."""
+    """Drives a dialogue by what happens; `now` moves only in `wait`, and where a story sets it."""
 
     def __init__(self, opening: Opening | None = HELLO, policy: ConversationPolicy | None = None) -> None:
         self.now = 1000.0

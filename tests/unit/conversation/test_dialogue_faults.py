@@ -120,6 +120,7 @@ def test_a_greeting_that_is_refused_for_an_active_response_is_asked_for_once_tha
     assert story.then(on.ResponseCreated("odd")) == []
     story.then(on.ResponseDone("odd", "completed"))
     assert do.RequestGreeting(HELLO, "greeting-2") in story.sent()
+    assert not story.has_sound("try-again"), "nobody asked for the other one"
 
 
 def test_however_often_it_is_refused_so_it_is_asked_for_and_heard_once() -> None:
@@ -132,6 +133,32 @@ def test_however_often_it_is_refused_so_it_is_asked_for_and_heard_once() -> None
         assert story.sent() == [do.RequestGreeting(HELLO, f"greeting-{number + 1}")]
     story.then(on.ResponseCreated("r1"), story.delta(), on.Started("item-r1", story.now))
     assert story.dialogue.greeting.step is Step.AUDIBLE
+
+
+def test_a_greeting_that_is_refused_for_good_is_asked_for_three_times_and_then_reported_with_the_reason() -> None:
+    story = Story().ready()
+    for number in range(1, 4):
+        story.then(on.ServiceError("server_error", "Out of order.", f"greeting-{number}"))
+    assert story.has_sound("try-again")
+    assert story.states() == [State.LISTENING]
+    assert "Out of order" in str(story.dialogue.last_failure)
+
+
+def test_a_turn_that_is_refused_is_reported_with_the_reason() -> None:
+    story = talked(Story(None, PUSH_TO_TALK).ready())
+    story.then(on.ServiceError("server_error", "Out of order.", "turn-1"))
+    assert story.has_sound("try-again")
+    assert story.states() == [State.WAITING]
+    assert "Out of order" in str(story.dialogue.last_failure)
+
+
+def test_a_turn_that_is_refused_for_an_active_response_is_answered_once_that_is_done() -> None:
+    story = talked(Story(None, PUSH_TO_TALK).ready())
+    active = on.ServiceError("conversation_already_has_active_response", "Wait.", "turn-1")
+    assert story.then(active, on.ResponseCreated("odd")) == []
+    story.then(on.ResponseDone("odd", "cancelled"))
+    assert do.RequestReply("turn-2") in story.sent()
+    assert not story.has_sound("try-again"), "nobody asked for the other one"
 
 
 # A break of the connection
