@@ -330,7 +330,7 @@ class Dialogue:
         self._playback.session_lost()
         self._person_speaks = False
         self._greeting_requests = 0
-        self._untold = True
+        self._untold = self.session.was_ready
         if not self._playback.speaking:
             self._state_deadline_s = inf
             apology += self._enter(State.CONNECTING, now)

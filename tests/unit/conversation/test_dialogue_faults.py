@@ -504,3 +504,9 @@ def test_a_network_that_is_gone_is_reported_by_its_own_name() -> None:
     story.then(on.Closed(gone))
     story.then(on.Closed(gone))
     assert story.commands == [do.End(EndReason.FAILED, gone)]
+
+
+def test_the_first_session_learns_of_a_cached_greeting_and_of_nothing_else() -> None:
+    story = Story(CACHED)
+    story.then(on.Started("local", story.now), on.Opened(), on.SessionUpdated(), on.Silent(1, story.now))
+    assert story.recalled().endswith("You: 0123456789")
