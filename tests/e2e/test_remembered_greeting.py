@@ -19,8 +19,8 @@ def files(room: Room) -> list[Path]:
 
 
 async def rehearsed(room: Room, device: Device) -> None:
-    """Wait until the greeting was spoken ahead and is kept."""
-    await device.wait_for_log("spoken ahead")
+    """Wait until the greeting was fetched in advance and is cached."""
+    await device.wait_for_log("fetched in advance")
     assert files(room)
 
 
