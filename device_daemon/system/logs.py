@@ -10,18 +10,31 @@ from typing import Any
 
 from systemd.journal import send as send_to_journal
 
+from device_daemon.system.foreign_text import safe
+
 PRESSED = "8b2aeafcf6a643258406a3054835c2a1"
 STATE_CHANGED = "b0cabbbcea9a4cb0b6875137b9d54801"
 GREETING_HEARD = "ec6802353fd049758450887078f8d595"
 CONVERSATION_OVER = "a9b929c0e1224ba794317823a66cbe47"
 """MESSAGE_IDs: journalctl finds an event by them, whatever its words are."""
 
+MOST_CHARACTERS = 2_000
+"""Of a log line; our own are shorter."""
 _PRIORITIES = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3, logging.CRITICAL: 2}
 
 
 def fields(message_id: str, **values: object) -> Mapping[str, Any]:
     """For a log call's `extra`: MESSAGE_ID and fields for the journal, such as STATE=, CONVERSATION=."""
     return {"journal": {"MESSAGE_ID": message_id, **{name: str(value) for name, value in values.items()}}}
+
+
+class PrintableFormatter(logging.Formatter):
+    """Each message is one printable line, whatever text of the service or of a device is in it (see foreign_text)."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
+        """Return the line; a traceback follows it unchanged."""
+        record.message = safe(record.message, MOST_CHARACTERS)
+        return super().formatMessage(record)
 
 
 class JournalHandler(logging.Handler):
@@ -62,9 +75,9 @@ def set_up(*, verbose: bool, send: Callable[..., object] = send_to_journal) -> N
     handler: logging.Handler
     if goes_to_journal(os.environ):
         handler = JournalHandler(send)
-        handler.setFormatter(logging.Formatter("%(message)s"))
+        handler.setFormatter(PrintableFormatter("%(message)s"))
     else:
         handler = logging.StreamHandler(sys.stderr)
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%H:%M:%S"))
+        handler.setFormatter(PrintableFormatter("%(asctime)s %(levelname)s %(message)s", "%H:%M:%S"))
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.getLogger("device_daemon").setLevel(logging.DEBUG if verbose else logging.INFO)

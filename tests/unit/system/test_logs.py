@@ -117,3 +117,18 @@ def test_only_the_very_stream_that_systemd_names_is_the_journal(journal: Journal
     with redirect_stderr(journal.stderr):
         assert logs.goes_to_journal(os.environ)
         assert not logs.goes_to_journal({} if stream is None else {"JOURNAL_STREAM": stream})
+
+
+def test_foreign_text_forges_no_line_and_drives_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.set_up(verbose=False)
+    OURS.warning("the service says: %s", "bye\n12:00:00 INFO idle -> muted\x1b[2J\x07\u202e")
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "bye 12:00:00 INFO idle -> muted" in line
+    assert not set(line) & {"\x1b", "\x07", "\u202e"}
+
+
+def test_a_message_of_a_megabyte_is_a_line_like_any_other(journal: Journal) -> None:
+    with redirect_stderr(journal.stderr):
+        logs.set_up(verbose=False, send=journal.send)
+    OURS.warning("%s", "x" * 1_000_000)
+    assert len(journal.entries[0]["MESSAGE"]) < 2 * logs.MOST_CHARACTERS
