@@ -147,6 +147,11 @@ class PcmThread(ABC):
         finally:
             self.post(self._ended.set)
 
+    @property
+    def failing(self) -> bool:
+        """It failed, and was not reported to work since. In the thread."""
+        return self._reported is not None
+
     def works(self) -> None:
         """Report that the open card really works, once after each start and after each failure. In the thread."""
         if self._works:

@@ -31,6 +31,8 @@ KEEP_S: Final = 2.0
 _AT_REST_S: Final = 2.0
 """How often a card at rest is asked whether it is still there."""
 _CUT_S: Final = 0.002
+_PROOF_S: Final = 0.3
+"""A card that failed and was opened again must play within so long to count as working."""
 _MOST_EVENTS: Final = 1000
 
 
@@ -201,6 +203,8 @@ class _PlaybackThread(PcmThread):
         self._emit(Recovered() if error is None else Failed(error))
 
     def serve(self, stream: Stream) -> None:
+        if self.failing and not self._moves(stream):
+            raise stream.gone("it can be opened and stands still")
         self.works()
         volume = -1
         polled: list[tuple[int, int]] = []
@@ -232,6 +236,23 @@ class _PlaybackThread(PcmThread):
                 self._underruns += player.underruns
                 self._starved += player.starved
                 self._flushes += player.flushes
+
+    def _moves(self, stream: Stream) -> bool:
+        """Return whether a card that failed before plays again: it gets silence, and must make room for more.
+
+        Opening proves nothing: a sound server that hangs can be opened, and takes sound for as long as its buffer has room.
+        """
+        card = stream.negotiated.card
+        silence = bytes(2 * card.channels * stream.negotiated.period_frames)
+        while (room := stream.avail()) >= stream.negotiated.period_frames and stream.write(silence) > 0:
+            pass
+        give_up_s = time.monotonic() + _PROOF_S
+        moved = False
+        while not moved and not self.stopping and time.monotonic() < give_up_s:
+            self.sleep(stream.negotiated.period_s)
+            moved = stream.avail() != room
+        stream.drop()
+        return moved
 
     def absent(self, until_s: float) -> None:
         """While the device is missing: answer flushes, and discard what waited for too long."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 
@@ -10,7 +11,7 @@ import pytest
 
 from device_daemon.audio.speaker import Failed, Recovered, Silent, Started
 from device_daemon.errors import DeviceBusy, DeviceGone, DeviceUnknown
-from tests.integration.audio.mouth import MakeMouth
+from tests.integration.audio.mouth import DEADLINE_S, MakeMouth
 from tests.integration.audio.sound import noise
 
 
@@ -83,6 +84,25 @@ async def test_a_card_that_is_stuck_is_reported_and_opened_again(make_mouth: Mak
     mouth.card.stuck = True
     await mouth.until(lambda: mouth.of(Failed))
     assert "stood still for 0.5 s" in str(mouth.of(Failed)[0].error)
+    mouth.card.stuck = False
+    await mouth.until(lambda: mouth.of(Recovered))
+    mouth.speaker.flush(2)
+    await mouth.flushed(2)
+
+
+async def test_a_card_that_can_be_opened_and_stands_still_does_not_count_as_back(
+    make_mouth: MakeMouth, caplog: pytest.LogCaptureFixture
+) -> None:
+    mouth = make_mouth()
+    mouth.speaker.play("item", noise(5000).tobytes(), 1)
+    await mouth.until_heard("item", 30)
+    mouth.card.stuck = True
+    async with asyncio.timeout(DEADLINE_S):
+        while mouth.speaker.counters.reopened < 2:  # noqa: ASYNC110 - there is no event for that
+            await asyncio.sleep(0.01)
+    assert mouth.of(Recovered) == []
+    assert not mouth.speaker.health.ok
+    assert len([record for record in caplog.records if record.levelname == "WARNING"]) == 1, "the same is logged once"
     mouth.card.stuck = False
     await mouth.until(lambda: mouth.of(Recovered))
     mouth.speaker.flush(2)
