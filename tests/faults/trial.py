@@ -90,7 +90,10 @@ class _Trial:
         self.device: Device
         self.pace = msgspec.convert(_PACE | _PACES.get(self.stage, {}), Faults)
         self.pressed_s = 0.0
+        self.happened_s = 0.0
+        """When the fault began."""
         self.acted_s = 0.0
+        """When the person began to wait."""
         self.asked_s: float | None = None
 
     async def run(self) -> None:
@@ -102,7 +105,7 @@ class _Trial:
                 seen = len(device.log), len(device.states), len(device.pin_changes)
                 causes = Causes(self.room, self.line, device, self.pace)
                 try:
-                    self.acted_s = time.monotonic()
+                    self.happened_s = self.acted_s = time.monotonic()
                     await causes.begin(self.row.cause)
                     if stopped:
                         await self._stops()
@@ -233,7 +236,7 @@ class _Trial:
         if self.stage is Stage.RESTING and len(self.device.states) == seen[1]:
             return None  # the press is still on its way
         told = _MUTED if self.device.state == "muted" else _TROUBLE
-        if self.room.all_heard(told, self.acted_s - 0.3):
+        if self.room.all_heard(told, self.happened_s):
             return End.TOLD
         if State(self.device.state) not in RESTING:
             return None
