@@ -93,6 +93,7 @@ ls /etc/voicelive-speaker
 ! ls -d /etc/voicelive-speaker 2>/dev/null
 """,
         see=[checkouts, WHEELS],
+        timeout_s=400,
     )
     assert ran.code == 0, ran.said
     installed, strange, broken, uninstalled = (part for part in ran.said.split("--- "))

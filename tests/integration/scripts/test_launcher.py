@@ -22,7 +22,7 @@ def environment(home: Path, version: str) -> Path:
     (home / "bin").mkdir(parents=True)
     (home / "bin" / "python3").symlink_to(PYTHON)
     (home / "lib" / version / "site-packages").mkdir(parents=True)
-    shutil.copy(REPOSITORY / "scripts" / "launcher", home / "bin" / "voicelive-speaker")
+    shutil.copy(REPOSITORY / "scripts" / "deb" / "launcher", home / "bin" / "voicelive-speaker")
     return home / "bin" / "voicelive-speaker"
 
 
