@@ -67,7 +67,7 @@ class Ours:
         self.device.pin_changes.clear()
 
     async def learn(self) -> None:
-        """Wait until the greeting of the first button was spoken ahead, at idle after the start; and hear it once."""
+        """Wait until the greeting of the first button was fetched in advance, at idle after the start; and hear it once."""
         await self.device.wait_for_log("fetched in advance")
         pressed_s = await self.press_known()
         heard_s = await self.device.wait_for_sound(pressed_s, DEADLINE_S)

@@ -107,7 +107,7 @@ async def _run(rounds: int, percent: int, *, as_json: bool) -> bool:
             f"\nOf {periods} slices it wanted more than its part in {throttled}; over all it used {found.used_percent:.1f} % of"
             f" a core (control groups, version {held.version}).\nThe daemon was denied real-time priority: the quota"
             " holds for no real-time thread, and so it holds for all of its threads together.\nIt was started before"
-            " it was put there, and all imports and the greetings spoken ahead were done there before the first press."
+            " it was put there, and all imports and the prefetch of greetings were done there before the first press."
             " A row's limit is three times its 95th percentile's target, for its slowest."
         )
         if complaint:

@@ -110,7 +110,7 @@ class Room:
         local = sections.get("service", {}).get("local")
         config = config_for(None if local else endpoint or self.service.endpoint, **(defaults | sections))
         for greeting in config["greetings"].values():
-            # Else the speaker has it spoken ahead, in a session of its own: that has tests of its own.
+            # Else it is fetched in advance, in a session of its own: that has tests of its own.
             greeting.setdefault("cache", False)
         config["service"].setdefault("turn_detection", {"type": "azure_semantic_vad", "silence_duration_ms": 200})
         folder = self.folder / "speaker"

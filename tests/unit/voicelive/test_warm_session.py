@@ -299,13 +299,13 @@ class LingeringFirst(FakeClient):
 
 async def test_closing_that_is_cut_short_by_a_press_still_closes_the_connection() -> None:
     client = LingeringFirst()
-    standby = WarmSession(client, "always", times=WarmSessionTimes(renewed_s=0.01))
-    standby.begin()
+    warm = WarmSession(client, "always", times=WarmSessionTimes(renewed_s=0.01))
+    warm.begin()
     await client.lingering.leaving.wait()
-    assert await standby.connect() is client.connections[1]
+    assert await warm.connect() is client.connections[1]
     await until(lambda: bool(client.lingering.closed))
     client.lingering.may_end.set()
-    await standby.close()
+    await warm.close()
 
 
 async def test_closing_that_does_not_end_is_abandoned(caplog: pytest.LogCaptureFixture) -> None:
