@@ -83,7 +83,7 @@ async def test_a_session_that_is_never_ready_is_given_up_and_tried_again(room: R
         room.service.faults = Faults(no_session_updated=True, first_connections=1)
         pressed_s = await device.press()
         await device.enters("listening")
-        await device.wait_for_log("did not answer session.update within 10 s")
+        await device.wait_for_log("did not answer session.update within 4 s")
         assert len(room.sessions) == 2
         assert room.heard(voice(GREETING), pressed_s).frames == len(voice(GREETING)) // 2
 
