@@ -10,6 +10,7 @@ from typing import Final, Protocol
 
 import numpy as np
 
+from device_daemon.audio.pcm import BYTES_PER_FRAME
 from device_daemon.localservice.record import SessionRecord
 from device_daemon.localservice.server import LocalService
 from scripts.benchmark import process
@@ -125,10 +126,10 @@ def message_to_wire_ms(session: SessionRecord, spoken_s: float, since_s: float) 
 
     QUESTION, which was said from `spoken_s` on, tells when each sample of the session was captured.
     """
-    place = bytes(session.audio).find(QUESTION[:_PLACE_FRAMES].tobytes())
+    place = session.channel(0).tobytes().find(QUESTION[:_PLACE_FRAMES].tobytes())
     if place < 0:
         raise CannotMeasure("the question did not reach the service as it was said")
-    question_frame = place // session.audio_frame_bytes
+    question_frame = place // BYTES_PER_FRAME
     return [
         (arrival.at_s - spoken_s) * 1000 - (arrival.first_frame - question_frame) * 1000 / session.audio_rate_hz
         for arrival in session.arrivals
