@@ -1,4 +1,4 @@
-"""Writes the manual page and the shell completions in share/, from the argument parser: `python -m scripts.command_line`."""
+"""Writes the manual page and the shell completions in scripts/share/, from the argument parser: `python -m scripts.command_line`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from device_daemon import __version__
 from device_daemon.cli.parser import PROGRAM, complete_parser
 from scripts import REPOSITORY
 
-FOLDER: Final = REPOSITORY / "share"
+FOLDER: Final = REPOSITORY / "scripts" / "share"
 FILES_SECTION: Final = r"""
 .SH FILES
 .TP

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -63,6 +64,19 @@ PURE = (
 """Modules without I/O, clock or thread."""
 IMPURE_LIBRARIES = {"asyncio", "threading", "socket", "alsaaudio", "gpiozero", "azure", "aiohttp"}
 MOST_AT_THE_TOP = 10
+TOP_OF_REPOSITORY = {
+    "pyproject.toml",
+    "constraints.txt",
+    "README.md",
+    "CHANGELOG.md",
+    "LICENSE",
+    "device_daemon",
+    "systemd",
+    "config",
+    "tests",
+    "scripts",
+    "docs",
+}
 
 Imports = Mapping[str, frozenset[str]]
 
@@ -160,6 +174,14 @@ def test_the_pure_core_does_no_input_or_output(module: str) -> None:
 def test_few_modules_stand_at_the_top() -> None:
     top = [path.name for path in PACKAGE.glob("*.py") if path.name != "__init__.py"]
     assert len(top) <= MOST_AT_THE_TOP, top
+
+
+def test_nothing_new_stands_at_the_top_of_the_repository() -> None:
+    if not (REPOSITORY / ".git").exists():
+        pytest.skip("not a checkout")
+    listed = subprocess.run(["git", "ls-files"], cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout
+    top = {line.split("/")[0] for line in listed.splitlines()}
+    assert {name for name in top if not name.startswith(".")} <= TOP_OF_REPOSITORY
 
 
 def test_no_two_classes_share_a_name() -> None:
