@@ -32,7 +32,7 @@ from device_daemon.system.foreign_text import safe
 from device_daemon.system.logs import STATE_CHANGED, fields
 from device_daemon.system.saved_state import SavedState
 from device_daemon.voicelive.greeting_prefetch import GreetingPrefetch
-from device_daemon.voicelive.quota import QuotaClient
+from device_daemon.voicelive.quota import QuotaClient, TokenBucket, connections_per_minute
 from device_daemon.voicelive.reachability import Reachability
 from device_daemon.voicelive.warm_session import WarmSession
 
@@ -106,7 +106,7 @@ class Controller:
         )
         self._greeting_cache = greeting_cache
         resolver = GreetingResolver(config, saved_state, greeting_cache, echo=echo)
-        service = QuotaClient(client)
+        service = QuotaClient(client, TokenBucket(connections_per_minute(config.service)))
         self._warm_session = WarmSession(service, config.service.standby, background=service.background)
         self._reachability = Reachability(service.background, self._reachability_changed)
         self._prefetch = GreetingPrefetch(service.background, greeting_cache, resolver.wanted)

@@ -10,7 +10,10 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
+from device_daemon.config.endpoint import is_this_machine
+from device_daemon.config.settings import Service
 from device_daemon.conversation.ports import ClientPort, ConnectionPort
 from device_daemon.errors import ServiceBusy
 
@@ -18,6 +21,13 @@ PER_MINUTE = 30
 RESERVED = 10
 """Tokens that only a person's request may take: a press must not wait for what happens in the background."""
 MINUTE_S = 60.0
+NO_QUOTA = 100_000
+
+
+def connections_per_minute(service: Service) -> int:
+    """Return the quota of the service that the config names: a voice service on this machine has none."""
+    host = urlsplit(service.endpoint or "").hostname
+    return NO_QUOTA if service.local or (host and is_this_machine(host)) else PER_MINUTE
 
 
 class TokenBucket:

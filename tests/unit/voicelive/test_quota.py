@@ -6,8 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from device_daemon.config import settings
 from device_daemon.errors import ServiceBusy
-from device_daemon.voicelive.quota import MINUTE_S, PER_MINUTE, RESERVED, QuotaClient, TokenBucket
+from device_daemon.voicelive.quota import (
+    MINUTE_S,
+    PER_MINUTE,
+    RESERVED,
+    QuotaClient,
+    TokenBucket,
+    connections_per_minute,
+)
 from tests.unit.conversation.room import FakeClient
 
 
@@ -86,3 +94,16 @@ async def test_what_the_service_asked_the_check_to_wait_holds_for_a_press_too() 
     assert caught.value.retry_after_s == 7.0
     service.now_s = 17.0
     await service.client.connect()
+
+
+@pytest.mark.parametrize(
+    ("service", "limited"),
+    [
+        (settings.Service(endpoint="https://my-room.services.ai.azure.com"), True),
+        (settings.Service(endpoint="ws://127.0.0.1:8765"), False),
+        (settings.Service(endpoint="wss://localhost:8765"), False),
+        (settings.Service(local=True), False),
+    ],
+)
+def test_the_quota_is_azures_and_a_service_on_this_machine_has_none(service: settings.Service, limited: bool) -> None:
+    assert (connections_per_minute(service) <= 30) is limited
