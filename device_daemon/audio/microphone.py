@@ -26,7 +26,7 @@ from device_daemon.system.loop_bridge import LoopBridge
 
 BUFFER_S: Final = 2.0
 """How much sound may wait for a busy event loop; then the oldest is dropped."""
-FIRST_SOUND_S: Final = 1.0
+FIRST_SOUND_S: Final = 2.0
 """A card may take so long from its start to its first sound."""
 STALL_S: Final = 0.3
 """A card that gave sound and gives none for so long has stalled: it is opened anew. Never less than 4 periods."""

@@ -1,7 +1,7 @@
-"""The sound cards: which there are, how to open one, what it agreed to. Nobody outside this room imports alsaaudio.
+"""The sound cards: which there are, how to open one, what it agreed to. Nobody outside this folder talks to alsa-lib.
 
-pyalsaaudio's errors carry a text and no number, and its constructor takes the nearest rate, channels and periods without
-a word. In here texts become this program's exceptions, and what was negotiated is read back and known.
+PCMs and their lists go through ctypes (`libasound`), mixers through pyalsaaudio (`mixer_controls`). In here alsa-lib's error
+numbers and sentences become this program's exceptions, and what was negotiated is read back and known.
 """
 
 from device_daemon.audio.alsa.devices import DeviceInfo, device_names, list_devices
