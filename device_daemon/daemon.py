@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import logging
+import math
 import os
 import signal
 import socket
@@ -114,7 +115,7 @@ class Daemon:
 
     async def _run_config(self, loop: asyncio.AbstractEventLoop) -> None:
         """From one config to the next."""
-        lights = Lights(self._config.lights, loop=loop)
+        lights = Lights(self._config.lights, loop=loop, level_dbfs=self._level_dbfs)
         lights.show(State.STARTING)
         control = ControlSocket(self._folders.socket)
         buttons = Buttons([each for each in self._config.triggers if isinstance(each, ButtonTrigger)], loop=loop)
@@ -149,6 +150,9 @@ class Daemon:
 
     def _unresponsive(self) -> str:
         return self._wiring.controller.unresponsive() if self._wiring else ""
+
+    def _level_dbfs(self) -> float:
+        return self._wiring.controller.level_dbfs() if self._wiring else -math.inf
 
     def _show(self, lights: Lights, state: State) -> None:
         lights.show(state)

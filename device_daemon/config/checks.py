@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from device_daemon.config.endpoint import endpoint_flaw, proxy_flaw
+from device_daemon.config.light_checks import check_lights
 from device_daemon.config.nodes import Mapping, Scalar, Sequence
 from device_daemon.config.placeholders import BUILT_IN, IN_INSTRUCTIONS, MalformedText, is_name, placeholders
 from device_daemon.config.problems import Location, Problems, alternatives, dotted, nearest, quoted
@@ -34,6 +35,7 @@ def check(config: Config, source_map: SourceMap, problems: Problems, installed: 
     _check_greetings(config, source_map, problems)
     greetings = dict.fromkeys([*(_keys(config, "greetings", source_map) or config.greetings), NO_GREETING])
     check_triggers(config, greetings, source_map, problems)
+    check_lights(config, source_map, problems)
     check_wake_words(config, source_map, problems, installed)
     _check_pins(config, source_map, problems)
 

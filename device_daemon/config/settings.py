@@ -58,6 +58,7 @@ PatternName = Literal[
     "off", "on", "blink", "slow-blink", "double-blink", "triple-blink", "pulse", "breathe", "tick", "flicker", "wink"
 ]
 PATTERN_NAMES: tuple[str, ...] = get_args(PatternName)
+DimmablePatternName = Literal[PatternName, "level"]
 
 
 class Agent(Struct, frozen=True, forbid_unknown_fields=True):
@@ -250,6 +251,15 @@ class Audio(Struct, frozen=True, forbid_unknown_fields=True):
     """How the speaker is kept from hearing itself: one word, or {local: speexdsp}."""
 
 
+class Night(Struct, frozen=True, forbid_unknown_fields=True):
+    """The hours in which a light is dimmed."""
+
+    between: Span
+    """From when to when, in the device's time zone, such as "22:00-07:00"; over midnight too."""
+    brightness: Annotated[int, Meta(ge=1, le=100)] = 10
+    """How bright it is then, in per cent of its usual light; not 0, because it says that the microphone is open."""
+
+
 class Led(Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="led"):
     """One LED, on or off."""
 
@@ -268,8 +278,10 @@ class PwmLed(Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", 
     """The LED's pin."""
     active_high: bool = True
     """False for an LED that lights when its pin is low."""
-    patterns: dict[State, PatternName] = field(default_factory=dict)
+    patterns: dict[State, DimmablePatternName] = field(default_factory=dict)
     """Patterns for states that should not have their usual one."""
+    night: Night | None = None
+    """Hours in which it is dimmed."""
 
 
 class RgbLed(Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="rgb-led"):
@@ -283,8 +295,10 @@ class RgbLed(Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", 
     """The blue LED's pin."""
     active_high: bool = True
     """False for LEDs that light when their pin is low."""
-    patterns: dict[State, PatternName] = field(default_factory=dict)
+    patterns: dict[State, DimmablePatternName] = field(default_factory=dict)
     """Patterns for states that should not have their usual one."""
+    night: Night | None = None
+    """Hours in which it is dimmed."""
 
 
 class Apa102(Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="apa102"):
@@ -298,8 +312,10 @@ class Apa102(Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", 
     """The device on that bus: the second number of /dev/spidev0.0."""
     brightness: Percent = 30
     """Highest brightness, in per cent."""
-    patterns: dict[State, PatternName] = field(default_factory=dict)
+    patterns: dict[State, DimmablePatternName] = field(default_factory=dict)
     """Patterns for states that should not have their usual one."""
+    night: Night | None = None
+    """Hours in which it is dimmed."""
 
 
 Light = Led | PwmLed | RgbLed | Apa102

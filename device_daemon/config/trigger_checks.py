@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from device_daemon.config.nodes import Mapping
 from device_daemon.config.problems import Problems, alternatives, dotted, quoted
-from device_daemon.config.settings import Config, MotionTrigger, ScheduleTrigger
+from device_daemon.config.settings import Config, MotionTrigger, Night, ScheduleTrigger
 from device_daemon.config.source_map import SourceMap
 from device_daemon.config.times import DAYS, parse_days, parse_hours, parse_time
 
@@ -17,15 +17,21 @@ def check_triggers(config: Config, greetings: Collection[str], source_map: Sourc
         if trigger.greeting not in greetings:
             sentence = f"found {quoted(trigger.greeting)}{alternatives(trigger.greeting, greetings)}"
             problems.add(source_map.value(trigger, "greeting"), sentence)
-        if isinstance(trigger, MotionTrigger) and trigger.between is not None:
-            begin, end = parse_hours(trigger.between)
-            if begin == end:
-                sentence = f"found {quoted(trigger.between)}, which is an empty span; allowed: two times that differ"
-                problems.add(source_map.value(trigger, "between"), sentence)
+        if isinstance(trigger, MotionTrigger):
+            check_span(trigger, source_map, problems)
     schedules = [trigger for trigger in config.triggers if isinstance(trigger, ScheduleTrigger)]
     _check_schedules(
         [schedule for schedule in schedules if not _has_problem(schedule, source_map, problems)], source_map, problems
     )
+
+
+def check_span(hours: MotionTrigger | Night, source_map: SourceMap, problems: Problems) -> None:
+    """Report a time span that is empty."""
+    if hours.between is not None:
+        begin, end = parse_hours(hours.between)
+        if begin == end:
+            sentence = f"found {quoted(hours.between)}, which is an empty span; allowed: two times that differ"
+            problems.add(source_map.value(hours, "between"), sentence)
 
 
 def _check_schedules(schedules: list[ScheduleTrigger], source_map: SourceMap, problems: Problems) -> None:

@@ -365,6 +365,11 @@ class Controller:
         if state is State.SPEAKING:
             self._reachability.report(None)  # the service answers
 
+    def level_dbfs(self) -> float:
+        """Return the level of the voice that the state is about, for the lights: the speaker's, or the person's."""
+        speaks = self.state in (State.GREETING, State.SPEAKING)
+        return self.speaker.level_dbfs() if speaks else self._router.microphone.level_dbfs()
+
     # Status
 
     def status(self) -> dict[str, Any]:

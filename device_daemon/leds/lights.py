@@ -6,14 +6,17 @@ import contextlib
 import logging
 import math
 from collections.abc import Callable, Sequence
+from datetime import datetime, time
 from typing import Protocol
 
 from device_daemon.config.settings import Apa102, Led, Light, PwmLed, RgbLed
+from device_daemon.config.times import is_within, parse_hours
 from device_daemon.errors import PinUnusable
 from device_daemon.leds.apa102 import Strip
 from device_daemon.leds.led import PlainLed
-from device_daemon.leds.patterns import COLOURS, PATTERNS, TABLE, Colour, Pattern
-from device_daemon.leds.pwm_led import DimmableLed
+from device_daemon.leds.level import LevelPattern
+from device_daemon.leds.patterns import COLOURS, LEVEL, PATTERNS, TABLE, Colour
+from device_daemon.leds.pwm_led import DimmableLed, level_of
 from device_daemon.leds.rgb_led import ColourLed
 from device_daemon.state import State
 
@@ -21,6 +24,12 @@ logger = logging.getLogger(__name__)
 
 RETRY_S = 30.0
 """How long a light that failed is left alone: opening it blocks the loop for some milliseconds."""
+
+HOURS_S = 60.0
+"""How often the time of day is asked for a lit light that is dimmed at night, if its pattern stands still.
+
+A minute, and not the time until the night begins or ends: the clock may be set and summer time may begin meanwhile.
+"""
 
 DARK: Colour = (0.0, 0.0, 0.0)
 
@@ -33,6 +42,16 @@ class Lamp(Protocol):
 
     def close(self) -> None:
         """Release the pins."""
+
+
+class Animation(Protocol):
+    """A pattern: brightness as a function of the seconds since the state began."""
+
+    def level(self, t_s: float) -> float:
+        """Return the brightness, 0..1."""
+
+    def next_change_s(self, t_s: float) -> float:
+        """Return when to ask again, later than `t_s`; infinity for a pattern that stands still."""
 
 
 class LightTimer(Protocol):
@@ -52,15 +71,35 @@ class Clock(Protocol):
         """Call back when it is `when`."""
 
 
+def local_time() -> time:
+    """Return the time of day in the device's time zone."""
+    return datetime.now().astimezone().time()
+
+
 class Lights:
     """All lights of the device, showing its state.
 
     A light that fails is skipped, with one warning that says what to do, and opened again at a later `show`; nothing
-    here raises because of a light. Timers: none while patterns stand still, at most 25 a second.
+    here raises because of a light. Timers: none while patterns stand still (one a minute if the light is dimmed at
+    night), at most 25 a second.
+
+    Args:
+        lights: What is connected.
+        loop: Time and timers.
+        level_dbfs: Returns the level of the voice that the state is about, for the pattern `level`.
+        local_time: Returns the local time of day, for lights that are dimmed at night.
     """
 
-    def __init__(self, lights: Sequence[Light], *, loop: Clock) -> None:
-        self._lights = [_OpenLight(light) for light in lights]
+    def __init__(
+        self,
+        lights: Sequence[Light],
+        *,
+        loop: Clock,
+        level_dbfs: Callable[[], float],
+        local_time: Callable[[], time] = local_time,
+    ) -> None:
+        voice = LevelPattern(level_dbfs)
+        self._lights = [_OpenLight(light, voice, local_time) for light in lights]
         self._loop = loop
         self._timer: LightTimer | None = None
         self._state: State | None = None
@@ -95,13 +134,17 @@ class Lights:
         if self._state is None:
             return
         now_s = self._loop.time()
+        t_s = now_s - self._since_s
         next_s = math.inf
         for light in self._lights:
             pattern, colour = light.look(self._state)
-            level = pattern.level(now_s - self._since_s)
+            level = pattern.level(t_s)
+            dimmed = level * light.share()
             red, green, blue = colour
-            if light.write((red * level, green * level, blue * level), now_s):
-                next_s = min(next_s, pattern.next_change_s(now_s - self._since_s))
+            if light.write((red * dimmed, green * dimmed, blue * dimmed), now_s):
+                next_s = min(next_s, pattern.next_change_s(t_s))
+                if light.night and level:
+                    next_s = min(next_s, t_s + HOURS_S)
         if next_s < math.inf:
             self._timer = self._loop.call_at(self._since_s + next_s, self._paint)
 
@@ -109,17 +152,26 @@ class Lights:
 class _OpenLight:
     """One configured light, whether or not it works at the moment."""
 
-    def __init__(self, settings: Light) -> None:
+    def __init__(self, settings: Light, voice: LevelPattern, local_time: Callable[[], time]) -> None:
         self._settings = settings
-        self._looks = {state: _look(settings, state) for state in State}
+        self._looks = {state: _look(settings, state, voice) for state in State}
+        self.night = None if isinstance(settings, Led) else settings.night
+        self._hours = parse_hours(self.night.between) if self.night else None
+        self._local_time = local_time
         self._lamp: Lamp | None = None
         self._shown: Colour | None = None
         self._retry_at_s = -math.inf
         self._failed_name = ""
 
-    def look(self, state: State) -> tuple[Pattern, Colour]:
+    def look(self, state: State) -> tuple[Animation, Colour]:
         """Return what this light shows in `state`."""
         return self._looks[state]
+
+    def share(self) -> float:
+        """Return how bright (0..1) the light may look at this time of day."""
+        if self.night is None or self._hours is None or not is_within(self._local_time(), *self._hours):
+            return 1.0
+        return level_of(self.night.brightness / 100)
 
     def open(self, now_s: float) -> None:
         """Open the light unless it is open or failed a short while ago."""
@@ -163,11 +215,15 @@ class _OpenLight:
         self.close()
 
 
-def _look(settings: Light, state: State) -> tuple[Pattern, Colour]:
+def _look(settings: Light, state: State, voice: LevelPattern) -> tuple[Animation, Colour]:
     """Return the table's look for `state`, with the pattern the config gives it instead, if any."""
     look = TABLE[state]
-    pattern = PATTERNS[settings.patterns.get(state, look.pattern)]
-    return (pattern.plain() if isinstance(settings, Led) else pattern), COLOURS[look.colour]
+    plain = isinstance(settings, Led)
+    name = settings.patterns.get(state, look.pattern_of(dimmable=not plain))
+    if name == LEVEL:
+        return voice, COLOURS[look.colour]
+    pattern = PATTERNS[name]
+    return (pattern.plain() if plain else pattern), COLOURS[look.colour]
 
 
 def build(settings: Light) -> Lamp:

@@ -98,12 +98,27 @@ PATTERNS: dict[str, Pattern] = {
 """Every pattern begins lit (a change of state is seen at once) and none flashes more than three times a second."""
 
 
+LEVEL = "level"
+"""The pattern whose brightness is the level of a voice (`leds.level`), for lights that can be dimmed."""
+
+_LEVEL_DESCRIPTION = (
+    "as bright as the voice is loud: the speaker's while it speaks, yours while it listens; never quite dark"
+    " (not for `led`; for greeting, listening and speaking)"
+)
+
+
 class Look(Struct, frozen=True):
     """How one state shows: a pattern for every light, a colour for those that have colours."""
 
     pattern: str
     colour: str
     meaning: str
+    dimmable: str = ""
+    """The pattern of lights that can be dimmed, if it is another one."""
+
+    def pattern_of(self, *, dimmable: bool) -> str:
+        """Return the name of the pattern for a light that can be dimmed, or for one that cannot."""
+        return self.dimmable or self.pattern if dimmable else self.pattern
 
 
 TABLE: dict[State, Look] = {
@@ -118,10 +133,11 @@ TABLE: dict[State, Look] = {
         "green",
         "speaking first; the microphone is open, unless it only announces (with `echo: service` nothing is sent during"
         " a cached greeting)",
+        LEVEL,
     ),
     State.LISTENING: Look("on", "blue", "your turn: the microphone is open"),
     State.THINKING: Look("pulse", "blue", "working on an answer; the microphone is open"),
-    State.SPEAKING: Look("flicker", "green", "answering; the microphone is open"),
+    State.SPEAKING: Look("flicker", "green", "answering; the microphone is open", LEVEL),
     State.WAITING: Look("triple-blink", "blue", "hold the button to talk; until then the microphone is closed"),
     State.WAKE_WORD: Look("wink", "white", "listening for the wake word; no sound leaves the device"),
     State.IDLE: Look("off", "white", "waiting for a press; the microphone is closed"),
@@ -140,11 +156,13 @@ def foremost(states: Iterable[State]) -> State:
 
 
 def as_markdown() -> str:
-    """Return the table, and what its patterns look like, as the README has it."""
-    states = ["| State | Pattern | Colour (rgb-led) | It means |", "| --- | --- | --- | --- |"]
+    """Return the table, and what its patterns look like, as docs/lights.md has it."""
+    states = ["| State | | Pattern | Colour | It means |", "| --- | --- | --- | --- | --- |"]
     for state, look in TABLE.items():
         colour = look.colour if look.pattern != "off" else ""
-        states.append(f"| {state} | {look.pattern} | {colour} | {look.meaning} |")
+        pattern = f"{look.dimmable} (led: {look.pattern})" if look.dimmable else look.pattern
+        states.append(f"| {state} | ![{pattern}](lights/{state}.svg) | {pattern} | {colour} | {look.meaning} |")
     patterns = ["| Pattern | Looks like |", "| --- | --- |"]
     patterns += [f"| {name} | {pattern.description} |" for name, pattern in PATTERNS.items()]
+    patterns.append(f"| {LEVEL} | {_LEVEL_DESCRIPTION} |")
     return "\n".join([*states, "", *patterns, ""])

@@ -17,6 +17,11 @@ def duty_cycle(level: float) -> float:
     return float(level**GAMMA)
 
 
+def level_of(duty_cycle: float) -> float:
+    """Return how bright (0..1) an LED looks that is on for this part of each cycle: the inverse of `duty_cycle`."""
+    return float(duty_cycle ** (1 / GAMMA))
+
+
 class DimmableLed:
     """An LED of one colour on a PWM pin. Raises PinUnusable if its pin cannot be opened."""
 

@@ -1,4 +1,4 @@
-"""Writes every generated part anew and prints the names of the files that changed."""
+"""Writes every generated part and picture anew and prints the names of the files that changed."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ import sys
 
 from scripts import REPOSITORY
 from scripts.documents.parts import documents, refresh
+from scripts.documents.pictures import FOLDER, pictures
 
 
 def main() -> int:
     """Return the exit code."""
-    for path in documents():
-        before = path.read_text(encoding="utf-8")
-        after = refresh(before)
-        if after != before:
-            path.write_text(after, encoding="utf-8")
+    wanted = dict(pictures()) | {path: refresh(path.read_text(encoding="utf-8")) for path in documents()}
+    FOLDER.mkdir(exist_ok=True)
+    for path, text in wanted.items():
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
             sys.stdout.write(f"{path.relative_to(REPOSITORY)}\n")
     return 0
 

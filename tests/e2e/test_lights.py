@@ -1,7 +1,8 @@
 """Each kind of light shows each state, on its pins; and one that does not work stops nobody from talking."""
 
-from itertools import groupby
+from itertools import groupby, pairwise
 
+from device_daemon.leds.level import DIMMEST
 from device_daemon.leds.patterns import COLOURS, PATTERNS, TABLE
 from device_daemon.leds.pwm_led import duty_cycle
 from device_daemon.localservice.faults import NONE, Faults
@@ -19,10 +20,13 @@ LIGHTS = [
 
 
 def films(state: State) -> dict[int, list[float]]:
-    """By pin: its levels in a state, one after the other, each as long as it lasts."""
+    """By pin: its levels in a state, one after the other, each as long as it lasts; not those that follow a voice."""
     look = TABLE[state]
     pattern = PATTERNS[look.pattern]
-    levels = {LED_PIN: list(pattern.plain().levels), PWM_PIN: [duty_cycle(level) for level in pattern.levels]}
+    levels = {LED_PIN: list(pattern.plain().levels)}
+    if look.dimmable:
+        return {LED_PIN: [level for level, _ in groupby(levels[LED_PIN])]}
+    levels[PWM_PIN] = [duty_cycle(level) for level in pattern.levels]
     for pin, share in zip(RGB_PINS, COLOURS[look.colour], strict=True):
         levels[pin] = [duty_cycle(share * level) for level in pattern.levels]
     return {pin: [level for level, _ in groupby(film)] for pin, film in levels.items()}
@@ -47,6 +51,17 @@ def shown(device: Device, state: State) -> bool:
 async def shows(device: Device, state: State) -> None:
     await device.wait_until(lambda: device.state == state, f"state {state}")
     await device.wait_until(lambda: shown(device, state), f"light of {state}")
+    if TABLE[state].dimmable:
+        before = len(device.changes_of(PWM_PIN))
+        await device.wait_until(lambda: dances(device, before), f"a light that follows the voice of {state}")
+
+
+def dances(device: Device, before: int) -> bool:
+    """Whether the lights that can be dimmed became dimmer and, alike, brighter, but not fully lit as in other states."""
+    levels = [change.level for change in device.changes_of(PWM_PIN)][before:]
+    green = {change.level for change in device.changes_of(RGB_PINS[1])}
+    rises = [later for earlier, later in pairwise(levels) if duty_cycle(DIMMEST) <= earlier < later < 1.0]
+    return any(level in green for level in rises)
 
 
 async def test_each_kind_of_light_shows_each_state(room: Room) -> None:
@@ -73,6 +88,19 @@ async def test_each_kind_of_light_shows_each_state(room: Room) -> None:
         await shows(device, State.OFFLINE)
         room.service.faults = NONE
     assert {change.pin for change in device.pin_changes} == {str(pin) for pin in (LED_PIN, PWM_PIN, *RGB_PINS)}
+
+
+async def test_a_light_follows_the_person_where_the_owner_says_so(room: Room) -> None:
+    lights = [{"type": "pwm-led", "pin": PWM_PIN, "patterns": {"listening": "level"}}]
+    async with room.speaker(lights=lights) as device:
+        await device.press()
+        await device.enters("listening")
+        dimmest = duty_cycle(DIMMEST)
+        await device.wait_until(lambda: device.changes_of(PWM_PIN)[-1].level == dimmest, "dim in silence")
+        before = len(device.changes_of(PWM_PIN))
+        room.says()
+        await device.enters("thinking")
+        assert max(change.level for change in device.changes_of(PWM_PIN)[before:-1]) > 2 * dimmest
 
 
 async def test_an_owner_can_choose_what_a_state_looks_like(room: Room) -> None:

@@ -58,6 +58,7 @@ PURE = (
     "state.py",
     "errors.py",
     "health.py",
+    "leds/level.py",
     "leds/patterns.py",
     "config",
 )

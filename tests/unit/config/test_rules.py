@@ -171,6 +171,16 @@ def test_a_pin_used_twice_is_named_with_both_places(case: Case) -> None:
             "2:44: triggers[0].between: found '07:00-07:00', which is an empty span; allowed: two times that differ",
         ),
         Case(
+            "a night that begins where it ends",
+            LOCAL + "lights: [{type: pwm-led, pin: 4, night: {between: 07:00-07:00}}]",
+            "2:51: lights[0].night.between: found '07:00-07:00', which is an empty span; allowed: two times that differ",
+        ),
+        Case(
+            "the level of a voice where there is none",
+            LOCAL + "lights: [{type: rgb-led, red: 4, green: 5, blue: 6, patterns: {speaking: level, idle: level}}]",
+            "2:87: lights[0].patterns.idle: found 'level', which follows a voice; allowed for greeting, listening, speaking only",
+        ),
+        Case(
             "the same word twice",
             LOCAL + "triggers:\n  - {type: wake-word, word: okay_nabu}\n  - {type: wake-word, word: Okay Nabu}\n",
             "4:29: triggers[1].word: found 'Okay Nabu', which triggers[0].word (line 3) listens for already; keep one of the two",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any, get_args
 
 import pytest
 from msgspec import convert, to_builtins
@@ -11,17 +12,17 @@ from device_daemon.audio.uplink_chunker import CHUNK_MS
 from device_daemon.config.placeholders import BUILT_IN
 from device_daemon.config.reader import load, read
 from device_daemon.config.settings import (
-    PATTERN_NAMES,
     Agent,
     ButtonTrigger,
     Config,
     ConversationLimits,
+    DimmablePatternName,
     Greeting,
     Led,
     MicrophoneSettings,
     MotionTrigger,
     Mute,
-    PatternName,
+    Night,
     PwmLed,
     RgbLed,
     ScheduleTrigger,
@@ -115,11 +116,12 @@ def test_the_comments_of_the_shipped_file_name_every_key_and_every_word() -> Non
         MicrophoneSettings,
         SpeakerSettings,
         RgbLed,
+        Night,
         Mute,
     ):
         for key in struct.__struct_fields__:
             assert f"{key}:" in text, key
-    for word in (*State, *PATTERN_NAMES, *TYPES, *(f"{{{name}}}" for name in BUILT_IN)):
+    for word in (*State, *get_args(DimmablePatternName), *TYPES, *(f"{{{name}}}" for name in BUILT_IN)):
         assert re.search(
             rf"(?<![\w-]){re.escape(word)}(?![\w-])", text.replace("(and _en, _multilingual)", " ".join(TYPES))
         )
@@ -142,7 +144,7 @@ def test_the_comments_of_the_shipped_file_name_every_key_and_every_word() -> Non
         ('  # - {type: schedule, at: "07:30", days: mon-fri, greeting: tailored}', ""),
         ("    # cache: false", ""),
         ("  # standby: after-conversation", ""),
-        ("  # - {type: pwm-led, pin: 12}", ""),
+        ('  # - {type: pwm-led, pin: 12, night: {between: "22:00-07:00", brightness: 10}}', ""),
         ("  # - {type: rgb-led, red: 5, green: 6, blue: 13, active_high: true}", ""),
         ("  # - {type: led, pin: 24, patterns: {listening: pulse, idle: on}}", ""),
         ("# mute: {switch_pin: 22}", "mute: {}"),
@@ -203,6 +205,15 @@ def test_turn_detection_is_handed_over_as_it_is() -> None:
     }
 
 
+def test_every_light_that_can_be_dimmed_may_follow_voices_and_have_a_night() -> None:
+    common = "patterns: {listening: level, greeting: pulse}, night: {between: '22:00-07:00', brightness: 3}"
+    for light in ("type: pwm-led, pin: 1", "type: rgb-led, red: 1, green: 2, blue: 3", "type: apa102, count: 3"):
+        (found,) = read(f"service: {{local: true}}\nlights: [{{{light}, {common}}}]", "f").lights
+        assert not isinstance(found, Led)
+        assert found.patterns == {State.LISTENING: "level", State.GREETING: "pulse"}
+        assert found.night == Night(between="22:00-07:00", brightness=3)
+
+
 def test_anchors_and_merged_mappings_may_be_used() -> None:
     text = """
 service: {local: true}
@@ -212,7 +223,7 @@ lights:
   - {<<: *first, pin: 3}
   - {type: rgb-led, red: 4, green: 5, blue: 6}
 """
-    looks: dict[State, PatternName] = {State.IDLE: "on"}
+    looks: dict[State, Any] = {State.IDLE: "on"}
     assert read(text, "f").lights == [
         Led(pin=1, patterns=looks),
         PwmLed(pin=2, patterns=looks),

@@ -291,6 +291,31 @@ def test_a_value_of_a_wrong_kind_is_named_with_what_is_allowed(case: Case) -> No
             f"2:52: lights[0].patterns.listening: found 'puls'; allowed: {', '.join(sorted(PATTERN_NAMES))} (did you mean 'pulse'?)",
         ),
         Case(
+            "a level on a light that cannot be dimmed",
+            LOCAL + "lights: [{type: led, pin: 1, patterns: {speaking: level}}]",
+            f"2:51: lights[0].patterns.speaking: found 'level'; allowed: {', '.join(sorted(PATTERN_NAMES))}",
+        ),
+        Case(
+            "a night for a light that cannot be dimmed",
+            LOCAL + "lights: [{type: led, pin: 1, night: {between: '22:00-07:00'}}]",
+            "2:30: lights[0].night: unknown key; allowed: type, pin, active_high, patterns",
+        ),
+        Case(
+            "a night in which nobody sees that the microphone is open",
+            LOCAL + "lights: [{type: pwm-led, pin: 1, night: {between: '22:00-07:00', brightness: 0}}]",
+            "2:78: lights[0].night.brightness: found 0; allowed: a whole number from 1 to 100",
+        ),
+        Case(
+            "a night without hours",
+            LOCAL + "lights: [{type: pwm-led, pin: 1, night: {brightness: 5}}]",
+            f"2:41: lights[0].night.between: is missing; allowed: {HOURS}",
+        ),
+        Case(
+            "a night of two numbers",
+            LOCAL + "lights: [{type: apa102, count: 3, night: {between: 22-7}}]",
+            f"2:52: lights[0].night.between: found '22-7'; allowed: {HOURS} (did you mean '22:00-07:00'?)",
+        ),
+        Case(
             "a key given twice",
             LOCAL + "sounds: {}\nmute: {}\nsounds: {}\n",
             "4:1: sounds: given twice, first on line 2; keep one of the two",

@@ -3,13 +3,23 @@ from __future__ import annotations
 import itertools
 import math
 from itertools import pairwise
+from typing import get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from device_daemon.config.settings import PATTERN_NAMES
-from device_daemon.leds.patterns import COLOURS, FRAMES_PER_S, PATTERNS, TABLE, Pattern, as_markdown, foremost
+from device_daemon.config.settings import PATTERN_NAMES, DimmablePatternName
+from device_daemon.leds.patterns import (
+    COLOURS,
+    FRAMES_PER_S,
+    LEVEL,
+    PATTERNS,
+    TABLE,
+    Pattern,
+    as_markdown,
+    foremost,
+)
 from device_daemon.state import MICROPHONE_OPEN, State
 
 TIMES_S = st.floats(min_value=0, max_value=1e7)
@@ -103,11 +113,13 @@ def test_any_two_rhythms_differ_by_half_in_something_an_eye_counts(one: str, oth
 
 def test_the_config_offers_the_patterns_there_are() -> None:
     assert tuple(PATTERNS) == PATTERN_NAMES
+    assert (*PATTERNS, LEVEL) == get_args(DimmablePatternName)
 
 
 def test_every_state_has_a_look_made_of_known_things() -> None:
     assert set(TABLE) == set(State)
-    assert {look.pattern for look in TABLE.values()} <= set(PATTERNS)
+    assert {look.pattern_of(dimmable=False) for look in TABLE.values()} <= set(PATTERNS)
+    assert {look.pattern_of(dimmable=True) for look in TABLE.values()} <= {*PATTERNS, LEVEL}
     assert {look.colour for look in TABLE.values()} <= set(COLOURS)
 
 
@@ -118,7 +130,9 @@ def test_every_colour_is_as_bright_as_a_single_led() -> None:
 @pytest.mark.parametrize(("one", "other"), list(itertools.combinations(State, 2)))
 def test_a_single_led_tells_states_apart_that_differ_to_a_person(one: State, other: State) -> None:
     alike = {one, other} in SAME_TO_A_PERSON
-    assert (TABLE[one].pattern == TABLE[other].pattern) is alike
+    for dimmable in (False, True):
+        same = TABLE[one].pattern_of(dimmable=dimmable) == TABLE[other].pattern_of(dimmable=dimmable)
+        assert same is alike
 
 
 @pytest.mark.parametrize("state", sorted(MICROPHONE_OPEN))
@@ -151,4 +165,4 @@ def test_muted_hides_error_hides_offline_hides_the_conversation(states: set[Stat
 
 def test_the_markdown_has_a_row_for_every_state_and_every_pattern() -> None:
     first_cells = [line.split("|")[1].strip() for line in as_markdown().splitlines() if line.startswith("|")]
-    assert first_cells == ["State", "---", *TABLE, "Pattern", "---", *PATTERNS]
+    assert first_cells == ["State", "---", *TABLE, "Pattern", "---", *PATTERNS, LEVEL]
