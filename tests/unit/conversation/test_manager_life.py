@@ -257,7 +257,7 @@ async def test_where_the_service_greets_by_itself_no_greeting_of_ours_stays_in_t
     device.manager.begin(ConversationRequest("button", "none", asyncio.get_running_loop().time()))
     await until(lambda: bool(device.client.connections))
     device.connection.arrive(on.SessionCreated("s"), on.SessionUpdated(greets_itself=True))
-    await settle()
+    await until(lambda: device.manager.current is not None and device.manager.current.greets_itself)
     await device.ended()
     await until(lambda: device.cache.load(rendition) is None)
     await device.manager.close()
