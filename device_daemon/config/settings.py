@@ -116,6 +116,8 @@ class ConversationLimits(Struct, frozen=True, forbid_unknown_fields=True):
     """End the conversation after so many seconds in any case."""
     interruptible: bool = True
     """Whether people may interrupt the speaker by talking (barge-in)."""
+    resume_after_false_interruption: bool = True
+    """Whether an answer goes on where it stopped after a cough, a door or a "mhm" interrupted it (false barge-in)."""
 
 
 class Greeting(Struct, frozen=True, forbid_unknown_fields=True):

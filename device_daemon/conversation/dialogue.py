@@ -34,7 +34,8 @@ the service's reason, and a notice. It never counts as an answer.
 The life of an interruption (barge-in). speech_started makes the dialogue flush the speaker at once; the service cancels
 its own response by itself. The speaker answers with Flushed: which item was audible, and how much of it was heard.
 Then each item that was not heard to its end is truncated, so that the model knows what the person knows. A press does
-the same, and also cancels the response.
+the same, and also cancels the response. If the speech was only a cough and nothing follows it, the answer goes on where
+it stopped (`resumable_answer`), and the model is told afterwards what was heard of it in all.
 
 The life of a greeting (`greetings.ledger`). It is asked for when the session is ready, and audible when the speaker
 says so: only then the microphone's sound goes to the service, which would answer it otherwise instead of greeting. If
@@ -74,6 +75,7 @@ from device_daemon.conversation.playback_ledger import LOCAL, PlaybackLedger
 from device_daemon.conversation.policy import ConversationPolicy, Deadlines, EndReason, MicrophoneGate
 from device_daemon.conversation.push_to_talk import PushToTalkTurn
 from device_daemon.conversation.responses import ResponseTracker
+from device_daemon.conversation.resumable_answer import ResumableAnswer
 from device_daemon.conversation.service_errors import failure_of, is_about_session_update
 from device_daemon.conversation.session_attempts import SessionAttempts, late
 from device_daemon.conversation.transcript import ConversationTranscript
@@ -111,7 +113,9 @@ class Dialogue:
         self.ended: do.End | None = None
         """How it ended; afterwards nothing happens any more."""
         self.stale_deltas = 0
-        """Pieces of sound that came after their response was interrupted, and were dropped."""
+        """Pieces of sound that came after their response was interrupted; nothing of them is heard unless it goes on."""
+        self.resumed_answers = 0
+        """How often an answer went on after a false interruption."""
         self.last_failure: SpeakerError | None = None
         """What last went wrong, for the log; it may be over."""
         self._policy = policy
@@ -129,11 +133,14 @@ class Dialogue:
         """Why the last request for the greeting failed."""
         self._untold = False
         """The session does not know yet what was said before it began."""
-        self._greeting_untold = False
-        """The session does not know yet how much of the cached greeting was heard."""
+        self._untold_responses: list[str] = []
+        """Of these the session does not know yet how much was heard: the cached greeting, and what was resumed."""
         self._transcript = ConversationTranscript()
         # The speaker and the microphone
         self._playback = PlaybackLedger()
+        self._resumable = ResumableAnswer(
+            self._deadlines, enabled=policy.resume and not policy.push_to_talk, pause_s=policy.pause_s
+        )
         self._cached_greeting_plays = False
         self._ready_sound_due = opening is None and policy.ready_sound
         self._microphone_open = False
@@ -170,6 +177,7 @@ class Dialogue:
             self._wait.moment_at_s,
             self._wait.gives_up_at_s,
             self.session.due_s,
+            self._resumable.resume_at_s,
             self._state_deadline_s,
         )
 
@@ -177,6 +185,10 @@ class Dialogue:
     def can_repeat_answer(self) -> bool:
         """Whether RepeatRequested would repeat the last answer, and not end the conversation."""
         return self.session.ready and self._microphone_failure is None and not self._is_announcement
+
+    def may_be_heard(self, response_id: str) -> bool:
+        """Return whether the sound of a response is played, or may be after a false interruption."""
+        return response_id in {self.responses.accepted, self._resumable.interrupted}
 
     def microphone_gate(self, captured_at_s: float) -> MicrophoneGate:
         """Return what is to be done with microphone sound; `captured_at_s` is when its last sample was captured."""
@@ -251,6 +263,8 @@ class Dialogue:
             return [self._playback.notice("moment", now)] if self._policy.notices else []
         if now >= self.session.due_s:
             return self._connection_lost(self.session.late(), now)
+        if now >= self._resumable.resume_at_s:
+            return self._resume_answer(now)
         return self._state_lasted_too_long(now) if now >= self._state_deadline_s else []
 
     def _state_lasted_too_long(self, now: float) -> list[Command]:
@@ -292,6 +306,8 @@ class Dialogue:
                 self._transcript.says(response_id, text)
             case on.Transcript(role, text, response_id):
                 self._transcript.said(role, text, response_id)
+                if role == "user" and text.strip():
+                    self._resumable.drop()
             case on.Opened():
                 self.session.opened(now)
                 return [do.Send(do.UpdateSession(self._policy.push_to_talk))]
@@ -327,6 +343,7 @@ class Dialogue:
         """Open a connection; what the speaker has queued goes on meanwhile, and the state with it."""
         apology = self._responses_lost(now)
         replay_since_s = self._unanswered_since_s()
+        self._resumable.drop()
         self._playback.session_lost()
         self._person_speaks = False
         self._greeting_requests = 0
@@ -400,12 +417,13 @@ class Dialogue:
 
     def _tell_session(self) -> list[Command]:
         """Give the session what was said that it does not know of, once that was heard."""
-        untold = self._untold or self._greeting_untold
+        untold = self._untold or self._untold_responses
         if not untold or not self.session.ready or self._playback.speaking or self._playback.flushing:
             return []
-        text = self._transcript.summary(None if self._untold else LOCAL)
-        self._untold = self._greeting_untold = False
-        return [do.Send(do.Recall("system", text))] if text else []
+        responses = [None] if self._untold else self._untold_responses
+        texts = [self._transcript.summary(response_id) for response_id in responses]
+        self._untold, self._untold_responses = False, []
+        return [do.Send(do.Recall("system", text)) for text in texts if text]
 
     def _service_error(self, event: on.ServiceError, now: float) -> list[Command]:
         failure = failure_of(event)
@@ -452,7 +470,7 @@ class Dialogue:
         self.greeting.skipped()
         self._transcript.said("assistant", self.opening.text, LOCAL)
         self._transcript.cut(LOCAL, share)
-        self._greeting_untold = True
+        self._untold_responses.append(LOCAL)
 
     def _request_greeting(self, now: float) -> list[Command]:
         """Ask for the greeting, or give it up where the service refused it too often."""
@@ -472,6 +490,7 @@ class Dialogue:
 
     def _response_created(self, response_id: str, now: float) -> list[Command]:
         self.responses.active = response_id
+        self._resumable.drop()
         if not self.session.ready:
             return []  # nobody asked for it before our settings were in force
         if self.responses.cancel_next or self._push_to_talk.open:
@@ -490,7 +509,10 @@ class Dialogue:
     def _audio(self, event: on.AudioDelta, now: float) -> list[Command]:
         if event.response_id != self.responses.accepted:
             self.stale_deltas += 1
+            if event.response_id == self._resumable.interrupted:
+                self._resumable.add(event)
             return []
+        self._resumable.add(event)
         play = self._playback.play(event.response_id, event.item_id, event.content_index, event.pcm, now)
         commands: list[Command] = [play]
         if self.state is State.THINKING and self._playback.has_started(event.item_id):
@@ -525,6 +547,8 @@ class Dialogue:
     def _response_done(self, event: on.ResponseDone, now: float) -> list[Command]:
         if self.responses.ended(event):
             return [] if self._playback.speaking else self._response_over(now)
+        if event.response_id == self._resumable.interrupted:
+            self._resumable.done = event
         if self.responses.active is not None or not self.session.ready or self._push_to_talk.open:
             return []
         postponed = self.responses.postponed or (self.greeting.step is Step.WANTED and not self._playback.speaking)
@@ -534,6 +558,7 @@ class Dialogue:
         protected = self._is_protected
         if not self._playback.silent(event):
             return []
+        self._resumable.heard_to_its_end()
         if protected:
             self._discard_microphone_sound()
         if self._cached_greeting_plays:
@@ -613,7 +638,9 @@ class Dialogue:
     def _flushed(self, event: on.Flushed, now: float) -> list[Command]:
         protected = self._is_protected
         commands: list[Command] = []
-        for cut in self._playback.flushed(event):
+        cuts = self._playback.flushed(event)
+        self._resumable.flushed(cuts)
+        for cut in cuts:
             if cut.truncate is not None:
                 commands.append(do.Send(cut.truncate))
             if cut.response_id == LOCAL:
@@ -655,6 +682,9 @@ class Dialogue:
         if self.greeting.pending or self._is_protected:
             return []  # nothing of the person was sent: the service heard something else
         self.greeting.done()
+        self._resumable.drop()
+        if self.responses.accepted is not None and self._playback.speaking:
+            self._resumable.interrupt(self.responses.accepted, self.responses.done)
         self.responses.drop()  # the service stops making it
         flush: list[Command] = [self._playback.flush()] if self._playback.sounding else []
         return [*flush, *self._listen(now)]
@@ -662,13 +692,31 @@ class Dialogue:
     def _speech_stopped(self, now: float) -> list[Command]:
         if self._policy.push_to_talk or self.state is not State.LISTENING:
             return []
-        self._question = self._person_speaks and now - self._speech_began_s >= self._deadlines.question_s
+        spoken_s = now - self._speech_began_s
+        self._question = self._person_speaks and spoken_s >= self._deadlines.question_s
+        self._resumable.speech_stopped(spoken_s, now)
         self._person_speaks = False
         self._state_deadline_s = now + self._deadlines.reply_s
         commands = self._enter(State.THINKING, now)
         if not self._question:
             self._wait.end()
         return commands
+
+    def _resume_answer(self, now: float) -> list[Command]:
+        """Go on with the answer that a false interruption cut off."""
+        response_id, done = self._resumable.interrupted, self._resumable.done
+        rest = self._resumable.resume()
+        if response_id is None or not rest or self.state is not State.THINKING or self._playback.sounding:
+            return []
+        self.resumed_answers += 1
+        self.responses.resume(response_id, done)
+        plays = self._playback.resume(response_id, rest, now)
+        self._transcript.cut(response_id, 1.0)
+        if done is not None and done.status != "completed":
+            self._transcript.broken_off(response_id, self._resumable.received_ms)
+        self._untold_responses.append(response_id)
+        self._state_deadline_s = self._playback.expected_end_s + self._deadlines.stall_s
+        return [*plays, *self._enter(State.SPEAKING, now)]
 
     def _pressed(self, now: float) -> list[Command]:
         return self._interrupt(now) if self._press_interrupts else self._end(EndReason.PRESSED)
@@ -683,6 +731,7 @@ class Dialogue:
 
     def _dismiss_response(self) -> list[Command]:
         """Stop what is being said, and what was asked for and has not begun."""
+        self._resumable.drop()
         if self.responses.active is None:
             requested = self.state is State.THINKING or self.greeting.step is Step.REQUESTED
             self.responses.cancel_next = requested and self.responses.accepted is None

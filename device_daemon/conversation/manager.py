@@ -19,7 +19,7 @@ from device_daemon.conversation import events as on
 from device_daemon.conversation.commands import End
 from device_daemon.conversation.dialogue import Dialogue
 from device_daemon.conversation.metrics import Metrics
-from device_daemon.conversation.policy import ConversationPolicy, EndReason
+from device_daemon.conversation.policy import ConversationPolicy, EndReason, turn_pause_s
 from device_daemon.conversation.ports import ClientPort
 from device_daemon.conversation.runner import ConversationRunner, RunnerContext
 from device_daemon.errors import SpeakerError
@@ -330,6 +330,8 @@ class ConversationManager:
             idle_timeout_s=config.conversation.idle_timeout_s,
             max_duration_s=config.conversation.max_duration_s,
             interruptible=config.conversation.interruptible,
+            resume=config.conversation.resume_after_false_interruption,
+            pause_s=turn_pause_s(config.service.turn_detection),
             half_duplex=echo is EchoMode.HALF_DUPLEX,
             echo_by_service=echo is EchoMode.SERVICE,
             push_to_talk=request.held_from_s is not None,

@@ -31,15 +31,29 @@ class Cut(NamedTuple):
     response_id: str
     share: float
     """How much of it was heard, 0..1."""
+    item_id: str
+    heard_ms: int
+
+
+class Resumed(NamedTuple):
+    """A piece of an item that was cut off, to go on with after a false interruption."""
+
+    item_id: str
+    content_index: int
+    pcm: bytes
+    start_byte: int
+    """Where in the item it begins; everything before it was heard."""
 
 
 class _Item(Struct):
     response_id: str
     content_index: int
     received_bytes: int = 0
+    resumed_at_bytes: int = 0
+    """What was heard of it before a false interruption; the speaker counts from there."""
     started: bool = False
     known: bool = True
-    """The session that made it still stands."""
+    """The session that made it still stands, and expects it to sound now."""
 
 
 class PlaybackLedger(Struct):
@@ -51,7 +65,7 @@ class PlaybackLedger(Struct):
     """Speech is queued or heard: an item of a response, a cached greeting or a repeated answer."""
     local: bool = False
     """The session does not know what sounds, so that its echo cancellation cannot remove it: a cached greeting, a
-    repeated answer, a notice, or speech of a session that is gone."""
+    repeated answer, a notice, an answer that goes on after a false interruption, or speech of a session that is gone."""
     quiet_since_s: float = 0.0
     """When the speaker fell silent (time.monotonic); means something only while not `sounding`."""
     expected_end_s: float = 0.0
@@ -73,6 +87,17 @@ class PlaybackLedger(Struct):
         """Queue a cached greeting, or an answer to be repeated."""
         self.local = True
         return self.play(LOCAL, LOCAL, 0, pcm, now)
+
+    def resume(self, response_id: str, rest: list[Resumed], now: float) -> list[Play]:
+        """Queue what was not heard of a response before a false interruption. The service has truncated its items."""
+        self.local = True
+        plays = []
+        for piece in rest:
+            if piece.item_id not in self._items:
+                start = piece.start_byte
+                self._items[piece.item_id] = _Item(response_id, piece.content_index, start, start, known=False)
+            plays.append(self.play(response_id, piece.item_id, piece.content_index, piece.pcm, now))
+        return plays
 
     def sound(self, name: str, now: float) -> Sound:
         """Queue an earcon."""
@@ -140,15 +165,15 @@ class PlaybackLedger(Struct):
         for item_id, item in self._cut.pop(event.ticket, {}).items():
             received_ms = item.received_bytes // BYTES_PER_MS
             if item_id == event.source:
-                heard_ms = min(event.heard_ms, received_ms)
+                heard_ms = min(item.resumed_at_bytes // BYTES_PER_MS + event.heard_ms, received_ms)
             else:
                 # Items sound one after the other: what began before the audible one was heard to its end.
-                heard_ms = received_ms if item.started else 0
+                heard_ms = received_ms if item.started else item.resumed_at_bytes // BYTES_PER_MS
             if item_id == LOCAL:
-                cuts.append(Cut(None, LOCAL, heard_ms / received_ms))
+                cuts.append(Cut(None, LOCAL, heard_ms / received_ms, item_id, heard_ms))
             elif heard_ms < received_ms:
                 truncate = Truncate(item_id, item.content_index, heard_ms) if item.known else None
-                cuts.append(Cut(truncate, item.response_id, heard_ms / received_ms))
+                cuts.append(Cut(truncate, item.response_id, heard_ms / received_ms, item_id, heard_ms))
         return cuts
 
     def _quiet(self, at_s: float) -> None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import Enum, StrEnum
 
 from msgspec import Struct
+
+DEFAULT_PAUSE_S = 0.5
+"""The service's own default of silence_duration_ms, in seconds."""
 
 
 class MicrophoneGate(Enum):
@@ -21,6 +25,10 @@ class ConversationPolicy(Struct, frozen=True):
     idle_timeout_s: float = 30.0
     max_duration_s: float = 900.0
     interruptible: bool = True
+    resume: bool = True
+    """The answer goes on after an interruption that leads to no turn: a cough, a door."""
+    pause_s: float = DEFAULT_PAUSE_S
+    """The silence after which turn detection reports the end of speech."""
     half_duplex: bool = False
     echo_by_service: bool = True
     """The service cancels the echo. It knows only what it sent itself: over anything else no barge-in is possible."""
@@ -32,6 +40,12 @@ class ConversationPolicy(Struct, frozen=True):
     """An earcon when something fails, where no notice is spoken."""
     notices: bool = True
     """Spoken notices: that it takes longer, and that it failed."""
+
+
+def turn_pause_s(turn_detection: Mapping[str, object]) -> float:
+    """Return the silence after which turn detection with these settings reports the end of speech."""
+    silence_ms = turn_detection.get("silence_duration_ms")
+    return silence_ms / 1000 if isinstance(silence_ms, int | float) else DEFAULT_PAUSE_S
 
 
 class Deadlines(Struct, frozen=True):
@@ -51,6 +65,10 @@ class Deadlines(Struct, frozen=True):
     """From the end of a person's turn to response.created."""
     question_s: float = 1.0
     """Speech of at least this length that the service does not answer is reported; a cough need not be answered."""
+    false_speech_s: float = 0.5
+    """Speech that is shorter, and that nothing follows, did not mean to interrupt."""
+    false_interruption_s: float = 1.0
+    """From the end of such speech until the answer goes on."""
     stall_s: float = 5.0
     """In the middle of a response, with nothing left to play."""
     microphone_s: float = 3.0

@@ -33,6 +33,10 @@ class ResponseTracker(Struct):
         """Let a new response be heard."""
         self.accepted, self.heard, self.done = response_id, False, None
 
+    def resume(self, response_id: str, done: ResponseDone | None) -> None:
+        """Let an interrupted response be heard again; `done` is how it ended, if it did."""
+        self.accepted, self.heard, self.done = response_id, True, done
+
     def drop(self) -> None:
         """Let nothing more be heard: what still comes of it is stale."""
         self.accepted = self.done = None

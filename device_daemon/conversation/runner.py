@@ -215,7 +215,7 @@ class ConversationRunner:
         match event:
             case on.SpeechStarted():
                 self.times.speech_started_s = now if self._flushing else None
-            case on.AudioDelta(response_id) if response_id == self.dialogue.responses.accepted:
+            case on.AudioDelta(response_id) if self.dialogue.may_be_heard(response_id):
                 self._recorder.add(event, self.dialogue.greeting.response_id)
             case on.SessionUpdated(greets_itself=True):
                 self.greets_itself = True
@@ -246,8 +246,13 @@ class ConversationRunner:
 
     def _tick(self) -> None:
         self._timer = None
-        if not self._ended.done():
-            self._apply(lambda: self.dialogue.tick(self._loop.time()))
+        if self._ended.done():
+            return
+        resumed_before = self.dialogue.resumed_answers
+        self._apply(lambda: self.dialogue.tick(self._loop.time()))
+        if self.dialogue.resumed_answers != resumed_before:
+            self.times.speech_stopped_s = None  # it was no turn, and what sounds next is no answer to it
+            logger.info("nobody said anything: the answer goes on where it was interrupted")
 
     def _carry_out(self, commands: list[do.Command]) -> None:  # noqa: C901, PLR0912 - one table of commands
         for command in commands:

@@ -1,5 +1,7 @@
 """The promises of a conversation, held through random interleavings of service, speaker, person and time."""
 
+import random
+
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -27,6 +29,8 @@ OPENINGS = {
 
 Queued = do.Play | do.Sound | do.Notice
 DEADLINES = Deadlines()
+SOUND = random.Random(1).randbytes(48 * 400 * 61)
+"""The sound of every item: which piece of it is played tells where in the item it is from."""
 
 
 class World(RuleBasedStateMachine):
@@ -45,7 +49,14 @@ class World(RuleBasedStateMachine):
         self.received_ms: dict[str, int] = {}
         self.queue: list[Queued] = []
         self.started: set[str] = set()
-        self.flushes: list[tuple[do.Flush, list[Queued]]] = []
+        self.begun: set[str] = set()  # also before a flush
+        self.sent_bytes: dict[str, int] = {}
+        self.next_byte: dict[str, int] = {}
+        self.skipped_ms: dict[str, int] = {}
+        self.cut_ms: dict[str, int] = {}
+        self.resumed: set[str] = set()
+        self.may_resume = ""
+        self.flushes: list[tuple[do.Flush, list[Queued], str]] = []
         self.last_ticket = 0
         self.connected = False
         self.configured = False
@@ -61,33 +72,24 @@ class World(RuleBasedStateMachine):
         self.released_s = 0.0
         self.end: do.End | None = None
 
-    @initialize(
-        opening_name=st.sampled_from(list(OPENINGS)),
-        interruptible=st.booleans(),
-        half_duplex=st.booleans(),
-        echo_by_service=st.booleans(),
-        push_to_talk=st.booleans(),
-    )
-    def begin(
-        self,
-        opening_name: str,
-        interruptible: bool,
-        half_duplex: bool,
-        echo_by_service: bool,
-        push_to_talk: bool,
-    ) -> None:
-        self.opening = opening = OPENINGS[opening_name]
-        self.policy = ConversationPolicy(
-            interruptible=interruptible,
-            half_duplex=half_duplex,
-            echo_by_service=echo_by_service,
-            push_to_talk=push_to_talk and not (opening and opening.announcement),
-        )
-        self.dialogue = Dialogue(opening, self.policy)
+    def open(self, opening: Opening | None, policy: ConversationPolicy) -> None:
+        self.opening, self.policy = opening, policy
+        self.dialogue = Dialogue(opening, policy)
         self.limit_s = self.now + 900.0
         self.carry_out(self.dialogue.start(self.now))
-        if self.policy.push_to_talk:
+        if policy.push_to_talk:
             self.button_goes_down()
+
+    def an_answer_begins(self) -> None:
+        self.connection_opens()
+        self.session_updated(greets_itself=False)
+        if self.queue:
+            self.all_was_heard()  # the cached greeting
+        self.response_created()
+        self.audio_delta(which=0, ms=400)
+        self.audio_delta(which=0, ms=400)
+        if self.queue:
+            self.sound_starts()
 
     def carry_out(self, commands: list[do.Command]) -> None:  # noqa: C901, PLR0912, PLR0915 - one table of commands
         self.commands = commands
@@ -142,20 +144,39 @@ class World(RuleBasedStateMachine):
                     self.queue.append(command)
                 case do.Play(item_id, pcm, ticket):
                     response_id = item_id.removeprefix("item-")
-                    assert response_id not in self.interrupted, "stale sound"
+                    if response_id in self.interrupted:
+                        self.goes_on(response_id, item_id)
+                    start = self.next_byte.get(item_id, 0)
+                    assert pcm == SOUND[start : start + len(pcm)], "something is left out, or heard twice"
+                    self.next_byte[item_id] = start + len(pcm)
                     self.ordered(ticket)
-                    self.received_ms[item_id] = self.received_ms.get(item_id, 0) + len(pcm) // 48
+                    self.received_ms[item_id] = (start + len(pcm)) // 48
                     self.queue.append(command)
                 case do.Sound(_, ticket) | do.Notice(_, ticket):
                     self.ordered(ticket)
                     self.queue.append(command)
                 case do.Flush(ticket):
                     self.ordered(ticket)
-                    self.flushes.append((command, self.queue))
+                    begun = [entry.item_id for entry in self.queue if isinstance(entry, do.Play)]
+                    begun = [item_id for item_id in begun if item_id in self.started]
+                    self.flushes.append((command, self.queue, begun[-1] if begun else ""))
+                    self.started = set()
                     self.interrupted |= set(self.made)
                     self.queue = []
                 case do.End():
                     self.end = command
+
+    def goes_on(self, response_id: str, item_id: str) -> None:
+        """An answer goes on after a false interruption, from where it was heard."""
+        assert self.policy.resume
+        assert not self.policy.half_duplex
+        assert not self.policy.push_to_talk
+        assert response_id == self.may_resume, "stale sound"
+        assert not self.flushes, "nobody knows yet where it stopped"
+        self.interrupted.discard(response_id)
+        self.resumed.add(item_id)
+        self.skipped_ms[item_id] = self.cut_ms[item_id]
+        self.next_byte[item_id] = self.cut_ms[item_id] * 48
 
     def ordered(self, ticket: int) -> None:
         assert ticket == self.last_ticket + 1
@@ -188,13 +209,17 @@ class World(RuleBasedStateMachine):
             self.greetings.add(response_id)
             self.greeting_asked = False
         self.made.append(response_id)
+        self.may_resume = ""
         self.feed(on.ResponseCreated(response_id))
 
     @precondition(lambda self: self.connected and self.made)
     @rule(which=st.integers(0, 2), ms=st.integers(1, 400))
     def audio_delta(self, which: int, ms: int) -> None:
         response_id = self.made[-1 - which % len(self.made)]
-        self.feed(on.AudioDelta(response_id, f"item-{response_id}", 0, bytes(48 * ms)))
+        item_id = f"item-{response_id}"
+        start = self.sent_bytes.get(item_id, 0)
+        self.sent_bytes[item_id] = start + 48 * ms
+        self.feed(on.AudioDelta(response_id, item_id, 0, SOUND[start : start + 48 * ms]))
 
     @precondition(lambda self: self.connected and self.made)
     @rule(which=st.integers(0, 2), status=st.sampled_from(["completed", "cancelled", "failed", "incomplete"]))
@@ -214,16 +239,33 @@ class World(RuleBasedStateMachine):
     @precondition(lambda self: self.connected)
     @rule()
     def speech_started(self) -> None:
+        accepted = self.dialogue.responses.accepted or ""
         self.feed(on.SpeechStarted())
+        self.may_resume = accepted if any(isinstance(command, do.Flush) for command in self.commands) else ""
 
     @precondition(lambda self: self.connected)
     @rule()
     def speech_stopped(self) -> None:
         self.feed(on.SpeechStopped())
 
+    @precondition(lambda self: self.connected and self.queue)
+    @rule(share=st.floats(0, 1), speech_s=st.floats(0.01, 1.5), quiet_s=st.sampled_from([0.0, 1.1]))
+    def cough(self, share: float, speech_s: float, quiet_s: float) -> None:
+        """What seldom comes about by chance: short speech over an answer, and nothing after it."""
+        self.sound_starts()
+        self.speech_started()
+        while self.flushes:
+            self.flush_is_answered(share)
+        self.time_passes(speech_s)
+        if self.end is None and self.connected:
+            self.speech_stopped()
+        self.time_passes(quiet_s)
+
     @precondition(lambda self: self.connected)
     @rule(role=st.sampled_from(["assistant", "user"]))
     def transcript(self, role: str) -> None:
+        if role == "user":
+            self.may_resume = ""
         self.feed(on.Transcript(role, "Some words.", self.made[-1] if self.made else ""))
 
     @precondition(lambda self: self.connected)
@@ -237,6 +279,7 @@ class World(RuleBasedStateMachine):
     @rule(failure=st.sampled_from(FAILURES))
     def connection_lost(self, failure: ConnectionLost) -> None:
         self.connected, self.greeting_asked = False, False
+        self.may_resume = ""
         self.feed(on.Closed(failure))
 
     @precondition(lambda self: self.connected and self.made)
@@ -269,7 +312,11 @@ class World(RuleBasedStateMachine):
         if isinstance(entry, do.Play) and entry.item_id not in self.started:
             self.started.add(entry.item_id)
             self.waits_since_s = None
-            if entry.item_id.removeprefix("item-") in self.greetings or (entry.item_id == LOCAL and self.greets):
+            first = entry.item_id not in self.begun
+            self.begun.add(entry.item_id)
+            if not first:
+                pass  # it goes on
+            elif entry.item_id.removeprefix("item-") in self.greetings or (entry.item_id == LOCAL and self.greets):
                 self.greetings_heard += 1
             self.feed(on.Started(entry.item_id, self.now))
 
@@ -285,10 +332,11 @@ class World(RuleBasedStateMachine):
     @precondition(lambda self: self.flushes)
     @rule(share=st.floats(0, 1))
     def flush_is_answered(self, share: float) -> None:
-        flush, cut = self.flushes.pop(0)
-        begun = [entry.item_id for entry in cut if isinstance(entry, do.Play) and entry.item_id in self.started]
-        source = begun[-1] if begun else ""
-        heard_ms = int(self.received_ms.get(source, 0) * share)
+        flush, cut, source = self.flushes.pop(0)
+        skipped_ms = self.skipped_ms.get(source, 0)
+        heard_ms = int((self.received_ms.get(source, 0) - skipped_ms) * share)
+        for item_id in {entry.item_id for entry in cut if isinstance(entry, do.Play)}:
+            self.cut_ms[item_id] = skipped_ms + heard_ms if item_id == source else self.skipped_ms.get(item_id, 0)
         if flush.ticket == self.last_ticket:
             self.quiet_since_s = self.now
         self.feed(on.Flushed(flush.ticket, source, heard_ms, self.now))
@@ -301,17 +349,19 @@ class World(RuleBasedStateMachine):
 
     @rule()
     def press(self) -> None:
+        self.may_resume = ""
         self.feed(on.Pressed())
 
     @rule()
     def wake_word(self) -> None:
-        before = self.end
+        before, self.may_resume = self.end, ""
         self.feed(on.WakeWordHeard())
         if before is None and not (self.opening and self.opening.announcement):
             assert self.end is None, "a word never ends a conversation"
 
     @rule()
     def say_that_again(self) -> None:
+        self.may_resume = ""
         self.feed(on.RepeatRequested(bytes(48 * 300)))
 
     @precondition(lambda self: self.held_since_s is None)
@@ -378,7 +428,7 @@ class World(RuleBasedStateMachine):
     def is_local(self, entry: Queued) -> bool:
         """The session does not know of this sound."""
         if isinstance(entry, do.Play):
-            return entry.item_id.removeprefix("item-") not in self.made
+            return entry.item_id in self.resumed or entry.item_id.removeprefix("item-") not in self.made
         return isinstance(entry, do.Notice)
 
     @property
@@ -448,7 +498,59 @@ class World(RuleBasedStateMachine):
         assert self.end.reason in EndReason
 
 
-World.TestCase.settings = settings(
+class AnyConversation(World):
+    """Whatever the config says, and whatever is said first."""
+
+    @initialize(
+        opening_name=st.sampled_from(list(OPENINGS)),
+        interruptible=st.booleans(),
+        half_duplex=st.booleans(),
+        echo_by_service=st.booleans(),
+        push_to_talk=st.booleans(),
+        resume=st.booleans(),
+    )
+    def begin(
+        self,
+        opening_name: str,
+        interruptible: bool,
+        half_duplex: bool,
+        echo_by_service: bool,
+        push_to_talk: bool,
+        resume: bool,
+    ) -> None:
+        opening = OPENINGS[opening_name]
+        policy = ConversationPolicy(
+            interruptible=interruptible,
+            half_duplex=half_duplex,
+            echo_by_service=echo_by_service,
+            push_to_talk=push_to_talk and not (opening and opening.announcement),
+            resume=resume,
+        )
+        self.open(opening, policy)
+
+
+class FalseInterruptions(World):
+    """The same, after a cough over the first thing that is said: by chance most conversations end before that."""
+
+    @initialize(
+        opening_name=st.sampled_from(["none", "spoken", "cached"]),
+        echo_by_service=st.booleans(),
+        resume=st.sampled_from([True, True, True, False]),
+        share=st.floats(0, 1),
+        quiet_s=st.sampled_from([0.0, 1.1]),
+    )
+    def begin_with_a_cough(
+        self, opening_name: str, echo_by_service: bool, resume: bool, share: float, quiet_s: float
+    ) -> None:
+        self.open(OPENINGS[opening_name], ConversationPolicy(echo_by_service=echo_by_service, resume=resume))
+        self.an_answer_begins()
+        if self.queue:
+            self.cough(share, 0.7, quiet_s)
+
+
+SETTINGS = settings(
     max_examples=300, stateful_step_count=60, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
-TestDialogueKeepsItsPromises = World.TestCase
+AnyConversation.TestCase.settings = FalseInterruptions.TestCase.settings = SETTINGS
+TestDialogueKeepsItsPromises = AnyConversation.TestCase
+TestAnAnswerGoesOnAfterAFalseInterruption = FalseInterruptions.TestCase

@@ -63,7 +63,7 @@ def test_the_end_is_not_expected_in_the_past_where_the_card_is_late() -> None:
 def test_the_audible_item_is_truncated_to_what_was_heard_of_it() -> None:
     ledger = playing("i1")
     flush = ledger.flush()
-    assert ledger.flushed(Flushed(flush.ticket, "i1", 400, NOW)) == [(Truncate("i1", 0, 400), "r1", 0.4)]
+    assert ledger.flushed(Flushed(flush.ticket, "i1", 400, NOW)) == [(Truncate("i1", 0, 400), "r1", 0.4, "i1", 400)]
 
 
 def test_an_item_that_was_heard_to_its_end_is_left_whole() -> None:
@@ -79,8 +79,8 @@ def test_items_before_the_audible_one_are_left_whole_and_items_behind_it_count_a
     ledger.started(Started("i2", NOW + 1))
     flush = ledger.flush()
     assert ledger.flushed(Flushed(flush.ticket, "i2", 250, NOW)) == [
-        (Truncate("i2", 0, 250), "r1", 0.25),
-        (Truncate("i3", 0, 0), "r1", 0.0),
+        (Truncate("i2", 0, 250), "r1", 0.25, "i2", 250),
+        (Truncate("i3", 0, 0), "r1", 0.0, "i3", 0),
     ]
 
 
@@ -91,7 +91,7 @@ def test_a_sound_of_our_own_is_audible_and_nothing_of_the_service_was_heard() ->
     ledger.play("r1", "i1", 0, SECOND, NOW)
     assert ledger.started(Started("sound:ready", NOW)) is None
     flush = ledger.flush()
-    assert ledger.flushed(Flushed(flush.ticket, "sound:ready", 20, NOW)) == [(Truncate("i1", 0, 0), "r1", 0.0)]
+    assert ledger.flushed(Flushed(flush.ticket, "sound:ready", 20, NOW)) == [(Truncate("i1", 0, 0), "r1", 0.0, "i1", 0)]
 
 
 def test_an_item_that_begins_after_its_flush_was_ordered_still_tells_which_response_was_audible() -> None:
@@ -106,7 +106,7 @@ def test_items_of_a_session_that_is_gone_are_not_truncated_but_are_still_waited_
     ledger.session_lost()
     assert ledger.sounding
     flush = ledger.flush()
-    assert ledger.flushed(Flushed(flush.ticket, "i1", 400, NOW)) == [(None, "r1", 0.4)]
+    assert ledger.flushed(Flushed(flush.ticket, "i1", 400, NOW)) == [(None, "r1", 0.4, "i1", 400)]
     assert not ledger.sounding
 
 
@@ -116,14 +116,16 @@ def test_an_item_that_goes_on_after_a_pause_of_the_network_is_one_item() -> None
     ledger.silent(Silent(2, NOW + 2))
     ledger.play("r1", "i1", 0, SECOND, NOW + 3)
     flush = ledger.flush()
-    assert ledger.flushed(Flushed(flush.ticket, "i1", 1500, NOW + 3.5)) == [(Truncate("i1", 0, 1500), "r1", 0.75)]
+    assert ledger.flushed(Flushed(flush.ticket, "i1", 1500, NOW + 3.5)) == [
+        (Truncate("i1", 0, 1500), "r1", 0.75, "i1", 1500)
+    ]
 
 
 def test_the_content_index_of_an_item_is_kept_for_its_truncation() -> None:
     ledger = PlaybackLedger()
     ledger.play("r1", "i1", 3, SECOND, NOW)
     flush = ledger.flush()
-    assert ledger.flushed(Flushed(flush.ticket, "", 0, NOW)) == [(Truncate("i1", 3, 0), "r1", 0.0)]
+    assert ledger.flushed(Flushed(flush.ticket, "", 0, NOW)) == [(Truncate("i1", 3, 0), "r1", 0.0, "i1", 0)]
 
 
 def test_speech_of_a_session_that_is_gone_is_local_until_the_next_session_is_heard() -> None:
