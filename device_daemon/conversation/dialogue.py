@@ -504,6 +504,8 @@ class Dialogue:
         self._state_deadline_s = inf  # the wait has a deadline
         if self.state in {State.LISTENING, State.WAITING, State.CONNECTING}:
             return self._enter(State.THINKING, now)
+        if self.state is State.THINKING:
+            self._wait.begin(now)  # nobody waited for an answer to a cough, but this is one
         return []
 
     def _audio(self, event: on.AudioDelta, now: float) -> list[Command]:

@@ -211,6 +211,8 @@ class World(RuleBasedStateMachine):
         self.made.append(response_id)
         self.may_resume = ""
         self.feed(on.ResponseCreated(response_id))
+        if self.state is State.THINKING and self.waits_since_s is None:
+            self.waits_since_s = self.now
 
     @precondition(lambda self: self.connected and self.made)
     @rule(which=st.integers(0, 2), ms=st.integers(1, 400))
@@ -259,6 +261,8 @@ class World(RuleBasedStateMachine):
         self.time_passes(speech_s)
         if self.end is None and self.connected:
             self.speech_stopped()
+            if speech_s < DEADLINES.question_s:
+                self.waits_since_s = None  # nobody waits for an answer to a cough
         self.time_passes(quiet_s)
 
     @precondition(lambda self: self.connected)

@@ -193,3 +193,10 @@ def test_an_answer_of_which_too_much_waited_to_be_kept_does_not_go_on_with_a_hol
         answer.interrupt("r", None)
         answer.flushed([Cut(None, "r", heard_ms / 1000, "i", heard_ms)])
         assert b"".join(piece.pcm for piece in answer.resume()) == rest
+
+
+def test_a_cough_that_the_service_answers_with_silence_is_reported_like_any_answer() -> None:
+    story = coughed()
+    story.then(on.ResponseCreated("r3"))
+    assert story.wait(9.1), "nobody waits for ever"
+    assert story.has_sound("try-again")
