@@ -496,14 +496,17 @@ class Dialogue:
         if self.responses.cancel_next or self._push_to_talk.open:
             self.responses.cancel_next = False
             return [do.Send(do.CancelResponse(response_id))]
+        flush: list[Command] = []
+        if self.responses.accepted in self._untold_responses and self._playback.speaking:
+            flush = [self._playback.flush()]  # it was a turn after all: what goes on is not what the person wants
         if self.responses.accepted is not None:
             self.greeting.done()  # what a lost session said still sounds, and what it said last may be the greeting
         self.responses.accept(response_id)
         self._person_speaks = False
         self.greeting.created(response_id)
         self._state_deadline_s = inf  # the wait has a deadline
-        if self.state in {State.LISTENING, State.WAITING, State.CONNECTING}:
-            return self._enter(State.THINKING, now)
+        if flush or self.state in {State.LISTENING, State.WAITING, State.CONNECTING}:
+            return [*flush, *self._enter(State.THINKING, now)]
         if self.state is State.THINKING:
             self._wait.begin(now)  # nobody waited for an answer to a cough, but this is one
         return []

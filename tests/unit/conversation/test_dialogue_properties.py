@@ -211,6 +211,7 @@ class World(RuleBasedStateMachine):
         self.made.append(response_id)
         self.may_resume = ""
         self.feed(on.ResponseCreated(response_id))
+        self.interrupted.discard(response_id)  # if anything was flushed, it was what came before
         if self.state is State.THINKING and self.waits_since_s is None:
             self.waits_since_s = self.now
 

@@ -200,3 +200,15 @@ def test_a_cough_that_the_service_answers_with_silence_is_reported_like_any_answ
     story.then(on.ResponseCreated("r3"))
     assert story.wait(9.1), "nobody waits for ever"
     assert story.has_sound("try-again")
+
+
+def test_a_late_answer_silences_what_goes_on_and_is_heard_itself() -> None:
+    story = coughed()
+    story.wait(1.1)
+    story.then(on.Started("item-r2", story.now), on.ResponseCreated("r3"))
+    assert any(isinstance(command, do.Flush) for command in story.commands)
+    assert story.states() == [State.THINKING]
+    story.then(on.Flushed(story.ticket(), "item-r2", 100, story.now))
+    assert "heard no more" in story.recalled()
+    story.then(story.delta("r3"), on.Started("item-r3", story.now))
+    assert story.states() == [State.SPEAKING]
