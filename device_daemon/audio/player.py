@@ -15,7 +15,7 @@ from device_daemon.audio.card_writer import CardWriter
 from device_daemon.audio.converters import ToCard
 from device_daemon.audio.echo.reference import ReferenceTrack
 from device_daemon.audio.gain import scaled
-from device_daemon.audio.pcm import BYTES_PER_FRAME, OWN_FORMAT, SAMPLE_RATE_HZ, Samples, fade_out, volume_gain
+from device_daemon.audio.pcm import BYTES_PER_FRAME, OWN_FORMAT, SAMPLE_RATE_HZ, fade_out, volume_gain
 from device_daemon.audio.playback_position import PlaybackPosition
 from device_daemon.audio.playback_queue import Piece, PlaybackQueue
 from device_daemon.audio.speaker_events import Flushed, Silent, SpeakerEvent, Started
@@ -92,13 +92,6 @@ class Player:
         if left is None:
             self._mixer = None
         self._gain = volume_gain(percent) if left is None else left
-
-    def sounding(self) -> tuple[Samples, float]:
-        """Return what was written last, in the program's format, and its gain; nothing while all is silent."""
-        piece = self._last_piece
-        if piece is None or not self._card.running or self._padded:
-            return b"", 0.0
-        return piece.pcm, piece.gain * self._gain
 
     def work(self) -> bool:
         """Do all that can be done now; return whether anything was written. Raise `DeviceGone` if the card fails."""

@@ -14,7 +14,7 @@ from msgspec import Struct
 from device_daemon.audio.alsa import Negotiated, Stream
 from device_daemon.audio.device_thread import PcmThread
 from device_daemon.audio.echo.reference import ReferenceTrack
-from device_daemon.audio.pcm import BYTES_PER_FRAME, SAMPLE_RATE_HZ, SILENCE_DBFS, level_dbfs
+from device_daemon.audio.pcm import BYTES_PER_FRAME, SAMPLE_RATE_HZ, level_dbfs
 from device_daemon.audio.playback_position import PlaybackPosition
 from device_daemon.audio.playback_queue import PlaybackQueue
 from device_daemon.audio.player import Player
@@ -119,7 +119,7 @@ class Speaker:
         return self._thread.queued_ms
 
     def level_dbfs(self) -> float:
-        """Return the level of the sound that was written last; -96 while nothing is heard."""
+        """Return the level of the 10 ms that were heard last, without a card's own mixer; -96 while nothing is heard."""
         return self._thread.level_dbfs()
 
     @property
@@ -156,7 +156,7 @@ class _PlaybackThread(PcmThread):
         self.volume = settings.volume
         self._queue = queue
         self._emit = emit
-        self._reference = reference
+        self._reference = reference or ReferenceTrack()
         self._lock = threading.Lock()  # the ledger and the player are asked from the loop's thread
         self._ledger = PlaybackPosition()
         self._player: Player | None = None
@@ -192,11 +192,7 @@ class _PlaybackThread(PcmThread):
             self._cut.wait(_CUT_S)
 
     def level_dbfs(self) -> float:
-        with self._lock:
-            pcm, gain = self._player.sounding() if self._player else (b"", 0.0)
-        if not pcm or gain <= 0.0:
-            return SILENCE_DBFS
-        return max(SILENCE_DBFS, level_dbfs(pcm) + 20 * math.log10(gain))
+        return level_dbfs(self._reference.last(time.monotonic(), SAMPLE_RATE_HZ // 100))
 
     def report(self, error: SpeakerError | None) -> None:
         self._missing_since_s = time.monotonic()

@@ -52,9 +52,23 @@ class _Run:
             return self.next + (1 if exact > self.next else -1)
         return self.next
 
+    def copy(self, start: int, out: bytearray) -> None:
+        """Fill `out` with what there is from a frame on."""
+        begin, end = max(start, self.first), min(start + len(out) // BYTES_PER_FRAME, self.end)
+        if begin < end:
+            source = memoryview(self.data)[
+                (begin - self.first) * BYTES_PER_FRAME : (end - self.first) * BYTES_PER_FRAME
+            ]
+            at = (begin - start) * BYTES_PER_FRAME
+            out[at : at + len(source)] = source
+            source.release()
+
 
 class ReferenceTrack:
-    """Written by the playback thread, read by the capture thread; each call takes a lock for microseconds."""
+    """Written by the playback thread, read by the capture thread; each call takes a lock for microseconds.
+
+    `last` may be called by any thread.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -82,6 +96,7 @@ class ReferenceTrack:
         with self._lock:
             if self._runs and self._runs[-1].open:
                 self._runs[-1].zero_s = zero_s
+                self._forget(zero_s - KEEP_S)  # in the modes without a reference nobody reads
 
     def cut(self, frames: int) -> None:
         """End the current run at a position: what was written behind it was never heard (a flush, a stop, a lost card).
@@ -108,14 +123,18 @@ class ReferenceTrack:
                     continue
                 start = run.position(begins_at_s)
                 run.next = start + frames
-                begin, end = max(start, run.first), min(start + frames, run.end)
-                if begin < end:
-                    source = memoryview(run.data)[
-                        (begin - run.first) * BYTES_PER_FRAME : (end - run.first) * BYTES_PER_FRAME
-                    ]
-                    at = (begin - start) * BYTES_PER_FRAME
-                    out[at : at + len(source)] = source
-                    source.release()
+                run.copy(start, out)
+        return bytes(out)
+
+    # Any thread
+
+    def last(self, heard_at_s: float, frames: int) -> bytes:
+        """Return the last `frames` frames that were heard until a time; silence where nothing was played."""
+        out = bytearray(frames * BYTES_PER_FRAME)
+        with self._lock:
+            for run in self._runs:
+                if run.zero_s is not None:
+                    run.copy(round((heard_at_s - run.zero_s) * SAMPLE_RATE_HZ) - frames, out)
         return bytes(out)
 
     def sounded_since(self, since_s: float) -> bool:

@@ -58,6 +58,16 @@ def test_a_run_that_was_never_heard_leaves_no_trace() -> None:
     assert track.read(100.0, 4) == bytes(8)
 
 
+def test_what_was_heard_last_can_be_looked_at_without_disturbing_the_reader() -> None:
+    track = ReferenceTrack()
+    track.write(ramp(0, RATE))
+    track.anchor(100.0)
+    before = track.read(100.2, CHUNK)
+    assert track.last(100.5, 10) == ramp(RATE // 2 - 10, 10)
+    assert track.last(102.0, 10) == track.last(99.0, 10) == bytes(20)
+    assert before + track.read(100.2 + CHUNK / RATE, CHUNK) == ramp(RATE // 5, 2 * CHUNK)
+
+
 def test_it_tells_whether_anything_sounded_lately() -> None:
     track = ReferenceTrack()
     assert not track.sounded_since(0.0)
@@ -77,6 +87,16 @@ def test_hours_of_playback_take_bounded_memory_and_stay_in_place() -> None:
         read = track.read(float(second), 5)
         assert read == ramp(second * RATE, 5)
     assert len(track._runs[-1].data) <= 12 * RATE
+
+
+def test_a_thousand_answers_that_nobody_reads_take_bounded_memory() -> None:
+    track = ReferenceTrack()
+    for answer in range(1000):
+        track.begin()
+        track.write(ramp(0, RATE))
+        track.anchor(answer * 1.5)
+        track.cut(RATE)
+    assert len(track._runs) <= 4
 
 
 @given(ppm=st.integers(-200, 200), jitter=st.lists(st.integers(-100, 100), min_size=50, max_size=50))
