@@ -1,10 +1,11 @@
-"""Several who want something at once: one wish or one after the other, and nobody is talked over."""
+"""Several requests at once: they count as one, or are served one after the other, and nobody is talked over."""
 
 import time
 from collections.abc import Mapping
 from typing import Any
 
 from tests.e2e.room import GREETING, SPEECH, Room, voice
+from tests.e2e.test_motion import somebody_walks_past
 
 SENSOR: Mapping[str, Any] = {"type": "motion", "pin": 4, "greeting": "cheerful"}
 BUTTON: Mapping[str, Any] = {"type": "button", "pin": 17, "greeting": "welcome"}
@@ -13,10 +14,11 @@ DINNER = "dinner is ready"
 QUEUED = "ok: queued, 0 before it"
 
 
-async def test_two_triggers_at_once_are_one_wish_and_a_later_one_is_another(room: Room) -> None:
+async def test_two_triggers_at_once_count_as_one_request_and_a_later_one_is_another(room: Room) -> None:
     async with room.speaker(triggers=[SENSOR, BUTTON], greetings=GREETINGS) as device:
         # Who comes to press the button walks past the sensor.
-        came_s = await device.let_go(4)
+        came_s = await somebody_walks_past(device)
+        await device.enters("connecting")
         await device.tap()
         await device.wait_for_log("pressed (button on pin 17)")
         hello = await room.hears(voice(GREETING), came_s)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from device_daemon.config.settings import Audio, MicrophoneSettings, SpeakerSettings
+from device_daemon.config.settings import Audio, EchoSettings, MicrophoneSettings, SpeakerSettings
 from device_daemon.doctor.findings import Finding, Status
 from device_daemon.doctor.person import Nobody, Person
 from device_daemon.doctor.runner import Check, CheckRunner
@@ -110,9 +110,9 @@ async def test_one_that_does_not_hear_itself_says_what_to_look_at(plug_in: PlugI
     ],
 )
 async def test_what_a_person_hears_and_what_the_card_does_tell_why(
-    answer: bool | None, echo: str, status: Status, words: str
+    answer: bool | None, echo: Any, status: Status, words: str
 ) -> None:
-    finding = await doctor(Somebody(answer), echo=echo)._not_heard()
+    finding = await doctor(Somebody(answer), echo=EchoSettings(mode=echo))._not_heard()
     assert finding.status is status
     assert words in finding.what
     assert bool(finding.remedy) is (status is not Status.OK)
