@@ -79,6 +79,8 @@ class GreetingCache:
         self._memory_lock = threading.Lock()
         self._memory: OrderedDict[str, bytes] = OrderedDict()
         """Least recently used first."""
+        self._cleared = 0
+        """How often: what was read from disk before that does not come back into memory."""
         self._disk_lock = threading.Lock()
         """Held while files are written or deleted."""
         self._warned = False
@@ -104,7 +106,8 @@ class GreetingCache:
         """Store the sound completely or, where it is empty, odd or too long, not at all. Waits for the disk."""
         if not pcm or len(pcm) % BYTES_PER_FRAME or len(pcm) + _HEAD_BYTES > self._disk_bytes:
             return
-        self._to_memory(rendition.key, pcm)
+        with self._memory_lock:
+            self._to_memory(rendition.key, pcm)
         with self._disk_lock:
             try:
                 self._write(rendition.key, pcm)
@@ -115,16 +118,20 @@ class GreetingCache:
 
     def clear(self) -> None:
         """Delete everything."""
-        with self._memory_lock:
-            self._memory.clear()
         with self._disk_lock:
             for path in self._files():
                 _unlink(path)
+        with self._memory_lock:
+            self._cleared += 1
+            self._memory.clear()
 
     def _load(self, key: str) -> bytes | None:
+        cleared = self._cleared
         pcm = self._from_memory(key)
         if pcm is None and (pcm := self._read(key)) is not None:
-            self._to_memory(key, pcm)
+            with self._memory_lock:
+                if self._cleared == cleared:
+                    self._to_memory(key, pcm)
         return pcm
 
     def _from_memory(self, key: str) -> bytes | None:
@@ -134,11 +141,11 @@ class GreetingCache:
             return pcm
 
     def _to_memory(self, key: str, pcm: bytes) -> None:
-        with self._memory_lock:
-            self._memory[key] = pcm
-            self._memory.move_to_end(key)
-            while sum(map(len, self._memory.values())) > self._memory_bytes and len(self._memory) > 1:
-                self._memory.popitem(last=False)
+        """With `_memory_lock` held."""
+        self._memory[key] = pcm
+        self._memory.move_to_end(key)
+        while sum(map(len, self._memory.values())) > self._memory_bytes and len(self._memory) > 1:
+            self._memory.popitem(last=False)
 
     def _read(self, key: str) -> bytes | None:
         path = self._folder / key

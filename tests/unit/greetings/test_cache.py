@@ -184,3 +184,16 @@ def test_a_cache_that_cannot_be_written_keeps_greetings_in_memory_and_says_so_on
     assert cache.contains(first)
     assert len(caplog.records) == 1
     assert "kept in memory" in caplog.text
+
+
+def test_what_is_deleted_while_it_is_read_does_not_come_back(tmp_path: Path) -> None:
+    class Deleted(GreetingCache):
+        def _read(self, key: str) -> bytes | None:
+            pcm = super()._read(key)
+            self.clear()
+            return pcm
+
+    GreetingCache(tmp_path).put(HELLO, PCM)
+    cache = Deleted(tmp_path)
+    assert cache.load(HELLO) == PCM, "it was still there"
+    assert cache.load(HELLO) is None
