@@ -543,14 +543,18 @@ class FalseInterruptions(World):
         resume=st.sampled_from([True, True, True, False]),
         share=st.floats(0, 1),
         quiet_s=st.sampled_from([0.0, 1.1]),
+        answered=st.sampled_from([False, False, True]),
     )
     def begin_with_a_cough(
-        self, opening_name: str, echo_by_service: bool, resume: bool, share: float, quiet_s: float
+        self, opening_name: str, echo_by_service: bool, resume: bool, share: float, quiet_s: float, answered: bool
     ) -> None:
         self.open(OPENINGS[opening_name], ConversationPolicy(echo_by_service=echo_by_service, resume=resume))
         self.an_answer_begins()
         if self.queue:
             self.cough(share, 0.7, quiet_s)
+        if answered:
+            self.response_created()
+            self.time_passes(1.1)
 
 
 SETTINGS = settings(
