@@ -11,7 +11,7 @@ from device_daemon.audio.period import Period
 from device_daemon.conversation import commands as do
 from device_daemon.conversation import events as on
 from device_daemon.conversation.dialogue import Dialogue
-from device_daemon.conversation.policy import ConversationPolicy, EndReason
+from device_daemon.conversation.policy import ConversationPolicy, Deadlines, EndReason
 from device_daemon.errors import AuthRefused, ConnectionLost, DeviceGone
 from device_daemon.greetings.opening import Opening
 from device_daemon.state import State
@@ -138,6 +138,24 @@ async def test_the_time_from_the_press_to_the_greeting_is_measured_once() -> Non
     assert room.metrics.greetings_heard == 1
     assert room.conversation.times.greeting_heard_s == 100.4
     room.conversation.person_event(on.Pressed())
+    await room.end()
+
+
+async def test_an_answer_that_goes_on_after_a_cough_is_no_answer_to_a_turn() -> None:
+    deadlines = Deadlines(false_interruption_s=0.0)
+    room = await Room(dialogue=Dialogue(HELLO, ConversationPolicy(), deadlines)).greeted()
+    room.connection.arrive(on.ResponseCreated("r2"), on.AudioDelta("r2", "i2", 0, SECOND))
+    await settle()
+    room.conversation.speaker_event(on.Started("i2", 100.5))
+    room.connection.arrive(on.SpeechStarted())
+    await settle()
+    assert not room.metrics.turn_to_answer.summary()
+    room.conversation.speaker_event(on.Flushed(room.speaker.orders[-1][1], "i2", 400, 100.9))
+    room.connection.arrive(on.SpeechStopped())
+    await until(lambda: room.conversation.dialogue.resumed_answers == 1)
+    room.conversation.speaker_event(on.Started("i2", 102.0))
+    assert not room.metrics.turn_to_answer.summary()
+    room.conversation.stop(EndReason.STOPPED)
     await room.end()
 
 
