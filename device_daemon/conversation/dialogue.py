@@ -538,7 +538,9 @@ class Dialogue:
             if self.opening and not self.opening.ask_model and response_id != LOCAL:
                 self._transcript.said("assistant", self.opening.text, response_id)
         if response_id != self.responses.accepted:
-            return []
+            # Another one was created before this one, whose sound still waited, was heard.
+            waited = self.state is State.THINKING and response_id != LOCAL and self._playback.has_started(event.source)
+            return self._enter(State.SPEAKING, now) if waited else []
         self.responses.heard = True
         self._push_to_talk.answered()
         if self.state is State.THINKING or (self.state is State.GREETING and not self._greets(response_id)):

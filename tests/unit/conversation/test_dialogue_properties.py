@@ -161,7 +161,8 @@ class World(RuleBasedStateMachine):
                     begun = [item_id for item_id in begun if item_id in self.started]
                     self.flushes.append((command, self.queue, begun[-1] if begun else ""))
                     self.started = set()
-                    self.interrupted |= set(self.made)
+                    sounded = {entry.item_id for entry in self.queue if isinstance(entry, do.Play)} - {LOCAL}
+                    self.interrupted |= {*self.made, *(item_id.removeprefix("item-") for item_id in sounded)}
                     self.queue = []
                 case do.End():
                     self.end = command
