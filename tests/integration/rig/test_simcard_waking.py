@@ -164,7 +164,7 @@ def test_a_fault_of_one_direction_leaves_the_other_alone(card: SimulatedCard, sp
     card.occupy(CAPTURE)
     card.unplug(CAPTURE)
     assert microphone.revents() & select.POLLERR
-    assert speaker.revents() == select.POLLOUT
+    assert not speaker.revents() & select.POLLNVAL, "it may have run dry meanwhile, but it is there"
     microphone.close()
     card.plug()
     with pytest.raises(alsaaudio.ALSAAudioError, match="busy"):
