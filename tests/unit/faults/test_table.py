@@ -51,3 +51,12 @@ def test_a_soak_compares_the_highest_of_its_halves() -> None:
     course.samples = [Held(40.0, 14, 6)] * 49 + [Held(44.0, 14, 6)] + [Held(40.0, 14, 6)] * 49 + [Held(41.0, 14, 7)]
     assert course.grows == ["threads"], "a single high value in the first half is no growth in the second"
     assert "threads: at most 6.0 in the first half, 7.0 in the second: IT GROWS" in course.report()
+
+
+def test_a_short_soak_says_nothing_about_memory_that_fills_when_it_is_first_needed() -> None:
+    course = Course(1, samples=[Held(40.0, 14, 6)] * 6 + [Held(48.0, 14, 6)] * 6)
+    assert course.grows == []
+    assert "private_mib: at most 40.0 in the first half, 48.0 in the second: too short to tell" in course.report()
+    course.samples *= 5
+    course.samples.sort(key=lambda held: held.private_mib)
+    assert course.grows == ["private_mib"]
