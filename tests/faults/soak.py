@@ -37,7 +37,7 @@ TOLERATED: Final = {"private_mib": 2.0, "descriptors": 2.0, "threads": 0.0}
 """How much higher the second half's highest may be: caches of bounded size fill, and a connection may just be closing."""
 
 _WARM_AFTER: Final = 50
-"""Conversations: before that, memory grows by what is imported and cached when it is first needed."""
+"""Conversations: before that, memory and threads grow by what is imported, cached and started when it is first needed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,18 +77,19 @@ class Course:
         return [
             name
             for name, (first, second) in self.growth().items()
-            if second - first > TOLERATED[name] and not self._warms_up(name)
+            if second - first > TOLERATED[name] and not self._warms_up
         ]
 
-    def _warms_up(self, name: str) -> bool:
-        return name == "private_mib" and len(self.samples) < _WARM_AFTER
+    @property
+    def _warms_up(self) -> bool:
+        return len(self.samples) < _WARM_AFTER
 
     def report(self) -> str:
         """Return it as lines of text."""
         held = f"{self.conversations} conversations, {self.faults} faults, {self.minutes:.1f} minutes"
         lines = [f"seed {self.seed}: {held}, {len(self.problems)} problems"]
         for name, (first, second) in self.growth().items():
-            verdict = "IT GROWS" if name in self.grows else "too short to tell" if self._warms_up(name) else "flat"
+            verdict = "IT GROWS" if name in self.grows else "too short to tell" if self._warms_up else "flat"
             lines.append(f"{name}: at most {first:.1f} in the first half, {second:.1f} in the second: {verdict}")
         return "\n".join([*lines, *self.problems])
 
