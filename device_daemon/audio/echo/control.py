@@ -11,8 +11,9 @@ from collections.abc import Callable
 
 from device_daemon.audio.echo.cancellers import CANCELLERS, unavailable
 from device_daemon.audio.echo.modes import EchoChoice, EchoLadder, EchoMode
-from device_daemon.audio.echo.processor import ClientReference, LocalCancelling
+from device_daemon.audio.echo.processor import LocalCancelling
 from device_daemon.audio.echo.reference import ReferenceTrack
+from device_daemon.audio.pcm import BYTES_PER_FRAME
 from device_daemon.audio.period import Period
 from device_daemon.config.settings import EchoSettings
 
@@ -40,7 +41,6 @@ class EchoControl:
         )
         self.track = ReferenceTrack()
         """What the loudspeaker plays; kept in every mode, since the mode can change with a session."""
-        self._reference = ClientReference(self.track)
         self._cancelling: LocalCancelling | None = None
         self._mode = self._ladder.choice().mode
         self._log()
@@ -61,23 +61,21 @@ class EchoControl:
         choice = self._ladder.choice()
         logger.info("echo cancellation: %s: %s", choice.mode, choice.reason)
 
-    @property
-    def cancelled_ms(self) -> int:
-        """How much audio was cancelled on this device."""
-        return self._cancelling.cancelled_ms if self._cancelling else 0
-
     # The capture thread
 
     def process(self, periods: list[Period]) -> list[Period]:
         """Return the periods as the mode in force wants them: with a reference, without echo, or as they are."""
         if self._mode is EchoMode.CLIENT_REFERENCE:
-            return [
-                Period(period.pcm, period.captured_at_s, self._reference.reference(period.pcm, period.begins_at_s))
-                for period in periods
-            ]
+            return [self._with_reference(period) for period in periods]
         if self._mode is EchoMode.LOCAL:
             return self._cancelled(periods)
         return periods
+
+    def _with_reference(self, period: Period) -> Period:
+        if not self.track.sounded_since(period.begins_at_s):
+            return period  # no reference stands for silence
+        reference = self.track.read(period.begins_at_s, len(period.pcm) // BYTES_PER_FRAME)
+        return Period(period.pcm, period.captured_at_s, reference)
 
     def _cancelled(self, periods: list[Period]) -> list[Period]:
         if self._cancelling is None:

@@ -1,4 +1,4 @@
-"""What becomes of microphone audio while the loudspeaker sounds: echo cancelled on the device, or a reference beside it.
+"""Cancelling the echo on the device, and telling a person from what is left of it.
 
 Runs in the capture thread, so that no chunk of audio waits for the event loop and the loop never computes.
 """
@@ -67,8 +67,6 @@ class LocalCancelling:
         self._gate = DoubleTalkGate()
         self._near = b""
         self._trained_ms = 0
-        self.cancelled_ms = 0
-        """How much audio went through the canceller so far."""
 
     def process(self, pcm: bytes, begins_at_s: float) -> tuple[bytes, float]:
         """Return microphone audio without echo, and when its last sample was captured.
@@ -92,7 +90,6 @@ class LocalCancelling:
             self._frame(pcm[at : at + FRAME_BYTES], far[at : at + FRAME_BYTES])
             for at in range(0, complete, FRAME_BYTES)
         ]
-        self.cancelled_ms += len(frames) * FRAME_MS
         return b"".join(frames), begins_at_s + complete / (BYTES_PER_MS * 1000)
 
     def _frame(self, near: bytes, far: bytes) -> bytes:
@@ -102,16 +99,3 @@ class LocalCancelling:
             self._trained_ms += FRAME_MS
             passes = False
         return out if passes else bytes(len(out))
-
-
-class ClientReference:
-    """Puts beside each chunk what the loudspeaker played while it was captured; the service cancels."""
-
-    def __init__(self, track: ReferenceTrack) -> None:
-        self._track = track
-
-    def reference(self, pcm: bytes, begins_at_s: float) -> bytes:
-        """Return the reference for a chunk, of the same length; b"" while nothing sounds, which stands for silence."""
-        if not self._track.sounded_since(begins_at_s):
-            return b""
-        return self._track.read(begins_at_s, len(pcm) // BYTES_PER_FRAME)
