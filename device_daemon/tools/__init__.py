@@ -1,0 +1,1 @@
+"""What the model may do on this device: the tools, and the toolbox that runs them."""

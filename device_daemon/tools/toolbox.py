@@ -1,0 +1,118 @@
+"""The toolbox: the registry of the device's tools; validates a call, runs it with a deadline, and never raises."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Collection, Iterable
+from typing import Any, Final
+
+import msgspec
+
+from device_daemon.errors import SpeakerError
+from device_daemon.system.foreign_text import safe
+from device_daemon.tools.arguments import flaw
+from device_daemon.tools.tool import Tool
+
+MOST_AT_ONCE: Final = 8
+"""Calls that run at once, with those that ignored their cancellation; one more is refused."""
+OUTPUT_CHARACTERS: Final = 8_000
+"""What a call may say to the model; the rest is cut off."""
+CLOSE_DEADLINE_S: Final = 1.0
+
+logger = logging.getLogger(__name__)
+
+
+class Toolbox:
+    """All methods are called from the event loop's thread.
+
+    Args:
+        tools: What there is from the beginning; `add` adds more.
+        most_at_once: How many calls may run at once.
+    """
+
+    def __init__(self, tools: Iterable[Tool] = (), *, most_at_once: int = MOST_AT_ONCE) -> None:
+        self._tools: dict[str, Tool] = {}
+        self._most_at_once = most_at_once
+        self._running: set[asyncio.Future[str]] = set()
+        for tool in tools:
+            self.add(tool)
+
+    @property
+    def names(self) -> list[str]:
+        """The tools' names, in the order in which they were added."""
+        return list(self._tools)
+
+    def add(self, tool: Tool) -> None:
+        """Add a tool. Raises ValueError where its name is taken: two tools of one name are a bug or a wrong config."""
+        if tool.name in self._tools:
+            raise ValueError(tool.name)
+        self._tools[tool.name] = tool
+
+    def remove(self, name: str) -> None:
+        """Take a tool out, if it is there: its server is gone."""
+        self._tools.pop(name, None)
+
+    def definitions(self, names: Collection[str] | None = None) -> list[dict[str, Any]]:
+        """Return the `tools` of session.update: of all tools, or of those named."""
+        return [tool.definition() for tool in self._tools.values() if names is None or tool.name in names]
+
+    async def call(self, name: str, arguments: str) -> str:
+        """Carry out a call of the model, and return what the model is to know; a failure too is a sentence for it.
+
+        Args:
+            name: As the model gave it.
+            arguments: As the model gave them: the JSON of an object.
+        """
+        try:
+            output = await self._call(name, arguments)
+        except SpeakerError as error:
+            logger.warning("tool %s: %s", safe(name), error)
+            return f"error: {error}"
+        except Exception as error:
+            logger.exception("a bug in the tool %s; please report it", safe(name))
+            return f"error: the tool failed ({type(error).__name__})"
+        cut = len(output) > OUTPUT_CHARACTERS
+        return f"{output[:OUTPUT_CHARACTERS]} ... (cut off)" if cut else output
+
+    async def close(self) -> None:
+        """Cancel the calls that run."""
+        for task in self._running:
+            task.cancel()
+        if self._running:
+            await asyncio.wait(self._running, timeout=CLOSE_DEADLINE_S)
+
+    async def _call(self, name: str, arguments: str) -> str:
+        tool = self._tools.get(name)
+        if tool is None:
+            return f"error: there is no tool {name[:64]}; there are: {', '.join(self._tools) or 'none'}"
+        try:
+            given = msgspec.json.decode(arguments or "{}")
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return "error: the arguments are no JSON"
+        if found := flaw(given, tool.parameters):
+            logger.info("tool %s: called with wrong arguments: %s", name, safe(found))
+            return f"error: {found}"
+        if len(self._running) >= self._most_at_once:
+            logger.warning("tool %s: not called, %d calls run already", name, len(self._running))
+            return "error: too many tools are at work; try again in a moment"
+        return await self._run(tool, given)
+
+    async def _run(self, tool: Tool, given: dict[str, Any]) -> str:
+        """Run a call; one that ignores its cancellation is left behind, and counts as running until it ends."""
+        task = asyncio.ensure_future(tool.call(given))
+        self._running.add(task)
+        task.add_done_callback(self._ended)
+        try:
+            await asyncio.wait({task}, timeout=tool.timeout_s)
+        finally:
+            task.cancel()  # no effect on one that is done
+        if not task.done():
+            logger.warning("tool %s: gave no answer in %g s; it is cancelled", tool.name, tool.timeout_s)
+            return f"error: the tool gave no answer in {tool.timeout_s:g} seconds"
+        return task.result()
+
+    def _ended(self, task: asyncio.Future[str]) -> None:
+        self._running.discard(task)
+        if not task.cancelled():
+            task.exception()  # it is reported by whoever waits, or came too late for that
