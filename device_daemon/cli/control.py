@@ -9,11 +9,13 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
-from device_daemon.device.control_socket import ask
+from device_daemon.device.control_socket import ask, follow
 from device_daemon.errors import EX_FAILURE, EX_UNAVAILABLE
 from device_daemon.system import paths
+
+Answer = TypeVar("Answer")
 
 _PRINTED: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
     "volume": lambda status: str(status["volume"]),
@@ -33,10 +35,12 @@ def command(args: argparse.Namespace) -> int:
     """Send the request of a command to the speaker and print its answer."""
     words = getattr(args, "words", None) or []
     words = [words] if isinstance(words, str) else words
+    candidates = [args.socket] if args.socket else paths.socket_candidates(os.environ)
     prints = _PRINTED.get(args.request) if not words else None
     try:
-        line = "status --json" if prints else request_line(args.request, words, args)
-        answer = ask_first([args.socket] if args.socket else paths.socket_candidates(os.environ), line)
+        if getattr(args, "follow", False):
+            return follow_first(candidates)
+        answer = ask_first(candidates, "status --json" if prints else request_line(args.request, words, args))
     except NoAnswer as nobody:
         print(f"voicelive-speaker: {nobody}", file=sys.stderr)
         return EX_UNAVAILABLE
@@ -55,11 +59,32 @@ def request_line(request: str, words: Sequence[str], args: argparse.Namespace) -
 
 
 def ask_first(candidates: Sequence[Path], line: str) -> str:
-    """Return the answer of the first speaker that listens.
+    """Return the answer of the first speaker that listens. Raises NoAnswer, as `first` does."""
+    return first(candidates, lambda path: ask(path, line))
+
+
+def follow_first(candidates: Sequence[Path]) -> int:
+    """Print the events of the first speaker that listens, a line each, until it stops or Ctrl-C. Raises NoAnswer."""
+
+    def print_events(path: Path) -> int:
+        refused = False
+        for line in follow(path):
+            refused = line.startswith("error: ")
+            print(line.removeprefix("error: "), file=sys.stderr if refused else sys.stdout, flush=True)
+        return EX_FAILURE if refused else EX_UNAVAILABLE
+
+    try:
+        return first(candidates, print_events)
+    except KeyboardInterrupt:
+        return 0
+
+
+def first(candidates: Sequence[Path], request: Callable[[Path], Answer]) -> Answer:
+    """Return what the first speaker that listens answers.
 
     Args:
         candidates: Control sockets; one that this user may not use does not hide the next one.
-        line: The request.
+        request: Asks the speaker behind a socket.
 
     Raises:
         NoAnswer: No speaker listens, this user may not ask it, or it does not answer.
@@ -67,7 +92,7 @@ def ask_first(candidates: Sequence[Path], line: str) -> str:
     refused: Path | None = None
     for path in candidates:
         try:
-            return ask(path, line)
+            return request(path)
         except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError):
             continue
         except PermissionError:

@@ -167,7 +167,9 @@ def _add_controls(subparsers: Any) -> None:
         if word:
             command.add_argument("words", metavar=word, nargs=nargs)
         if name == "status":
-            command.add_argument("--json", action="store_true", help="output one line of JSON")
+            how = command.add_mutually_exclusive_group()
+            how.add_argument("--json", action="store_true", help="output one line of JSON")
+            how.add_argument("--follow", action="store_true", help="output each event as a line of JSON, until Ctrl-C")
         if name == "say":
             command.add_argument("--listen", action="store_true", help="listen to the answer")
         command.set_defaults(request=name)

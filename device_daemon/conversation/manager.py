@@ -47,9 +47,12 @@ class ManagerCallbacks(Struct):
     notice: Callable[[str], tuple[bytes, float]]
     on_state: Callable[[State], None]
     on_transcript: Callable[[str, str], None]
-    on_begin: Callable[[], None]
+    on_begin: Callable[[str], None]
+    """Called with the trigger of a conversation that begins."""
     on_end: Callable[[SpeakerError | None, bool], None]
     """Called with the failure that ended a conversation, if one did, and whether a person is there to hear of it."""
+    on_greeting_heard: Callable[[float], None]
+    """Called with the milliseconds from the press to the greeting's first sample."""
     keeps_microphone_open: Callable[[SpeakerError | None], bool]
     """Return whether the microphone stays open, for the wake words, after a conversation that ended with this failure."""
 
@@ -235,8 +238,8 @@ class ConversationManager:
                 self._start(request)
 
     async def _converse(self, request: ConversationRequest) -> None:
-        self._callbacks.on_begin()
         self.number += 1
+        self._callbacks.on_begin(request.trigger)
         self._current_metrics = metrics = Metrics(conversations=1)
         recorded: list[tuple[Opening, bytes]] = []
         context = RunnerContext(
@@ -248,6 +251,7 @@ class ConversationManager:
             on_state=self._callbacks.on_state,
             on_microphone=self._open_microphone,
             on_transcript=self._callbacks.on_transcript,
+            on_greeting_heard=self._callbacks.on_greeting_heard,
             on_greeting_recorded=lambda opening, pcm: recorded.append((opening, pcm)),
         )
         dialogue = Dialogue(await self._greetings.opening(request), self._policy(request))

@@ -62,6 +62,8 @@ class RunnerContext(Struct):
     on_microphone: Callable[[bool], None]
     """Open (True) or close the microphone; it is closed anyway when the conversation is over."""
     on_transcript: Callable[[str, str], None] = field(default=lambda _role, _text: None)
+    on_greeting_heard: Callable[[float], None] = field(default=lambda _ms: None)
+    """Called with the milliseconds from the press to the greeting's first sample."""
     on_greeting_recorded: Callable[[Opening, bytes], None] = field(default=lambda _opening, _pcm: None)
     """The service spoke a greeting that is to be cached, to its end."""
     uplink_limit_ms: int = LIMIT_MS
@@ -169,6 +171,7 @@ class ConversationRunner:
                 ms = metrics.press_to_greeting.add(at_s - times.pressed_s)
                 journal = fields(GREETING_HEARD, LATENCY_MS=round(ms))
                 logger.info("greeting heard %.0f ms after the press", ms, extra=journal)
+                self._context.on_greeting_heard(ms)
             case on.Started(source, at_s) if times.speech_stopped_s is not None and not source.startswith(
                 ("sound:", "notice:")
             ):

@@ -16,11 +16,13 @@ JSON. The requests:
     mute on|off            close the microphone, also over restarts; or allow it again
     volume N|+N|-N         set the volume, in per cent
     status [--json]        what the speaker does, its counters and latencies
+    subscribe              a line of JSON for each event from now on, until you disconnect (docs/events.md)
 
 `greet` and `say` wait for the end of the current conversation: `ok: queued, 0 before it`. Eight may wait.
 
 A request may have 8 KiB and take five seconds to arrive, a TEXT 1000 characters. Sixteen clients may be connected; one
-more, and the oldest of them is disconnected, so that idle clients cannot block the socket.
+more, and the oldest of them is disconnected, so that idle clients cannot block the socket. The same holds for eight
+subscribers, which are counted by themselves.
 
 Root, the daemon's own user and the members of the socket's group may ask. Two checks decide that: the socket's mode
 (0660), and the peer's credentials from the kernel (SO_PEERCRED).
@@ -38,16 +40,22 @@ import os
 import pwd
 import socket
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
+
+import msgspec
+
+from device_daemon.device.event_stream import Subscription
 
 logger = logging.getLogger(__name__)
 
 LINE_LIMIT_BYTES = 8 * 1024
 REQUEST_DEADLINE_S = 5.0
 CONNECTIONS_AT_ONCE = 16
+SUBSCRIBERS_AT_ONCE = 8
+SUBSCRIBE = "subscribe"
 OVERFLOW_UID = 65_534
 """How the kernel shows a user whom this process's user namespace does not know (user_namespaces(7))."""
 UID_MAP = Path("/proc/self/uid_map")
@@ -95,6 +103,9 @@ class Controls(Protocol):
     def status_text(self) -> str:
         """The same for people, several lines."""
 
+    def subscribe(self) -> Subscription:
+        """The events from now on."""
+
 
 def execute(controls: Controls, line: str, now_s: float) -> str:  # noqa: C901 - one table of requests
     """Carry out one request line. Raises Refused."""
@@ -125,7 +136,7 @@ def execute(controls: Controls, line: str, now_s: float) -> str:  # noqa: C901 -
         case _:
             raise Refused(
                 f"unknown command {line.strip()[:60]!r}; the commands are: press, hold, greet NAME, say TEXT [--listen], again, stop,"
-                " mute on|off, volume N|+N|-N, status, status --json"
+                " mute on|off, volume N|+N|-N, status, status --json, subscribe"
             )
 
 
@@ -208,6 +219,7 @@ class ControlSocket:
         self._server: asyncio.Server | None = None
         self._clients: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
         """In the order in which they came."""
+        self._subscribers: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
     async def listen(self) -> None:
         """Bind the socket: clients may connect, and wait for `serve`.
@@ -235,10 +247,10 @@ class ControlSocket:
         if self._server is not None:
             self._server.close()
         self._listener.close()
-        for task in self._clients:
-            task.cancel()
-        if self._clients:
-            await asyncio.wait(self._clients, timeout=1.0)
+        if tasks := {*self._clients, *self._subscribers}:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks, timeout=1.0)
         self._path.unlink(missing_ok=True)
         self._listener = None
 
@@ -246,24 +258,39 @@ class ControlSocket:
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - asyncio runs a connection's callback in a task
         if len(self._clients) >= CONNECTIONS_AT_ONCE:
-            self._disconnect_oldest()
+            _disconnect_oldest(self._clients)
         self._clients[task] = writer
         try:
             async with asyncio.timeout(self._request_deadline_s):
-                writer.write(f"{await self._answer(controls, reader, writer)}\n".encode())
-                await writer.drain()
+                answer = await self._answer(controls, reader, writer)
+                if answer is not None:
+                    writer.write(f"{answer}\n".encode())
+                    await writer.drain()
+            if answer is None:
+                self._clients.pop(task)
+                await self._send_events(task, controls, writer)
         except (TimeoutError, OSError):
             logger.debug("a client of the control socket left before it was answered")
         finally:
             self._clients.pop(task, None)
+            self._subscribers.pop(task, None)
             writer.close()
 
-    def _disconnect_oldest(self) -> None:
-        task = next(iter(self._clients))
-        self._clients.pop(task).write(b"error: too many clients at once; try again\n")
-        task.cancel()
+    async def _send_events(self, task: asyncio.Task[None], controls: Controls, writer: asyncio.StreamWriter) -> None:
+        """Send each event as a line of JSON, until the client leaves or does not read."""
+        if len(self._subscribers) >= SUBSCRIBERS_AT_ONCE:
+            _disconnect_oldest(self._subscribers)
+        self._subscribers[task] = writer
+        with controls.subscribe() as events:
+            while True:
+                writer.write(msgspec.json.encode(await events.next()) + b"\n")
+                async with asyncio.timeout(self._request_deadline_s):
+                    await writer.drain()
 
-    async def _answer(self, controls: Controls, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> str:
+    async def _answer(
+        self, controls: Controls, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> str | None:
+        """Return the answer to a request; None for a subscription."""
         uid = self._uid_of(writer.get_extra_info("socket"))
         if not allowed(uid, self._path):
             logger.warning("user %d may not control this speaker; refused", uid)
@@ -274,6 +301,8 @@ class ControlSocket:
             return f"error: a request may have {LINE_LIMIT_BYTES} bytes"
         if not line.strip():
             return "error: the request is empty"
+        if line.strip() == SUBSCRIBE:
+            return None
         try:
             return execute(controls, line, asyncio.get_running_loop().time())
         except Refused as refusal:
@@ -281,6 +310,12 @@ class ControlSocket:
         except Exception as error:
             logger.exception("a bug in this program; please report it")
             return f"error: a bug in this program: {error!r}; please report it"
+
+
+def _disconnect_oldest(clients: dict[asyncio.Task[None], asyncio.StreamWriter]) -> None:
+    task = next(iter(clients))
+    clients.pop(task).write(b"error: too many clients at once; try again\n")
+    task.cancel()
 
 
 def _listener(path: Path) -> socket.socket:
@@ -315,13 +350,7 @@ async def _answers(path: Path) -> bool:
 
 def ask(path: Path, line: str) -> str:
     """The client's side: one request, its answer. Raises OSError (nobody listens) or TimeoutError."""
-    with socket.socket(socket.AF_UNIX) as connection:
-        connection.settimeout(ANSWER_DEADLINE_S)
-        connection.connect(str(path))
-        # A client that is refused before its request was read finds the connection closed, with the reason in it.
-        with contextlib.suppress(BrokenPipeError):
-            connection.sendall(f"{' '.join(line.split())}\n".encode())
-            connection.shutdown(socket.SHUT_WR)
+    with _connected(path, line) as connection:
         answer = b""
         with contextlib.suppress(ConnectionResetError):
             while chunk := connection.recv(65_536):
@@ -329,3 +358,25 @@ def ask(path: Path, line: str) -> str:
     if not answer:
         raise ConnectionAbortedError(errno.ECONNABORTED, "the speaker closed the connection without an answer")
     return answer.decode("utf-8", errors="replace").rstrip("\n")
+
+
+def follow(path: Path) -> Iterator[str]:
+    """The client's side of a subscription: yield each line as it comes, until the speaker stops. Raises OSError."""
+    with _connected(path, SUBSCRIBE) as connection:
+        connection.settimeout(None)
+        with connection.makefile(encoding="utf-8", errors="replace") as lines:
+            for line in lines:
+                yield line.rstrip("\n")
+
+
+@contextlib.contextmanager
+def _connected(path: Path, line: str) -> Iterator[socket.socket]:
+    """A connection on which a request was sent."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(ANSWER_DEADLINE_S)
+        connection.connect(str(path))
+        # A client that is refused before its request was read finds the connection closed, with the reason in it.
+        with contextlib.suppress(BrokenPipeError):
+            connection.sendall(f"{' '.join(line.split())}\n".encode())
+            connection.shutdown(socket.SHUT_WR)
+        yield connection

@@ -20,6 +20,8 @@ from device_daemon.conversation import events as on
 from device_daemon.conversation.manager import ConversationManager, ManagerCallbacks
 from device_daemon.conversation.policy import EndReason
 from device_daemon.conversation.ports import ClientPort
+from device_daemon.device import events as report
+from device_daemon.device.event_stream import EventStream
 from device_daemon.device.notices import Notices
 from device_daemon.device.reminder import Reminder
 from device_daemon.errors import ClockNotSet, DeviceUnknown, ServiceUnreachable, SpeakerError
@@ -87,6 +89,7 @@ class Controller:
         *,
         echo: EchoControl,
     ) -> None:
+        self.events = EventStream()
         self.echo = echo
         self._config = config
         self._saved_state = saved_state
@@ -124,6 +127,7 @@ class Controller:
                 on_state=self._set_state,
                 on_transcript=self._said,
                 on_begin=self._conversation_begins,
+                on_greeting_heard=self._greeting_heard,
                 on_end=self._conversation_ends,
                 keeps_microphone_open=self._microphone_wanted,
             ),
@@ -132,6 +136,7 @@ class Controller:
         self._wake_words: WakeWordsPort | None = None
         self._wake_words_health = Health(Part.WAKE_WORDS)
         self._logged_failure: SpeakerError | None = None
+        self._reported_health: dict[Part, str | None] = {}
         self._reminder = Reminder(self.health)
         self._tasks: set[asyncio.Future[None]] = set()
 
@@ -226,10 +231,12 @@ class Controller:
             self.conversations.forget_answer()
         self._show_resting_state()
         self.notices.play("muted" if self.muted else "unmuted")
+        self.events.publish(report.MuteChanged(muted=self.muted))
 
     # Events
 
-    def _conversation_begins(self) -> None:
+    def _conversation_begins(self, trigger: str) -> None:
+        self.events.publish(report.ConversationStarted(conversation=self.conversations.number, trigger=trigger))
         self._reachability.stop()
         self._prefetch.stop()
         self.notices.stop()  # an earlier notice must not talk into the greeting
@@ -238,7 +245,12 @@ class Controller:
             # It is open for the wake words, and reported its failure before this conversation began.
             self._loop.call_soon(self.conversations.microphone_failed, failure)
 
+    def _greeting_heard(self, after_ms: float) -> None:
+        number = self.conversations.number
+        self.events.publish(report.GreetingHeard(conversation=number, press_to_greeting_ms=round(after_ms, 1)))
+
     def _conversation_ends(self, failure: SpeakerError | None, person_waits: bool) -> None:
+        self.events.publish(self._ended_event())
         if failure:
             self._reachability.report(failure)
         self._show_resting_state()
@@ -251,6 +263,14 @@ class Controller:
         elif failure is None:
             self._prefetch.begin()
             self._warm_session.conversation_ended()
+
+    def _ended_event(self) -> report.ConversationEnded:
+        last = self.conversations.last or {}
+        names = ("trigger", "greeting", "failure", "duration_s", "press_to_greeting_ms")
+        known = {name: last[name] for name in names}
+        return report.ConversationEnded(
+            conversation=self.conversations.number, reason=EndReason(last["ended"]), **known
+        )
 
     def _reachability_changed(self, failure: SpeakerError | None) -> None:
         """Take the outcome of a connection attempt; each outcome is logged once."""
@@ -329,8 +349,25 @@ class Controller:
             return False
         return failure is None or isinstance(failure, DeviceUnknown)
 
+    def _reason(self) -> str | None:
+        return str(self.failure) if self.failure else None
+
+    def state_event(self) -> report.Event:
+        """Return the state as it is now, for somebody who begins to read the events."""
+        now = report.StateChanged(state=self.state, before=self.state, failure=self._reason())
+        return self.events.dated(now)
+
+    def _report_health(self) -> None:
+        """Publish which parts failed or recovered since the last time."""
+        for health in self.health():
+            reason = str(health.failure) if health.failure else None
+            if self._reported_health.get(health.part) != reason:
+                self._reported_health[health.part] = reason
+                self.events.publish(report.HealthChanged(part=health.part, ok=reason is None, reason=reason))
+
     def _show_resting_state(self) -> None:
         """Show the resting state, unless a conversation shows its own; the light says so before the microphone opens."""
+        self._report_health()
         if self.conversations.open:
             return
         wanted = self._microphone_wanted(None)
@@ -360,8 +397,9 @@ class Controller:
         check_transition(self.state, state)
         journal = fields(STATE_CHANGED, STATE=state, CONVERSATION=self.conversations.number)
         logger.info("%s -> %s", self.state, state, extra=journal)
-        self.state = state
+        before, self.state = self.state, state
         self._show(state)
+        self.events.publish(report.StateChanged(state=state, before=before, failure=self._reason()))
         if state is State.SPEAKING:
             self._reachability.report(None)  # the service answers
 

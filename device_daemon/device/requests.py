@@ -10,8 +10,10 @@ from typing import Any
 from device_daemon.config.settings import Config
 from device_daemon.conversation import events as on
 from device_daemon.conversation.policy import EndReason
+from device_daemon.device import events as report
 from device_daemon.device.control_socket import Refused
 from device_daemon.device.controller import Controller
+from device_daemon.device.event_stream import Subscription
 from device_daemon.device.request_policy import LATE_S, Kind, Outcome, decide, situation
 from device_daemon.device.status import as_text
 from device_daemon.greetings.resolver import ConversationRequest
@@ -54,12 +56,14 @@ class Requests:
     def press(self, pressed_s: float, greeting: str | None = None, trigger: str = SOCKET) -> str:
         """A press opens a conversation, interrupts the speaker, or ends the conversation."""
         logger.info("pressed (%s)", trigger, extra=fields(PRESSED, TRIGGER=trigger))
+        self._report("press", trigger)
         request = ConversationRequest(trigger, greeting or self._config.default_greeting, pressed_s)
         return self._carry_out(Kind.PRESS, request, on.Pressed())
 
     def begin_talking(self, at_s: float, greeting: str, trigger: str) -> None:
         """A push-to-talk button went down."""
         logger.info("held (%s)", trigger, extra=fields(PRESSED, TRIGGER=trigger))
+        self._report("talk", trigger)
         request = ConversationRequest(trigger, greeting, at_s, held_from_s=at_s)
         self._carry_out(Kind.TALK, request, on.TalkBegan(at_s))
 
@@ -72,6 +76,7 @@ class Requests:
 
     def wake_word(self, trigger: str, greeting: str, ends_at_s: float) -> None:
         """A wake word was heard; what was said after `ends_at_s` is for the service."""
+        self._report("wake-word", trigger)
         request = ConversationRequest(trigger, greeting, ends_at_s, heard_from_s=ends_at_s)
         self._carry_out(Kind.WORD, request, on.WakeWordHeard())
 
@@ -97,6 +102,7 @@ class Requests:
         """
         if self._conversations.last_answer():
             logger.info("pressed twice (%s)", trigger, extra=fields(PRESSED, TRIGGER=trigger))
+            self._report("double", trigger)
             self.again()
         else:
             self.press(at_s, greeting, trigger)
@@ -105,10 +111,12 @@ class Requests:
 
     def motion(self, trigger: str, greeting: str, at_s: float) -> bool:
         """Somebody walks past; returns True if that opened a conversation."""
+        self._report("motion", trigger)
         return self._unasked(Kind.MOTION, ConversationRequest(trigger, greeting, at_s, asked=False))
 
     def scheduled(self, trigger: str, greeting: str) -> bool:
         """A schedule is due; returns True if a conversation was opened, or waits for the end of another one."""
+        self._report("schedule", trigger)
         now_s = self._loop.time()
         request = ConversationRequest(trigger, greeting, now_s, expires_s=now_s + LATE_S, asked=False)
         return self._unasked(Kind.SCHEDULE, request)
@@ -141,8 +149,9 @@ class Requests:
         self._controller.notices.stop()
         return "ok: there was no conversation"
 
-    def hold(self) -> str:
+    def hold(self, trigger: str = SOCKET) -> str:
         """A button was held down for `hold_s`: mute, or unmute."""
+        self._report("hold", trigger)
         return self.mute(on=not self._saved_state.remembered.muted)
 
     def mute(self, *, on: bool) -> str:
@@ -162,6 +171,7 @@ class Requests:
         self._controller.speaker.volume = percent
         self._saved_state.remembered.volume = percent
         self._saved_state.save()
+        self._controller.events.publish(report.VolumeChanged(volume=percent))
         return f"ok: volume {percent}"
 
     def status(self) -> dict[str, Any]:
@@ -172,7 +182,16 @@ class Requests:
         """The same in short, for people."""
         return as_text(self.status())
 
+    def subscribe(self) -> Subscription:
+        """Return the events from now on; the first is the state as it is."""
+        subscription = self._controller.events.subscribe()
+        subscription.put(self._controller.state_event())
+        return subscription
+
     # Common to all
+
+    def _report(self, gesture: report.Gesture, trigger: str) -> None:
+        self._controller.events.publish(report.Triggered(gesture=gesture, trigger=trigger))
 
     def _decide(self, kind: Kind, trigger: str) -> Outcome:
         conversation, open_for = self._conversations.current, self._conversations.request

@@ -47,7 +47,7 @@ class ButtonActions:
                     self._requests.double_press(at_s, self._greeting, self._trigger)
                 case Hold():
                     self._undecided_since_s = None
-                    self._requests.hold()
+                    self._requests.hold(self._trigger)
                 case Release():
                     # A short press while muted: it is answered with the reason why nothing happens.
                     since_s, self._undecided_since_s = self._undecided_since_s, None

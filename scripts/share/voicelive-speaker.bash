@@ -20,7 +20,7 @@ _shtab_voicelive_speaker_again_option_strings=(-h --help --socket)
 _shtab_voicelive_speaker_stop_option_strings=(-h --help --socket)
 _shtab_voicelive_speaker_mute_option_strings=(-h --help --socket)
 _shtab_voicelive_speaker_volume_option_strings=(-h --help --socket)
-_shtab_voicelive_speaker_status_option_strings=(-h --help --socket --json)
+_shtab_voicelive_speaker_status_option_strings=(-h --help --socket --json --follow)
 _shtab_voicelive_speaker_local_service_option_strings=(-h --help --port --key --token --replies --tls --fault --admin --until-stdin-closes)
 _shtab_voicelive_speaker_option_strings=(-h --help --version)
 
@@ -63,6 +63,7 @@ _shtab_voicelive_speaker_volume___help_nargs=0
 _shtab_voicelive_speaker_status__h_nargs=0
 _shtab_voicelive_speaker_status___help_nargs=0
 _shtab_voicelive_speaker_status___json_nargs=0
+_shtab_voicelive_speaker_status___follow_nargs=0
 _shtab_voicelive_speaker_local_service__h_nargs=0
 _shtab_voicelive_speaker_local_service___help_nargs=0
 _shtab_voicelive_speaker_local_service___tls_nargs=0

@@ -106,6 +106,7 @@ complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using; and test $_sht
 complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using status' -s h -l help -d 'show this help message and exit'
 complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using status' -l socket -x -d 'the running speaker'"'"'s control socket'
 complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using status' -l json -d 'output one line of JSON'
+complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using status' -l follow -d 'output each event as a line of JSON, until Ctrl-C'
 complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using; and test $_shtab_voicelive_speaker_npos -eq 0' -a local-service -d 'run a Voice Live service on this machine, which does not understand speech'
 complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using local-service' -s h -l help -d 'show this help message and exit'
 complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using local-service' -l port -x -d 'port on 127.0.0.1; 0: any that is free'

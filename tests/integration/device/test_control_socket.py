@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import os
 import pwd
@@ -15,7 +16,8 @@ from typing import Any
 import pytest
 
 from device_daemon.device import control_socket
-from device_daemon.device.control_socket import LINE_LIMIT_BYTES, ControlSocket, Refused, ask
+from device_daemon.device.control_socket import LINE_LIMIT_BYTES, SUBSCRIBERS_AT_ONCE, ControlSocket, Refused, ask
+from device_daemon.device.events import VolumeChanged
 from tests.unit.device.recording_speaker import Speaker
 
 PATIENCE_S = 5.0
@@ -225,3 +227,52 @@ async def test_a_speaker_that_goes_away_without_an_answer_is_an_error_and_not_an
 def test_asking_where_nobody_listens_is_an_error_of_the_system(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         ask(tmp_path / "control.sock", "press")
+
+
+async def subscribed(tmp_path: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    reader, writer = await asyncio.open_unix_connection(tmp_path / "run" / "control.sock")
+    writer.write(b"subscribe\n")
+    writer.write_eof()
+    return reader, writer
+
+
+async def readers(speaker: Speaker, count: int) -> None:
+    """So many subscribers are served."""
+    async with asyncio.timeout(PATIENCE_S):
+        while speaker.events.readers != count:  # noqa: ASYNC110 - the server tells nobody
+            await asyncio.sleep(0)
+
+
+async def test_a_subscriber_reads_each_event_as_a_line_of_json_until_it_leaves(
+    speaker: Speaker, tmp_path: Path
+) -> None:
+    reader, writer = await subscribed(tmp_path)
+    await readers(speaker, 1)
+    async with asyncio.timeout(PATIENCE_S):
+        for volume in (10, 20):
+            speaker.events.publish(VolumeChanged(volume=volume))
+            event = json.loads(await reader.readline())
+            assert (event["event"], event["version"], event["volume"]) == ("volume", 1, volume)
+        assert await asked(tmp_path, "press") == "ok: press", "other requests are served meanwhile"
+    writer.close()
+    await writer.wait_closed()
+    async with asyncio.timeout(PATIENCE_S):
+        while speaker.events.readers:
+            speaker.events.publish(VolumeChanged(volume=30))
+            await asyncio.sleep(0)
+
+
+async def test_one_subscriber_too_many_disconnects_the_oldest_of_them_and_tells_it_why(
+    speaker: Speaker, tmp_path: Path
+) -> None:
+    clients = []
+    for count in range(1, SUBSCRIBERS_AT_ONCE + 1):
+        clients.append(await subscribed(tmp_path))
+        await readers(speaker, count)
+    clients.append(await subscribed(tmp_path))
+    oldest, _ = clients[0]
+    async with asyncio.timeout(PATIENCE_S):
+        assert await oldest.read() == b"error: too many clients at once; try again\n"
+    await readers(speaker, SUBSCRIBERS_AT_ONCE)
+    for _, writer in clients:
+        writer.close()

@@ -68,6 +68,7 @@ async def manager(microphone: SlowMicrophone, tmp_path: Path) -> ConversationMan
             on_state=nothing,
             on_transcript=nothing,
             on_begin=nothing,
+            on_greeting_heard=nothing,
             on_end=nothing,
             keeps_microphone_open=lambda _: False,
         ),

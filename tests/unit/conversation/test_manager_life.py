@@ -57,6 +57,8 @@ class Device:
         self.ends: list[tuple[SpeakerError | None, bool, bool]] = []
         """With which failure, whether somebody waits, and whether the conversation still shows its state."""
         self.on_begin: Callable[[], None] = lambda: None
+        self.triggers: list[str] = []
+        self.greetings_heard_ms: list[float] = []
         self.config = Config(service=Service(local=True))
         self.cache = GreetingCache(folder / "greetings")
         saved_state = SavedState(folder)
@@ -73,12 +75,14 @@ class Device:
                 on_state=self.states.append,
                 on_transcript=lambda _role, _text: None,
                 on_begin=self._begins,
+                on_greeting_heard=self.greetings_heard_ms.append,
                 on_end=lambda failure, waits: self.ends.append((failure, waits, self.manager.open)),
                 keeps_microphone_open=lambda _: False,
             ),
         )
 
-    def _begins(self) -> None:
+    def _begins(self, trigger: str) -> None:
+        self.triggers.append(trigger)
         self.on_begin()
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from device_daemon.device.control_socket import Refused
+from device_daemon.device.event_stream import EventStream, Subscription
 
 
 class Speaker:
@@ -13,6 +14,7 @@ class Speaker:
     def __init__(self) -> None:
         self.volume = 50
         self.done: list[tuple[Any, ...]] = []
+        self.events = EventStream()
 
     def _do(self, *what: Any) -> str:
         self.done.append(what)
@@ -47,6 +49,9 @@ class Speaker:
 
     def status(self) -> dict[str, Any]:
         return {"state": "idle", "text": "zwei\nZeilen"}
+
+    def subscribe(self) -> Subscription:
+        return self.events.subscribe()
 
     def status_text(self) -> str:
         return "idle, volume 50\nspeaker: underruns 1"

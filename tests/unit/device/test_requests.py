@@ -10,6 +10,8 @@ import pytest
 
 from device_daemon.config.settings import Config, Service
 from device_daemon.device.control_socket import Refused
+from device_daemon.device.event_stream import EventStream
+from device_daemon.device.events import Triggered
 from device_daemon.device.requests import Requests
 from device_daemon.errors import DeviceBusy, DeviceGone, SpeakerError
 from device_daemon.state import State
@@ -49,6 +51,7 @@ class Controller:
     def __init__(self, microphone: SpeakerError | None, speaker: SpeakerError | None) -> None:
         self.conversations = Conversations()
         self.notices = Notices()
+        self.events = EventStream()
         self.muted = False
         self._failures = microphone, speaker
         self.state = self.readiness = State.ERROR if microphone or speaker else State.IDLE
@@ -102,3 +105,15 @@ async def test_a_device_that_works_opens_a_conversation(tmp_path: Path) -> None:
     requests, controller = speaker(tmp_path)
     assert requests.press(1.0) == "ok: opening a conversation"
     assert len(controller.conversations.begun) == 1
+
+
+async def test_whoever_asks_is_reported_whatever_becomes_of_it(tmp_path: Path) -> None:
+    requests, controller = speaker(tmp_path, deaf=True)
+    with controller.events.subscribe() as events:
+        with pytest.raises(Refused):
+            requests.press(1.0)
+        requests.motion("motion on pin 4", "none", 2.0)
+        for gesture, trigger in (("press", "control socket"), ("motion", "motion on pin 4")):
+            event = await events.next()
+            assert isinstance(event, Triggered)
+            assert (event.gesture, event.trigger) == (gesture, trigger)

@@ -34,9 +34,9 @@ class Requests:
     def double_press(self, *what: Any) -> None:
         self._note("double press", *what)
 
-    def hold(self) -> str:
+    def hold(self, trigger: str) -> str:
         self.muted = not self.muted
-        return self._note("hold")
+        return self._note("hold", trigger)
 
     def begin_talking(self, *what: Any) -> None:
         self._note("begin talking", *what)
@@ -72,12 +72,12 @@ def test_while_muted_a_press_is_answered_at_its_release_and_has_the_time_of_the_
 
 def test_while_muted_holding_unmutes_and_opens_no_conversation() -> None:
     held: list[Gesture] = [Press(1.0), Hold(), Release(3.0)]
-    assert asked_by(held, Requests(muted=True)) == [("hold",)]
-    assert asked_by([*held, Press(5.0)], Requests(muted=True)) == [("hold",), ("press", 5.0, *BUTTON)]
+    assert asked_by(held, Requests(muted=True)) == [("hold", BUTTON[-1])]
+    assert asked_by([*held, Press(5.0)], Requests(muted=True)) == [("hold", BUTTON[-1]), ("press", 5.0, *BUTTON)]
 
 
 def test_a_press_that_becomes_a_hold_mutes_and_its_release_is_no_press() -> None:
-    assert asked_by([Press(1.0), Hold(), Release(3.0)], Requests()) == [("press", 1.0, *BUTTON), ("hold",)]
+    assert asked_by([Press(1.0), Hold(), Release(3.0)], Requests()) == [("press", 1.0, *BUTTON), ("hold", BUTTON[-1])]
 
 
 def test_a_release_answers_one_press_only() -> None:

@@ -1,0 +1,114 @@
+"""What the device reports to other programs: one type an event, as stable as the control socket's protocol.
+
+docs/events.schema.json is generated from these types. Fields are added; they are never renamed or removed within a
+`version`. No event holds what a person or the speaker said.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from msgspec import Struct
+
+from device_daemon.conversation.policy import EndReason
+from device_daemon.health import Part
+from device_daemon.state import State
+
+Gesture = Literal["press", "double", "hold", "talk", "wake-word", "motion", "schedule"]
+
+
+class Event(Struct, frozen=True, kw_only=True, omit_defaults=False, tag_field="event"):
+    """What every event has; the stream that publishes it fills in `number` and `at`."""
+
+    version: Literal[1] = 1
+    """Of this format."""
+    number: int = 0
+    """Counts the events of this run of the daemon: a reader that misses one sees it."""
+    at: datetime | None = None
+    """When it happened, by the device's clock and with its time zone."""
+
+
+class StateChanged(Event, frozen=True, kw_only=True, tag="state"):
+    """The device does something else now; also the first event of a subscription, with `before` equal to `state`."""
+
+    state: State
+    before: State
+    failure: str | None = None
+    """The most important failure, while there is one."""
+
+
+class Triggered(Event, frozen=True, kw_only=True, tag="trigger"):
+    """A person, a sensor or the schedule asks for something; what becomes of it is another event."""
+
+    gesture: Gesture
+    trigger: str
+    """Which one, as `status` names it: "button 17", "wake word okay_nabu"."""
+
+
+class ConversationStarted(Event, frozen=True, kw_only=True, tag="conversation-started"):
+    """A conversation or an announcement begins."""
+
+    conversation: int
+    """Counts the conversations of this run of the daemon."""
+    trigger: str
+
+
+class GreetingHeard(Event, frozen=True, kw_only=True, tag="greeting-heard"):
+    """The first sample of the greeting left the loudspeaker."""
+
+    conversation: int
+    press_to_greeting_ms: float
+
+
+class ConversationEnded(Event, frozen=True, kw_only=True, tag="conversation-ended"):
+    """A conversation or an announcement is over."""
+
+    conversation: int
+    trigger: str
+    greeting: str
+    """Its name, `none`, or that of an announcement."""
+    reason: EndReason
+    failure: str | None
+    duration_s: float
+    press_to_greeting_ms: float | None
+
+
+class MuteChanged(Event, frozen=True, kw_only=True, tag="mute"):
+    """The microphone was muted, or is allowed again."""
+
+    muted: bool
+
+
+class VolumeChanged(Event, frozen=True, kw_only=True, tag="volume"):
+    """Somebody set the volume."""
+
+    volume: int
+    """Per cent."""
+
+
+class HealthChanged(Event, frozen=True, kw_only=True, tag="health"):
+    """A part failed, or works again."""
+
+    part: Part
+    ok: bool
+    reason: str | None
+
+
+class EventsDropped(Event, frozen=True, kw_only=True, tag="dropped"):
+    """The reader was too slow: so many events before the next one were dropped for it."""
+
+    count: int
+
+
+AnyEvent = (
+    StateChanged
+    | Triggered
+    | ConversationStarted
+    | GreetingHeard
+    | ConversationEnded
+    | MuteChanged
+    | VolumeChanged
+    | HealthChanged
+    | EventsDropped
+)
