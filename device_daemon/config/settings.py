@@ -343,19 +343,6 @@ class Mute(Struct, frozen=True, forbid_unknown_fields=True):
     """The switch's pin."""
 
 
-BuiltinTool = Literal["time", "volume", "mute", "goodbye", "timers", "again", "remember", "status"]
-BUILTIN_TOOLS: tuple[BuiltinTool, ...] = get_args(BuiltinTool)
-OFF: dict[str, Any] = {"off": True}
-"""Marks a list that may be switched off with one word."""
-
-
-class Tools(Struct, frozen=True, forbid_unknown_fields=True):
-    """What the model may do on this device."""
-
-    builtin: Annotated[list[BuiltinTool], Meta(extra=OFF)] = field(default_factory=lambda: list(BUILTIN_TOOLS))
-    """Which of the built-in tools there are; off: none."""
-
-
 class Privacy(Struct, frozen=True, forbid_unknown_fields=True):
     """What may be written to the log."""
 
@@ -386,8 +373,6 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     """Short sounds and spoken notices."""
     mute: Mute = Mute()
     """The hardware mute switch."""
-    tools: Tools = Tools()
-    """What the model may do on this device."""
     privacy: Privacy = Privacy()
     """What may be written to the log."""
 

@@ -7,7 +7,7 @@ import pytest
 from device_daemon.config.settings import PATTERN_NAMES
 from tests.unit.config.cases import LOCAL, Case, check
 
-SECTIONS = "service, include, conversation, greetings, names, triggers, audio, lights, sounds, mute, tools, privacy"
+SECTIONS = "service, include, conversation, greetings, names, triggers, audio, lights, sounds, mute, privacy"
 IN_SERVICE = (
     "endpoint, local, model, agent, auth, api_key_file, voice, instructions, turn_detection, noise_reduction, "
     "transcription, standby, proxy, ca_file"
