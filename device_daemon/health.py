@@ -23,6 +23,7 @@ class Part(StrEnum):
     CLOCK = "clock"
     WAKE_WORDS = "wake-words"
     DISK = "disk"
+    GREETING_CACHE = "greeting-cache"
 
 
 class Health(Struct):

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from msgspec.structs import asdict
 
@@ -40,6 +40,8 @@ from device_daemon.voicelive.warm_session import WarmSession
 
 logger = logging.getLogger(__name__)
 
+_NEEDLESS_PARTS: Final = frozenset({Part.DISK, Part.GREETING_CACHE})
+"""The speaker talks and listens without them: `status` and the journal report them, the light does not."""
 PREPARE_NOTICES_AFTER_S = 1.0
 """Into a conversation: its greeting comes first, and nobody waits for three seconds before."""
 
@@ -319,6 +321,7 @@ class Controller:
             self._reachability.service,
             self._wake_words_health,
             self._saved_state.health,
+            self._greeting_cache.health,
         ]
 
     def obstacle(self, *, listens: bool) -> SpeakerError | None:
@@ -326,8 +329,8 @@ class Controller:
         return self.speaker.health.failure or (self._router.microphone.health.failure if listens else None)
 
     def _failures(self) -> list[SpeakerError]:
-        """What keeps the speaker from talking and listening; a disk that cannot be written does not."""
-        return [part.failure for part in self.health() if part.failure and part.part is not Part.DISK]
+        """What keeps the speaker from talking and listening."""
+        return [part.failure for part in self.health() if part.failure and part.part not in _NEEDLESS_PARTS]
 
     @property
     def resting(self) -> State:

@@ -19,6 +19,8 @@ from msgspec import Struct
 
 from device_daemon.audio.pcm import BYTES_PER_FRAME, SAMPLE_RATE_HZ
 from device_daemon.config.settings import Service
+from device_daemon.errors import SpeakerError
+from device_daemon.health import Health, Part
 
 logger = logging.getLogger(__name__)
 
@@ -73,6 +75,8 @@ class GreetingCache:
         self, folder: Path, *, disk_bytes: int = DISK_LIMIT_BYTES, memory_bytes: int = MEMORY_LIMIT_BYTES
     ) -> None:
         self.counters = CacheCounters()
+        self.health = Health(Part.GREETING_CACHE)
+        """Whether the disk takes greetings; changed with `_disk_lock` held."""
         self._folder = folder
         self._disk_bytes = disk_bytes
         self._memory_bytes = memory_bytes
@@ -83,7 +87,6 @@ class GreetingCache:
         """How often: what was read from disk before that does not come back into memory."""
         self._disk_lock = threading.Lock()
         """Held while files are written or deleted."""
-        self._warned = False
 
     def get(self, rendition: Rendition) -> bytes | None:
         """Return the sound if it is in memory, else None. Takes microseconds: no file access."""
@@ -113,7 +116,10 @@ class GreetingCache:
                 self._write(rendition.key, pcm)
                 self._evict()
             except OSError as error:
-                self._warn_once(error)
+                self._write_failed(error)
+            else:
+                if self.health.recovered(time.monotonic()):
+                    logger.info("%s: greetings are cached on disk again", self._folder)
             self.counters.kept += 1
 
     def clear(self) -> None:
@@ -201,15 +207,13 @@ class GreetingCache:
         except OSError:
             return []
 
-    def _warn_once(self, error: OSError) -> None:
-        if not self._warned:
-            self._warned = True
-            logger.warning(
-                "%s: greetings cannot be cached on disk (%s); they are kept in memory until this program ends. Free"
-                " some space, or set `cache: false` for them",
-                self._folder,
-                error.strerror or error,
-            )
+    def _write_failed(self, error: OSError) -> None:
+        failure = SpeakerError(
+            f"{self._folder}: greetings cannot be cached on disk ({error.strerror or error}); they are kept in memory until"
+            " this program ends. Free some space, or set `cache: false` for them"
+        )
+        if self.health.failed(failure, time.monotonic()):
+            logger.warning("%s", failure)
 
 
 def _unpacked(content: bytes) -> bytes:

@@ -98,19 +98,6 @@ def test_a_draft_that_a_power_cut_left_is_deleted(tmp_path: Path) -> None:
     assert only_file(tmp_path).name == HELLO.key
 
 
-def test_a_disk_that_cannot_be_written_is_logged_once_and_the_greeting_is_kept_in_memory(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    (tmp_path / "greetings").write_text("a file in the place of the folder")
-    cache = GreetingCache(tmp_path / "greetings")
-    cache.put(HELLO, PCM)
-    cache.put(HELLO, PCM)
-    assert cache.load(HELLO) == PCM
-    (record,) = [record for record in caplog.records if record.levelname == "WARNING"]
-    assert "greetings" in record.getMessage()
-    assert "cache: false" in record.getMessage()
-
-
 def test_the_memory_is_bounded_and_the_disk_has_the_rest(tmp_path: Path) -> None:
     cache = GreetingCache(tmp_path, memory_bytes=500)
     other = Rendition("Bye", "v", "s")
@@ -197,3 +184,22 @@ def test_what_is_deleted_while_it_is_read_does_not_come_back(tmp_path: Path) -> 
     cache = Deleted(tmp_path)
     assert cache.load(HELLO) == PCM, "it was still there"
     assert cache.load(HELLO) is None
+
+
+def test_a_disk_that_takes_no_greeting_is_a_state_until_it_takes_one_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    folder = tmp_path / "greetings"
+    folder.write_text("in the way", encoding="utf-8")
+    cache = GreetingCache(folder)
+    assert cache.health.ok
+    cache.put(HELLO, PCM)
+    cache.put(HELLO, PCM)
+    assert "cannot be cached on disk" in str(cache.health.failure)
+    assert "cache: false" in str(cache.health.failure), "what to do"
+    assert cache.load(HELLO) == PCM, "it is played from memory all the same"
+    folder.unlink()
+    cache.put(HELLO, PCM)
+    assert cache.health.ok
+    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"], "each is logged once"
