@@ -13,7 +13,8 @@ KEY_PLACES = (
 )
 
 _KEY = re.compile(r"\s*([0-9a-fA-F]{32}|[A-Za-z0-9]{84})\s*")
-_LIKE_A_KEY = re.compile(r"[A-Za-z0-9]{32,}")
+_LIKE_A_KEY = re.compile(r"[A-Za-z0-9]{32,}|[\w~.-]{3}8Q~[\w~.-]{31,34}")
+"""Also a client secret of Microsoft Entra, whose fourth to sixth characters are 8Q~."""
 
 
 def looks_like_a_key(text: str) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from device_daemon.config.endpoint import endpoint_flaw, proxy_flaw
+from device_daemon.config.entra_checks import check_entra
 from device_daemon.config.light_checks import check_lights
 from device_daemon.config.nodes import Mapping, Scalar, Sequence
 from device_daemon.config.placeholders import BUILT_IN, IN_INSTRUCTIONS, MalformedText, is_name, placeholders
@@ -29,6 +30,7 @@ def check(config: Config, source_map: SourceMap, problems: Problems, installed: 
     if source_map.knows(config.service):
         _check_service(config.service, source_map, problems)
         _check_agent(config.service, source_map, problems)
+        check_entra(config.service, source_map, problems)
         check_turn_detection(config.service, source_map, problems)
     _check_names(config, source_map, problems)
     _check_instructions(config, source_map, problems)

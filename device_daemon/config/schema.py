@@ -41,6 +41,7 @@ def schema() -> dict[str, Any]:
     }
     definitions["Config"]["properties"]["include"]["anyOf"].append({"type": "string"})
     definitions["Audio"]["properties"]["echo"]["anyOf"].append(definitions["EchoSettings"]["properties"]["mode"])
+    definitions["Service"]["properties"]["entra"]["anyOf"].append(definitions["Entra"]["properties"]["method"])
     definitions["Greeting"]["oneOf"] = [{"required": [key]} for key in ("say", "say_one_of", "ask_model")]
     for light in ("Led", "PwmLed", "RgbLed", "Apa102"):
         definitions[light]["properties"]["patterns"]["propertyNames"] = {"$ref": "#/$defs/State"}

@@ -72,6 +72,25 @@ class Agent(Struct, frozen=True, forbid_unknown_fields=True):
     """The agent's version; the newest if left out."""
 
 
+class Entra(Struct, frozen=True, forbid_unknown_fields=True):
+    """As which Microsoft Entra identity to sign in, with `auth: entra`; a single word stands for `method`."""
+
+    shorthand: ClassVar[str] = "method"
+
+    method: Literal["auto", "managed-identity", "service-principal", "workload-identity"] = "auto"
+    """How to get a token; auto tries what the environment, the machine and the Azure CLI offer."""
+    tenant_id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9.-]+$")] | None = None
+    """The tenant: its ID, or a domain of it."""
+    client_id: Text | None = None
+    """The app's (client) ID; of a managed identity, only if it is a user-assigned one."""
+    client_secret_file: Text | None = None
+    """service-principal: a file that holds the client secret, if it is no systemd credential."""
+    certificate_file: Text | None = None
+    """service-principal: a file that holds the certificate and its private key (PEM), if it is no systemd credential."""
+    token_file: Text | None = None
+    """workload-identity: the file that holds the token to be exchanged; default: AZURE_FEDERATED_TOKEN_FILE."""
+
+
 class Service(Struct, frozen=True, forbid_unknown_fields=True):
     """Which voice service, how to sign in, and what its session is like."""
 
@@ -85,6 +104,8 @@ class Service(Struct, frozen=True, forbid_unknown_fields=True):
     """A Foundry agent that answers instead of a model."""
     auth: Literal["api-key", "entra"] = "api-key"
     """How to sign in: with an API key, or as a Microsoft Entra identity."""
+    entra: Entra = Entra()
+    """As which Microsoft Entra identity, with `auth: entra`; one word, or keys below it."""
     api_key_file: Text | None = None
     """A file that holds the API key, and that only the speaker can read."""
     voice: Text = "en-US-Ava:DragonHDLatestNeural"

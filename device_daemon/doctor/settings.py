@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -19,7 +20,14 @@ from device_daemon.doctor.programs import run
 from device_daemon.doctor.runner import Check, in_thread
 from device_daemon.errors import ConfigError, KeyMissing
 from device_daemon.triggers.wakeword_engine import installed
-from device_daemon.voicelive.credentials import CREDENTIAL_NAME, Credential, Key, Token, find_key, is_readable_by_others
+from device_daemon.voicelive.credentials import (
+    CREDENTIAL_NAME,
+    Credential,
+    Key,
+    credential_for,
+    find_key,
+    is_readable_by_others,
+)
 
 CREDENTIAL: Final = "credential"
 
@@ -96,9 +104,9 @@ class Settings:
         if service.local:
             yield ok(CREDENTIAL, "not needed for the voice service on this machine")
         elif service.auth == "entra":
-            self.credential = token = Token()
+            self.credential = token = credential_for(service, self._environment_of_service())
             await token.headers()
-            yield ok(CREDENTIAL, "Microsoft Entra gave a token")
+            yield ok(CREDENTIAL, f"Microsoft Entra gave a token ({service.entra.method})")
         else:
             try:
                 key, place = await in_thread(partial(find_key_of_service, service, self.environment, self.places))
@@ -123,6 +131,12 @@ class Settings:
                 )
             else:
                 yield ok(CREDENTIAL, what)
+
+    def _environment_of_service(self) -> Mapping[str, str]:
+        """The environment with the folder of the unit's credentials, which root can read while it runs."""
+        if "CREDENTIALS_DIRECTORY" in self.environment or not os.access(self.places.running, os.R_OK | os.X_OK):
+            return self.environment
+        return {**self.environment, "CREDENTIALS_DIRECTORY": str(self.places.running)}
 
 
 def find_key_of_service(service: Service, environment: Mapping[str, str], places: CredentialPlaces) -> tuple[str, str]:

@@ -44,7 +44,8 @@ def connect_failure(error: Exception, host: str, clock_is_set: Callable[[], bool
     match error:
         case aiohttp.WSServerHandshakeError():
             asked = error.headers.get("Retry-After", "").strip() if error.headers else ""
-            return handshake_failure(error.status, retry_after_s(asked, datetime.now(UTC)), host)
+            token = "Authorization" in error.request_info.headers
+            return handshake_failure(error.status, retry_after_s(asked, datetime.now(UTC)), host, token=token)
         case aiohttp.ClientHttpProxyError() | aiohttp.ClientProxyConnectionError():
             return ServiceUnreachable(
                 f"no way through the proxy to {host}: {_reason(error)}; check service.proxy (or HTTPS_PROXY)."
@@ -77,9 +78,15 @@ def connect_failure(error: Exception, host: str, clock_is_set: Callable[[], bool
             )
 
 
-def handshake_failure(status: int, retry_after_s: float | None, host: str) -> SpeakerError:
-    """Return the failure for an HTTP status in answer to the WebSocket upgrade."""
+def handshake_failure(status: int, retry_after_s: float | None, host: str, *, token: bool = False) -> SpeakerError:
+    """Return the failure for an HTTP status in answer to the WebSocket upgrade; `token`: signed in as an Entra identity."""
     match status:
+        case 401 | 403 if token:
+            return AuthRefused(
+                f"{host} does not admit this Microsoft Entra identity ({status}); give it the role Cognitive Services User"
+                " on the resource (that takes some minutes), and check service.entra.tenant_id and the resource's network"
+                " rules."
+            )
         case 401:
             return AuthRefused(f"{host} refused the key or token (401); check the key and that it is of this resource.")
         case 403:

@@ -16,6 +16,27 @@ from tests.unit.config.cases import LOCAL, Case, check, problems
     "case",
     [
         Case(
+            "an Entra identity beside a key",
+            "service:\n  local: true\n  entra: managed-identity\n",
+            "3:3: service.entra: found beside 'auth: api-key', which does not use it; write 'auth: entra', or leave it out",
+        ),
+        Case(
+            "a key of another way to sign in",
+            "service:\n  local: true\n  auth: entra\n  entra: {method: managed-identity, token_file: /t}\n",
+            "4:37: service.entra.token_file: found beside 'method: managed-identity'; it belongs to workload-identity",
+        ),
+        Case(
+            "a service principal without a tenant",
+            "service:\n  local: true\n  auth: entra\n  entra: {method: service-principal, client_id: a}\n",
+            "4:10: service.entra: found no 'tenant_id', which service-principal needs",
+        ),
+        Case(
+            "a secret beside a certificate",
+            "service:\n  local: true\n  auth: entra\n  entra:\n    method: service-principal\n    tenant_id: t\n"
+            "    client_id: a\n    client_secret_file: /s\n    certificate_file: /c\n",
+            "9:5: service.entra.certificate_file: found beside 'client_secret_file' (line 8); allowed: one of the two",
+        ),
+        Case(
             "a greeting that says nothing",
             LOCAL + "greetings:\n  a: {interruptible: no}\n",
             "3:6: greetings.a: found none of say, say_one_of, ask_model; add one of them",

@@ -9,7 +9,7 @@ from tests.unit.config.cases import LOCAL, Case, check
 
 SECTIONS = "service, include, conversation, greetings, names, triggers, audio, lights, sounds, mute, privacy"
 IN_SERVICE = (
-    "endpoint, local, model, agent, auth, api_key_file, voice, instructions, turn_detection, noise_reduction, "
+    "endpoint, local, model, agent, auth, entra, api_key_file, voice, instructions, turn_detection, noise_reduction, "
     "transcription, standby, proxy, ca_file"
 )
 BUTTON = "type, pin, greeting, active_high, debounce_ms, hold_s, mode"

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import codecs
-import socket
-import sys
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
-from typing import Any
 
 import pytest
-from azure.core.exceptions import ClientAuthenticationError
 
 from device_daemon.config.settings import Service
-from device_daemon.errors import AuthRefused, KeyMissing, ServiceUnreachable
-from device_daemon.voicelive.credentials import KEY_VARIABLE, TOKEN_SCOPE, Key, Token, credential_for, read_key
+from device_daemon.errors import KeyMissing
+from device_daemon.voicelive.credentials import KEY_VARIABLE, Key, credential_for, read_key
+from device_daemon.voicelive.entra import Token
 
 SECRET = "s3cret"
 
@@ -109,85 +104,7 @@ async def test_a_key_travels_in_its_header_and_shows_itself_nowhere_else() -> No
     await credential.close()
 
 
-class Identity:
-    """Stands for azure.identity.aio: hands out a token, or refuses."""
-
-    def __init__(self, refusal: str | None = None) -> None:
-        self.refusal = refusal
-        self.made = 0
-        self.closed = 0
-        self.may_answer = asyncio.Event()
-        self.may_answer.set()
-
-    def install(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        for name in ("azure.identity", "azure.identity.aio"):
-            monkeypatch.setitem(sys.modules, name, ModuleType(name))
-        sys.modules["azure.identity.aio"].__dict__["DefaultAzureCredential"] = self.make
-
-    def make(self, *, transport: Any, **_: Any) -> Identity:
-        assert transport is not None
-        self.made += 1
-        return self
-
-    async def get_token(self, scope: str) -> Any:
-        assert scope == TOKEN_SCOPE
-        await self.may_answer.wait()
-        if self.refusal is not None:
-            raise ClientAuthenticationError(self.refusal)
-        return SimpleNamespace(token=SECRET)
-
-    async def close(self) -> None:
-        self.closed += 1
-
-
-async def test_a_token_is_asked_for_at_each_connection_by_one_identity(monkeypatch: pytest.MonkeyPatch) -> None:
-    identity = Identity()
-    identity.install(monkeypatch)
+async def test_an_entra_identity_signs_in_by_a_token() -> None:
     credential = credential_for(Service(auth="entra"), {})
     assert isinstance(credential, Token)
-    assert await credential.headers() == {"Authorization": f"Bearer {SECRET}"}
-    await credential.headers()
-    assert identity.made == 1
     await credential.close()
-    await credential.close()
-    assert identity.closed == 1
-
-
-@pytest.mark.parametrize("words", ["Nobody is signed in.\nAttempted: EnvironmentCredential", ""])
-async def test_a_refused_token_says_what_to_do_in_one_line(words: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    Identity(words).install(monkeypatch)
-    token = Token()
-    with pytest.raises(AuthRefused) as caught:
-        await token.headers()
-    assert "\n" not in str(caught.value)
-    assert "Sign this device in" in str(caught.value)
-    await token.close()
-
-
-async def test_a_token_that_does_not_come_is_not_waited_for_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    identity = Identity()
-    identity.may_answer.clear()
-    identity.install(monkeypatch)
-    token = Token(deadline_s=0.02)
-    with pytest.raises(ServiceUnreachable, match="Entra"):
-        await token.headers()
-    await token.close()
-
-
-async def test_without_a_network_a_token_is_tried_again_and_its_name_lookup_is_our_own(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    asked: list[str] = []
-
-    def unknown(host: str, *_: Any, **__: Any) -> None:
-        asked.append(host)
-        raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
-
-    for name in ("AZURE_CLIENT_ID", "AZURE_TENANT_ID", "AZURE_CLIENT_SECRET"):
-        monkeypatch.setenv(name, "here")
-    token = Token(lookup=unknown)
-    with pytest.raises(ServiceUnreachable, match="Entra") as caught:
-        await token.headers()
-    assert caught.value.retry
-    assert set(asked) == {"login.microsoftonline.com"}
-    await token.close()
