@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Callable, Coroutine
@@ -14,7 +15,7 @@ from aiohttp import WSMsgType, web
 from device_daemon.localservice.audio_formats import InputFormat
 from device_daemon.localservice.faults import MOMENT_OF_EVENT, MOMENTS_OF_A_RESPONSE, Faults, Moment
 from device_daemon.localservice.malformed_frames import extra_events, garbage, injected_error
-from device_daemon.localservice.message_queues import Abort, DelayLine, Writer
+from device_daemon.localservice.message_queues import GONE, Abort, DelayLine, Writer
 from device_daemon.localservice.messages import Close, Emit, Event, Refusal, error, new_id
 from device_daemon.localservice.model import Model
 from device_daemon.localservice.record import Record, SessionRecord
@@ -118,7 +119,8 @@ class ClientConnection:
         if message.type is WSMsgType.TEXT:
             self._inbound.put(message.data, self._faults().network_delay_ms / 1000)
         elif message.type is WSMsgType.PING:
-            await self._socket.pong(message.data)
+            with contextlib.suppress(*GONE):  # the client is gone: reading ends by itself
+                await self._socket.pong(message.data)
         elif message.type is WSMsgType.BINARY:
             self._emit(error("invalid_request_error", "Messages are JSON objects in text frames."))
 

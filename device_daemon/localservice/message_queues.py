@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 import msgspec
-from aiohttp import ClientConnectionResetError, WSMsgType, web
+from aiohttp import ClientConnectionError, WSMsgType, web
 from msgspec import Struct
 
 from device_daemon.localservice.messages import Close, Event
@@ -18,6 +18,8 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+GONE = (ConnectionError, ClientConnectionError)
+"""What writing raises when the client is gone; aiohttp's is no ConnectionError if the client resets while a write waits."""
 _MAX_WAITING = 10_000
 _MAX_WAITING_AUDIO = 64
 """A response waits while so many messages do: ten minutes of audio are never in memory at once."""
@@ -123,7 +125,7 @@ class Writer:
                 await asyncio.sleep(wait_s)
             try:
                 ended = await self._write(thing)
-            except (ConnectionResetError, ClientConnectionResetError):
+            except GONE:
                 return
 
     async def _write(self, thing: Outgoing) -> bool:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 import time
 from contextlib import AbstractAsyncContextManager
 from typing import Any
@@ -51,6 +53,28 @@ async def test_the_connection_ends_at_any_moment(moment: Moment, abruptly: bool)
         assert (sent[-1] if sent else None) == MOMENTS[moment]
         if moment is Moment.DELTA:
             assert sent.count("response.audio.delta") == 2
+
+
+async def test_a_client_that_resets_while_much_waits_to_be_written_to_it_is_no_error(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with behaving(audio_s=600) as local, in_session(local) as client:
+        await client.send(CREATE)
+        await client.until("response.audio.delta")
+        record = local.record.sessions[0]
+        sent = -1
+        while sent != len(record.types("out")):  # the client reads no more: in the end the service waits to write
+            sent = len(record.types("out"))
+            await asyncio.sleep(0.1)
+        raw = client.socket.get_extra_info("socket")
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # so that closing resets
+        connection = client.socket._response.connection
+        assert connection is not None
+        assert connection.transport is not None
+        connection.transport.abort()
+        async with asyncio.timeout(DEADLINE_S):
+            await record.closed.wait()
+    assert [each.getMessage() for each in caplog.records if each.levelname == "ERROR"] == []
 
 
 async def test_an_idle_connection_is_closed() -> None:
