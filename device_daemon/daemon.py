@@ -103,22 +103,27 @@ class Daemon:
             loop.add_signal_handler(stop_signal, self.stop)
         loop.add_signal_handler(signal.SIGHUP, self.reload)
         feeder = loop.create_task(watchdog.feed(self._environment, self._unresponsive), name="watchdog")
+        # These two outlive a config: what is pressed or asked while another one is put in force waits in them.
+        control, buttons = ControlSocket(self._folders.socket), Buttons([], loop=loop)
         try:
             while not self._stopped.is_set():
                 self._leave.clear()
-                await self._run_config(loop)
+                await self._run_config(loop, control, buttons)
         finally:
+            buttons.close()
+            await control.close()
             feeder.cancel()
             self._reloading.stop()
             await asyncio.wait({feeder})
             logger.info("stopped")
 
-    async def _run_config(self, loop: asyncio.AbstractEventLoop) -> None:
+    async def _run_config(self, loop: asyncio.AbstractEventLoop, control: ControlSocket, buttons: Buttons) -> None:
         """From one config to the next."""
-        lights = Lights(self._config.lights, loop=loop, level_dbfs=self._level_dbfs)
+        config = self._config
+        buttons.release([each for each in config.triggers if isinstance(each, ButtonTrigger)])
+        lights = Lights(config.lights, loop=loop, level_dbfs=self._level_dbfs)
         lights.show(State.STARTING)
-        control = ControlSocket(self._folders.socket)
-        buttons = Buttons([each for each in self._config.triggers if isinstance(each, ButtonTrigger)], loop=loop)
+        buttons.open()
         try:
             await control.listen()
             notify("READY=1", f"STATUS={State.STARTING}")
@@ -133,8 +138,12 @@ class Daemon:
                 await wiring.controller.finish_conversation(self._stopped)
         finally:
             notify("STOPPING=1" if self._stopped.is_set() else _reload_message())
-            buttons.close()
-            await control.close()
+            if self._stopped.is_set():
+                buttons.close()
+                await control.close()
+            else:
+                buttons.hold()
+                control.hold()
             if self._wiring is not None:
                 await self._wiring.close(CLOSE_DEADLINE_S if self._stopped.is_set() else RELOAD_DEADLINE_S)
                 self._wiring = None

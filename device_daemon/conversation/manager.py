@@ -177,11 +177,11 @@ class ConversationManager:
             self._runner.forget_answer()
 
     async def finish(self, stopped: asyncio.Event) -> None:
-        """Wait for the end of the conversation, or until `stopped`."""
-        if self._task:
-            stop = self._loop.create_task(stopped.wait())
+        """Wait for the end of the conversation and of those that wait for it, or until `stopped`."""
+        stop = self._loop.create_task(stopped.wait())
+        while self._task and not stop.done():
             await asyncio.wait({self._task, stop}, return_when=asyncio.FIRST_COMPLETED)
-            stop.cancel()
+        stop.cancel()
 
     async def close(self) -> None:
         """End the conversation and close its connection."""

@@ -41,7 +41,6 @@ import pwd
 import socket
 import struct
 from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -195,8 +194,17 @@ def _is_mapped(uid: int, uid_map: Path) -> bool:
     return any(first <= uid < first + count for first, _, count in ranges)
 
 
+class _Request(msgspec.Struct, frozen=True):
+    """What a client asked for, or why that is not even tried."""
+
+    line: str = ""
+    refusal: str = ""
+
+
 class ControlSocket:
     """The server's side: `listen`, then `serve`; close it before the daemon ends.
+
+    Before `serve`, and from `hold` to the next `serve`, clients may connect and ask; they are answered afterwards.
 
     Args:
         path: Where the socket is bound.
@@ -217,15 +225,19 @@ class ControlSocket:
         self._uid_of = uid_of
         self._listener: socket.socket | None = None
         self._server: asyncio.Server | None = None
+        self._controls: Controls | None = None
+        self._served = asyncio.Event()
         self._clients: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
         """In the order in which they came."""
         self._subscribers: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
     async def listen(self) -> None:
-        """Bind the socket: clients may connect, and wait for `serve`.
+        """Bind the socket, unless it is bound: clients may connect, and wait for `serve`.
 
         Raises Refused where another daemon listens already, or the folder cannot be written.
         """
+        if self._listener is not None:
+            return
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
             if await _answers(self._path):
@@ -236,9 +248,18 @@ class ControlSocket:
             raise Refused(f"{self._path}: cannot listen there: {error.strerror or error}; check the folder") from error
 
     async def serve(self, controls: Controls) -> None:
-        """From now on carry out requests."""
-        serve = partial(self._serve, controls)
-        self._server = await asyncio.start_unix_server(serve, sock=self._listener, limit=LINE_LIMIT_BYTES)
+        """From now on carry out requests, those that wait first."""
+        self._controls = controls
+        self._served.set()
+        if self._server is None:
+            self._server = await asyncio.start_unix_server(self._serve, sock=self._listener, limit=LINE_LIMIT_BYTES)
+
+    def hold(self) -> None:
+        """From now on requests wait for the next `serve`: another config is put in force. Subscriptions end."""
+        self._controls = None
+        self._served.clear()
+        for task in self._subscribers:
+            task.cancel()
 
     async def close(self) -> None:
         """Stop listening, and disconnect all clients. Idempotent."""
@@ -254,7 +275,7 @@ class ControlSocket:
         self._path.unlink(missing_ok=True)
         self._listener = None
 
-    async def _serve(self, controls: Controls, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - asyncio runs a connection's callback in a task
         if len(self._clients) >= CONNECTIONS_AT_ONCE:
@@ -262,13 +283,16 @@ class ControlSocket:
         self._clients[task] = writer
         try:
             async with asyncio.timeout(self._request_deadline_s):
-                answer = await self._answer(controls, reader, writer)
-                if answer is not None:
-                    writer.write(f"{answer}\n".encode())
-                    await writer.drain()
-            if answer is None:
+                request = await self._request(reader, writer)
+            controls = await self._next_controls()
+            if request.line.strip() == SUBSCRIBE:
                 self._clients.pop(task)
                 await self._send_events(task, controls, writer)
+                return
+            answer = request.refusal or self._carry_out(controls, request.line)
+            async with asyncio.timeout(self._request_deadline_s):
+                writer.write(f"{answer}\n".encode())
+                await writer.drain()
         except (TimeoutError, OSError):
             logger.debug("a client of the control socket left before it was answered")
         finally:
@@ -287,22 +311,25 @@ class ControlSocket:
                 async with asyncio.timeout(self._request_deadline_s):
                     await writer.drain()
 
-    async def _answer(
-        self, controls: Controls, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> str | None:
-        """Return the answer to a request; None for a subscription."""
+    async def _next_controls(self) -> Controls:
+        """Return who carries out requests now, as soon as somebody does."""
+        while self._controls is None:
+            await self._served.wait()
+        return self._controls
+
+    async def _request(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> _Request:
         uid = self._uid_of(writer.get_extra_info("socket"))
         if not allowed(uid, self._path):
             logger.warning("user %d may not control this speaker; refused", uid)
-            return f"error: you may not control this speaker; ask for membership of group {_group_name(self._path)}"
+            group = _group_name(self._path)
+            return _Request(refusal=f"error: you may not control this speaker; ask for membership of group {group}")
         try:
             line = (await reader.readline()).decode("utf-8", errors="replace")
         except ValueError:
-            return f"error: a request may have {LINE_LIMIT_BYTES} bytes"
-        if not line.strip():
-            return "error: the request is empty"
-        if line.strip() == SUBSCRIBE:
-            return None
+            return _Request(refusal=f"error: a request may have {LINE_LIMIT_BYTES} bytes")
+        return _Request(line) if line.strip() else _Request(refusal="error: the request is empty")
+
+    def _carry_out(self, controls: Controls, line: str) -> str:
         try:
             return execute(controls, line, asyncio.get_running_loop().time())
         except Refused as refusal:

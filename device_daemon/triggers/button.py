@@ -58,32 +58,61 @@ class Button:
 class Buttons:
     """All buttons of a config. A pin that cannot be opened is logged, and the others work.
 
-    They are opened before most of the program is in memory: gestures wait until `serve` says who handles them.
+    They are opened before most of the program is in memory: gestures wait until `serve` says who handles them, and
+    again from `hold` on. So no press is lost at the start or while another config is put in force.
     """
 
     def __init__(self, triggers: list[ButtonTrigger], *, loop: asyncio.AbstractEventLoop) -> None:
-        self._waiting: deque[tuple[ButtonTrigger, Gesture]] = deque(maxlen=MOST_WAITING)
+        self._loop = loop
+        self._waiting: deque[tuple[int, Gesture]] = deque(maxlen=MOST_WAITING)
         self._handle: Callable[[ButtonTrigger, Gesture], None] | None = None
-        self._buttons: list[Button] = []
-        for trigger in triggers:
+        self._triggers: dict[int, ButtonTrigger] = {}
+        self._buttons: dict[int, Button] = {}
+        self._wanted: dict[int, ButtonTrigger] = {}
+        self.release(triggers)
+        self.open()
+
+    def release(self, triggers: list[ButtonTrigger]) -> None:
+        """Take the triggers of another config, and give the pins back that it does not use in the same way."""
+        self._wanted = {trigger.pin: trigger for trigger in triggers}
+        for pin, before in list(self._triggers.items()):
+            if pin not in self._wanted or _wiring(before) != _wiring(self._wanted[pin]):
+                del self._triggers[pin]
+                self._buttons.pop(pin).close()
+
+    def open(self) -> None:
+        """Open the pins of the config; a button that is wired as before was open all the time."""
+        for pin, trigger in self._wanted.items():
             try:
-                self._buttons.append(Button(trigger, loop=loop, on_gesture=partial(self._take, trigger)))
+                if pin not in self._buttons:
+                    self._buttons[pin] = Button(trigger, loop=self._loop, on_gesture=partial(self._take, pin))
             except PinUnusable as error:
                 logger.error("%s", error)  # noqa: TRY400 - the sentence says it all; a traceback helps no owner
+            else:
+                self._triggers[pin] = trigger
 
     def serve(self, handle: Callable[[ButtonTrigger, Gesture], None]) -> None:
         """From now on gestures go to `handle`; those that waited go there first, in order."""
         self._handle = handle
         while self._waiting:
-            handle(*self._waiting.popleft())
+            self._take(*self._waiting.popleft())
+
+    def hold(self) -> None:
+        """From now on gestures wait for the next `serve`."""
+        self._handle = None
 
     def close(self) -> None:
         """Give all pins back; nothing is called from now on. Idempotent."""
-        for button in self._buttons:
+        for button in self._buttons.values():
             button.close()
 
-    def _take(self, trigger: ButtonTrigger, gesture: Gesture) -> None:
+    def _take(self, pin: int, gesture: Gesture) -> None:
         if self._handle is None:
-            self._waiting.append((trigger, gesture))
-        else:
+            self._waiting.append((pin, gesture))
+        elif (trigger := self._triggers.get(pin)) is not None:  # else it is no button any more
             self._handle(trigger, gesture)
+
+
+def _wiring(trigger: ButtonTrigger) -> tuple[object, ...]:
+    """Return what decides how a pin is opened and read."""
+    return trigger.pin, trigger.active_high, trigger.debounce_ms, trigger.hold_s

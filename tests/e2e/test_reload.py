@@ -1,11 +1,12 @@
 """SIGHUP: the config file is read again, after the conversation there is; a wrong one changes nothing."""
 
+import asyncio
 import json
 import signal
 
 import yaml
 
-from tests.e2e.room import Room, voice
+from tests.e2e.room import GREETING, Room, voice
 
 
 async def test_a_changed_config_counts_after_the_conversation_and_a_wrong_one_is_told(room: Room) -> None:
@@ -32,3 +33,19 @@ async def test_a_changed_config_counts_after_the_conversation_and_a_wrong_one_is
         pressed_s = await device.press()
         await device.enters("greeting")
         await room.hears(voice("something new"), pressed_s)
+
+
+async def test_whoever_presses_or_asks_while_another_config_is_put_in_force_is_served(room: Room) -> None:
+    room.card.be_slow(open_ms=300)  # so that closing and opening takes a while, and every press falls into it
+    async with room.speaker() as device:
+        for count, wait_s in enumerate((0.0, 0.02, 0.1, 0.3), start=2):
+            device.process.send_signal(signal.SIGHUP)
+            await asyncio.sleep(wait_s)
+            pressed_s = await device.tap()
+            assert "volume" in await device.ask("status")
+            await room.hears(voice(GREETING), pressed_s)
+            await device.wait_until(lambda: device.state == "listening", "end of the greeting")
+            assert await device.ask("stop") == "ok: stopped"
+            await device.wait_for_log("ready: ", count=count)
+            await device.wait_until(lambda: device.state == "idle", "rest")
+        assert sum("pressed (button on pin 17)" in line for line in device.log) == 4

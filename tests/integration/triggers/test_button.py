@@ -277,6 +277,25 @@ async def test_gestures_wait_until_somebody_handles_them_and_then_come_in_order(
     buttons.close()
 
 
+async def test_while_another_config_is_put_in_force_a_press_waits_and_a_button_that_is_no_more_is_free(
+    gpio: Any,
+) -> None:
+    before, after = ButtonTrigger(pin=17, debounce_ms=0), ButtonTrigger(pin=17, debounce_ms=0, greeting="none")
+    buttons = Buttons([before, ButtonTrigger(pin=22)], loop=asyncio.get_running_loop())
+    handled: asyncio.Queue[tuple[ButtonTrigger, Gesture]] = asyncio.Queue()
+    buttons.serve(lambda trigger, gesture: handled.put_nowait((trigger, gesture)))
+    buttons.hold()
+    gpio.pin(17).drive_low()
+    buttons.release([after])
+    gpiozero.LED(22).close()  # another part may use it now
+    buttons.open()
+    buttons.serve(lambda trigger, gesture: handled.put_nowait((trigger, gesture)))
+    async with asyncio.timeout(PATIENCE_S):
+        trigger, gesture = await handled.get()
+    assert (trigger, type(gesture)) == (after, Press)
+    buttons.close()
+
+
 async def test_a_button_that_cannot_be_opened_is_logged_and_the_others_work(
     gpio: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
