@@ -79,6 +79,7 @@ class PlaybackLedger(Struct):
         """Queue a piece of an item."""
         item = self._items.setdefault(item_id, _Item(response_id, content_index))
         item.received_bytes += len(pcm)
+        self.local |= not item.known  # the rest of what went on after a false interruption, and fell silent before
         self._expect(now, len(pcm) / (BYTES_PER_MS * 1000))
         self.speaking = True
         return Play(item_id, pcm, self._next())

@@ -53,6 +53,8 @@ class World(RuleBasedStateMachine):
         self.sent_bytes: dict[str, int] = {}
         self.next_byte: dict[str, int] = {}
         self.skipped_ms: dict[str, int] = {}
+        self.heard_out_ms: dict[str, int] = {}
+        """Up to where each item was heard when everything fell silent; it may go on after that."""
         self.cut_ms: dict[str, int] = {}
         self.resumed: set[str] = set()
         self.may_resume = ""
@@ -331,6 +333,8 @@ class World(RuleBasedStateMachine):
     def all_was_heard(self) -> None:
         for entry in list(self.queue):
             self.start_of(entry)
+            if isinstance(entry, do.Play):
+                self.heard_out_ms[entry.item_id] = self.received_ms[entry.item_id]
         self.queue = []
         self.quiet_since_s = self.now
         self.feed(on.Silent(self.last_ticket, self.now))
@@ -340,7 +344,8 @@ class World(RuleBasedStateMachine):
     def flush_is_answered(self, share: float) -> None:
         flush, cut, source = self.flushes.pop(0)
         skipped_ms = self.skipped_ms.get(source, 0)
-        heard_ms = int((self.received_ms.get(source, 0) - skipped_ms) * share)
+        before_ms = max(skipped_ms, self.heard_out_ms.get(source, 0))  # it was silent in between, and is heard on
+        heard_ms = before_ms - skipped_ms + int((self.received_ms.get(source, 0) - before_ms) * share)
         for item_id in {entry.item_id for entry in cut if isinstance(entry, do.Play)}:
             self.cut_ms[item_id] = skipped_ms + heard_ms if item_id == source else self.skipped_ms.get(item_id, 0)
         if flush.ticket == self.last_ticket:

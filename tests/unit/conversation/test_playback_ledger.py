@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from device_daemon.conversation.commands import Flush, Play, Sound, Truncate
 from device_daemon.conversation.events import Flushed, Silent, Started
-from device_daemon.conversation.playback_ledger import PlaybackLedger
+from device_daemon.conversation.playback_ledger import PlaybackLedger, Resumed
 
 NOW = 1000.0
 SECOND = bytes(48_000)
@@ -137,6 +137,16 @@ def test_speech_of_a_session_that_is_gone_is_local_until_the_next_session_is_hea
     assert ledger.local
     ledger.started(Started("i2", NOW + 1))
     assert not ledger.local
+
+
+def test_the_late_rest_of_an_answer_that_went_on_after_a_cough_is_as_local_as_what_went_on() -> None:
+    ledger = PlaybackLedger()
+    (play,) = ledger.resume("r1", [Resumed("item", 0, bytes(4800), 48_000)], now=1.0)
+    ledger.started(Started("item", 1.0))
+    ledger.silent(Silent(play.ticket, 1.1))
+    assert not ledger.local
+    ledger.play("r1", "item", 0, bytes(48), now=2.0)
+    assert ledger.local
 
 
 def test_a_notice_is_local_and_no_speech_of_the_conversation() -> None:
