@@ -44,15 +44,15 @@ mirror() {
   apt-get indextargets --format '$(SITE)' | grep '/debian/*$' | sort -u | head -n 1
 }
 
-# A Trixie tree: debian FOLDER ARCHITECTURES PACKAGES [MMDEBSTRAP OPTIONS]
+# A Debian tree: debian SUITE FOLDER ARCHITECTURES PACKAGES [MMDEBSTRAP OPTIONS]
 debian() {
-  local folder=$1 architectures=$2 packages=$3
-  shift 3
+  local suite=$1 folder=$2 architectures=$3 packages=$4
+  shift 4
   nice -n 15 mmdebstrap --mode=root --variant=essential --architectures="$architectures" \
     --keyring=/usr/share/keyrings/debian-archive-keyring.gpg --include="$packages" \
     --aptopt='APT::Install-Recommends "false"' --dpkgopt='path-exclude=/usr/share/man/*' \
     --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
-    "$@" trixie "$folder" "deb $(mirror) trixie main" >>"$log" 2>&1
+    "$@" "$suite" "$folder" "deb $(mirror) $suite main" >>"$log" 2>&1
 }
 
 # Runs a command in a tree: inside FOLDER COMMAND... The mounts are in a namespace of their own, so that they are gone
