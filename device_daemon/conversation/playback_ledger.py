@@ -71,6 +71,8 @@ class PlaybackLedger(Struct):
     expected_end_s: float = 0.0
     """When everything queued should have been heard, if the card plays in real time."""
     _ticket: int = 0
+    _notices: int = 0
+    """How many notices are queued that have not begun."""
     _items: dict[str, _Item] = field(default_factory=dict)
     _cut: dict[int, dict[str, _Item]] = field(default_factory=dict)
     """By ticket, the items that were cut off by each flush that the speaker has not answered yet."""
@@ -108,6 +110,7 @@ class PlaybackLedger(Struct):
     def notice(self, name: str, now: float) -> Notice:
         """Queue a spoken notice."""
         self.local = True
+        self._notices += 1
         self._expect(now, NOTICE_S)
         return Notice(name, self._next())
 
@@ -115,7 +118,7 @@ class PlaybackLedger(Struct):
         """Discard everything queued. The speaker counts as sounding until it answers."""
         flush = Flush(self._next())
         self._cut[flush.ticket], self._items = self._items, {}
-        self.speaking = False
+        self.speaking, self._notices = False, 0
         return flush
 
     @property
@@ -125,11 +128,13 @@ class PlaybackLedger(Struct):
 
     def started(self, event: Started) -> str | None:
         """Return the id of the response that became audible, if the source belongs to one."""
+        if event.source.startswith("notice:"):
+            self._notices = max(0, self._notices - 1)
         for items in (self._items, *self._cut.values()):
             if item := items.get(event.source):
                 item.started = True
-                # Sounds follow each other: from here on only what the service made is heard.
-                self.local = self.local and (event.source == LOCAL or not item.known)
+                # Sounds follow each other: from here on only what the service made is heard, unless a notice follows.
+                self.local = self.local and (event.source == LOCAL or not item.known or self._notices > 0)
                 return item.response_id
         return None
 
@@ -179,6 +184,7 @@ class PlaybackLedger(Struct):
 
     def _quiet(self, at_s: float) -> None:
         self.sounding = self.speaking = self.local = False
+        self._notices = 0
         self.quiet_since_s = at_s
 
     def _expect(self, now: float, seconds: float) -> None:

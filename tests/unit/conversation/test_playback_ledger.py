@@ -260,3 +260,15 @@ class LateSpeaker(RuleBasedStateMachine):
 
 LateSpeaker.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
 TestLateSpeaker = LateSpeaker.TestCase
+
+
+def test_a_notice_that_waits_behind_an_answer_is_still_local_when_the_answer_begins() -> None:
+    ledger = PlaybackLedger()
+    ledger.play("r1", "i1", 0, b"\0" * 480, 1.0)
+    ledger.notice("moment", 1.1)
+    ledger.started(Started("i1", 1.2))
+    assert ledger.local, "the service would take the notice's echo for a person"
+    ledger.started(Started("notice:moment", 1.3))
+    ledger.play("r1", "i2", 0, b"\0" * 480, 1.4)
+    ledger.started(Started("i2", 1.5))
+    assert not ledger.local, "from here on only what the service made is heard"
