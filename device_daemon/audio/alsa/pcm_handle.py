@@ -136,6 +136,8 @@ class PcmHandle:
 
     def avail(self) -> int:
         """Return how many frames may be written, or read, now; XRUN if the card ran dry, or over."""
+        if self._stopped:
+            self.prepare()  # of a stopped card the kernel's drivers do not say: EBADFD
         frames = int(self._alsa.snd_pcm_avail(self._handle))
         return XRUN if frames in {-errno.EPIPE, -errno.ESTRPIPE} else check(frames)
 

@@ -19,8 +19,9 @@ from device_daemon.audio.alsa.busy_owner import holder_of
 from device_daemon.audio.alsa.devices import working_name, worth_naming
 from device_daemon.audio.alsa.error_handler import forget_messages
 from device_daemon.audio.alsa.levels import mixer_levels
-from device_daemon.audio.alsa.libasound import AlsaError
+from device_daemon.audio.alsa.libasound import STATE_SETUP, AlsaError
 from device_daemon.audio.alsa.opening import choose, refusal
+from device_daemon.audio.alsa.pcm_handle import PcmHandle
 from device_daemon.audio.pcm import OWN_FORMAT, CardFormat, volume_gain
 from device_daemon.errors import DeviceBusy, DeviceGone, DeviceUnknown
 from scripts.rig.card import SimulatedCard
@@ -99,6 +100,17 @@ def test_a_card_that_is_unplugged_while_open_is_gone(plug_in: Callable[..., Simu
     with pytest.raises(DeviceGone, match=r'the microphone "simcard" failed \(No such device\)'):
         stream.read()
     stream.close()
+
+
+def test_a_stopped_card_is_made_ready_before_it_is_asked_for_room() -> None:
+    # The kernel's drivers answer EBADFD otherwise, which looks like a card that failed. alsa-lib's own are more patient.
+    card = PcmHandle("playback", "null")
+    card.configure("S16_LE", 24_000, 1, 20, 4)
+    card.write(bytes(960))
+    card.drop()
+    card.avail()
+    assert card.state() != STATE_SETUP
+    card.close()
 
 
 def test_alsa_lib_does_not_write_to_stderr(
