@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from device_daemon.device.control_socket import ask, follow
+from device_daemon.device.control_client import ask, follow
 from device_daemon.errors import EX_FAILURE, EX_UNAVAILABLE
 from device_daemon.system import paths
 

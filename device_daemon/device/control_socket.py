@@ -1,4 +1,4 @@
-"""The local socket behind `press`, `status`, `mute` and the other commands; other programs may use it, too.
+"""The server's side of the local socket behind `press`, `status`, `mute` and the other commands; other programs may use it, too.
 
 The protocol, on a Unix stream socket: connect, write one line of UTF-8, read until the end; one request a connection.
 An answer comes when the request was accepted, not when it is done. The answer is one line, `ok: ` or
@@ -31,8 +31,6 @@ Root, the daemon's own user and the members of the socket's group may ask. Two c
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import errno
 import grp
 import json
 import logging
@@ -40,12 +38,13 @@ import os
 import pwd
 import socket
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
 import msgspec
 
+from device_daemon.device.control_client import SUBSCRIBE
 from device_daemon.device.event_stream import Subscription
 
 logger = logging.getLogger(__name__)
@@ -54,11 +53,9 @@ LINE_LIMIT_BYTES = 8 * 1024
 REQUEST_DEADLINE_S = 5.0
 CONNECTIONS_AT_ONCE = 16
 SUBSCRIBERS_AT_ONCE = 8
-SUBSCRIBE = "subscribe"
 OVERFLOW_UID = 65_534
 """How the kernel shows a user whom this process's user namespace does not know (user_namespaces(7))."""
 UID_MAP = Path("/proc/self/uid_map")
-ANSWER_DEADLINE_S = 10.0
 
 
 class Refused(Exception):
@@ -373,37 +370,3 @@ async def _answers(path: Path) -> bool:
         return False
     writer.close()
     return True
-
-
-def ask(path: Path, line: str) -> str:
-    """The client's side: one request, its answer. Raises OSError (nobody listens) or TimeoutError."""
-    with _connected(path, line) as connection:
-        answer = b""
-        with contextlib.suppress(ConnectionResetError):
-            while chunk := connection.recv(65_536):
-                answer += chunk
-    if not answer:
-        raise ConnectionAbortedError(errno.ECONNABORTED, "the speaker closed the connection without an answer")
-    return answer.decode("utf-8", errors="replace").rstrip("\n")
-
-
-def follow(path: Path) -> Iterator[str]:
-    """The client's side of a subscription: yield each line as it comes, until the speaker stops. Raises OSError."""
-    with _connected(path, SUBSCRIBE) as connection:
-        connection.settimeout(None)
-        with connection.makefile(encoding="utf-8", errors="replace") as lines:
-            for line in lines:
-                yield line.rstrip("\n")
-
-
-@contextlib.contextmanager
-def _connected(path: Path, line: str) -> Iterator[socket.socket]:
-    """A connection on which a request was sent."""
-    with socket.socket(socket.AF_UNIX) as connection:
-        connection.settimeout(ANSWER_DEADLINE_S)
-        connection.connect(str(path))
-        # A client that is refused before its request was read finds the connection closed, with the reason in it.
-        with contextlib.suppress(BrokenPipeError):
-            connection.sendall(f"{' '.join(line.split())}\n".encode())
-            connection.shutdown(socket.SHUT_WR)
-        yield connection

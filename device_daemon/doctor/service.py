@@ -14,7 +14,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct, field
 
-from device_daemon.device.control_socket import ask
+from device_daemon.device.control_client import ask
 from device_daemon.doctor import remedies
 from device_daemon.doctor.findings import Finding, failed, note, ok, skipped
 from device_daemon.doctor.programs import run

@@ -20,7 +20,7 @@ from typing import Any
 
 import yaml
 
-from device_daemon.device.control_socket import ask
+from device_daemon.device.control_client import ask
 from device_daemon.triggers.gesture import DOUBLE_PRESS_S
 from scripts import REPOSITORY
 from scripts.rig.card import SimulatedCard

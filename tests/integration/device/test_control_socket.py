@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 
 from device_daemon.device import control_socket
-from device_daemon.device.control_socket import LINE_LIMIT_BYTES, SUBSCRIBERS_AT_ONCE, ControlSocket, Refused, ask
+from device_daemon.device.control_client import ask
+from device_daemon.device.control_socket import LINE_LIMIT_BYTES, SUBSCRIBERS_AT_ONCE, ControlSocket, Refused
 from device_daemon.device.events import VolumeChanged
 from tests.unit.device.recording_speaker import Speaker
 

@@ -161,7 +161,7 @@ async def test_a_speaker_that_is_none_of_this_users_business_is_not_asked_again(
 
 
 async def test_a_speaker_that_hangs_is_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("device_daemon.device.control_socket.ANSWER_DEADLINE_S", 0.05)
+    monkeypatch.setattr("device_daemon.device.control_client.ANSWER_DEADLINE_S", 0.05)
     async with listening(tmp_path, None) as service:
         finding = await asked(service)
         assert finding.status is Status.FAILED
