@@ -19,6 +19,20 @@ def secret_places(credential: str, file: str | None, environment: Mapping[str, s
     return [place for place in (folder and Path(folder, credential), file and Path(file)) if place]
 
 
+def find_secret(
+    what: str, *, credential: str, file: str | None, environment: Mapping[str, str]
+) -> tuple[str, str] | None:
+    """Return a secret of one line and its place; None if it is nowhere. For the arguments see `read_secret`.
+
+    Raises:
+        KeyMissing: It is there, but not readable, or no single line of printable ASCII.
+    """
+    for place in secret_places(credential, file, environment):
+        if (text := read_text(place, what)) is not None:
+            return one_line(text, str(place), what), str(place)
+    return None
+
+
 def read_secret(what: str, *, credential: str, file: str | None, setting: str, environment: Mapping[str, str]) -> str:
     """Return a secret of one line.
 
@@ -32,9 +46,8 @@ def read_secret(what: str, *, credential: str, file: str | None, setting: str, e
     Raises:
         KeyMissing: It is in neither place, or not readable, or no single line of printable ASCII.
     """
-    for place in secret_places(credential, file, environment):
-        if (text := read_text(place, what)) is not None:
-            return one_line(text, str(place), what)
+    if found := find_secret(what, credential=credential, file=file, environment=environment):
+        return found[0]
     raise KeyMissing(
         f'no {what}: looked for the systemd credential "{credential}"'
         f"{'' if environment.get('CREDENTIALS_DIRECTORY') else ' (not run by systemd)'} and the file {setting}"

@@ -10,7 +10,7 @@ from typing import Final, Protocol
 
 from device_daemon.config.settings import Service
 from device_daemon.errors import KeyMissing
-from device_daemon.system.secret_file import one_line, read_text, secret_places
+from device_daemon.system.secret_file import find_secret, one_line
 from device_daemon.voicelive.entra import Token
 
 KEY_VARIABLE = "AZURE_VOICELIVE_API_KEY"
@@ -69,16 +69,16 @@ def is_readable_by_others(path: Path) -> bool:
 
 def find_key(service: Service, environment: Mapping[str, str]) -> tuple[str, str]:
     """Return the API key and its place: systemd's credential, the file, or the environment, in that order."""
-    for path in secret_places(CREDENTIAL_NAME, service.api_key_file, environment):
-        if (content := read_text(path, WHAT)) is not None:
-            return one_line(content, str(path), WHAT), str(path)
-    if found := environment.get(KEY_VARIABLE):
+    file = service.api_key_file
+    if found := find_secret(WHAT, credential=CREDENTIAL_NAME, file=file, environment=environment):
+        return found
+    if variable := environment.get(KEY_VARIABLE):
         place = f"the environment variable {KEY_VARIABLE}"
-        return one_line(found, place, WHAT), place
+        return one_line(variable, place, WHAT), place
     folder = environment.get("CREDENTIALS_DIRECTORY")
     systemd = Path(folder, CREDENTIAL_NAME) if folder else "not run by systemd"
     raise KeyMissing(
         f'no API key: looked for the systemd credential "{CREDENTIAL_NAME}" ({systemd}),'
-        f" the file service.api_key_file ({service.api_key_file or 'not set'}) and the environment variable {KEY_VARIABLE}"
+        f" the file service.api_key_file ({file or 'not set'}) and the environment variable {KEY_VARIABLE}"
         " (not set); put the key in one of them."
     )
