@@ -58,7 +58,7 @@ _KINDS: Final = {
     "700212": ("no federated credential of the app has this audience", _FEDERATED),
     "700213": ("no federated credential of the app has this subject", _FEDERATED),
 }
-_TEMPORARY: Final = frozenset({"90033", "90024", "50196", "90025", "50097"}) | {"90055"}
+_TEMPORARY: Final = frozenset({"90033", "90024", "50196", "90025", "50097", "90055"})
 """Entra is busy or throttles: https://learn.microsoft.com/entra/identity-platform/reference-error-codes."""
 
 
