@@ -43,6 +43,11 @@ class Health(Struct):
         """The part works, as far as it knows."""
         return self.failure is None
 
+    @property
+    def reason(self) -> str | None:
+        """What is wrong now, as a sentence."""
+        return str(self.failure) if self.failure else None
+
     def failed(self, error: SpeakerError, now_s: float) -> bool:
         """Note a failure; returns True if it is news: the part worked before, or failed for another reason.
 
@@ -66,6 +71,6 @@ class Health(Struct):
         """For `status`: whether it works, the reason if not, and for how many seconds it has been so."""
         return {
             "ok": self.ok,
-            "reason": str(self.failure) if self.failure else None,
+            "reason": self.reason,
             "for_s": None if self.since_s is None else round(now_s - self.since_s, 1),
         }

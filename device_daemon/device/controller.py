@@ -40,7 +40,7 @@ from device_daemon.voicelive.warm_session import WarmSession
 
 logger = logging.getLogger(__name__)
 
-_NEEDLESS_PARTS: Final = frozenset({Part.DISK, Part.GREETING_CACHE})
+_OPTIONAL_PARTS: Final = frozenset({Part.DISK, Part.GREETING_CACHE})
 """The speaker talks and listens without them: `status` and the journal report them, the light does not."""
 PREPARE_NOTICES_AFTER_S = 1.0
 """Into a conversation: its greeting comes first, and nobody waits for three seconds before."""
@@ -267,7 +267,8 @@ class Controller:
             self._warm_session.conversation_ended()
 
     def _ended_event(self) -> report.ConversationEnded:
-        last = self.conversations.last or {}
+        last = self.conversations.last
+        assert last is not None  # noqa: S101 - one has just ended
         names = ("trigger", "greeting", "failure", "duration_s", "press_to_greeting_ms")
         known = {name: last[name] for name in names}
         return report.ConversationEnded(
@@ -330,7 +331,7 @@ class Controller:
 
     def _failures(self) -> list[SpeakerError]:
         """What keeps the speaker from talking and listening."""
-        return [part.failure for part in self.health() if part.failure and part.part not in _NEEDLESS_PARTS]
+        return [part.failure for part in self.health() if part.failure and part.part not in _OPTIONAL_PARTS]
 
     @property
     def resting(self) -> State:
@@ -363,10 +364,9 @@ class Controller:
     def _report_health(self) -> None:
         """Publish which parts failed or recovered since the last time."""
         for health in self.health():
-            reason = str(health.failure) if health.failure else None
-            if self._reported_health.get(health.part) != reason:
-                self._reported_health[health.part] = reason
-                self.events.publish(report.HealthChanged(part=health.part, ok=reason is None, reason=reason))
+            if self._reported_health.get(health.part) != health.reason:
+                self._reported_health[health.part] = health.reason
+                self.events.publish(report.HealthChanged(part=health.part, ok=health.ok, reason=health.reason))
 
     def _show_resting_state(self) -> None:
         """Show the resting state, unless a conversation shows its own; the light says so before the microphone opens."""
@@ -418,7 +418,7 @@ class Controller:
         microphone = self._router.microphone
         return {
             "state": str(self.state),
-            "failure": str(self.failure) if self.failure else None,
+            "failure": self._reason(),
             "health": {part.part: part.as_dict(self._loop.time()) for part in self.health()},
             "muted": self.muted,
             "volume": self.speaker.volume,

@@ -18,13 +18,13 @@ from device_daemon.state import State
 Gesture = Literal["press", "double", "hold", "talk", "wake-word", "motion", "schedule"]
 
 
-class Event(Struct, frozen=True, kw_only=True, omit_defaults=False, tag_field="event"):
+class Event(Struct, frozen=True, kw_only=True, tag_field="event"):
     """What every event has; the stream that publishes it fills in `number` and `at`."""
 
     version: Literal[1] = 1
     """Of this format."""
     number: int = 0
-    """Counts the events of this run of the daemon: a reader that misses one sees it."""
+    """Counts the events since the config was put in force: a reader that misses one sees it."""
     at: datetime | None = None
     """When it happened, by the device's clock and with its time zone."""
 
@@ -43,14 +43,14 @@ class Triggered(Event, frozen=True, kw_only=True, tag="trigger"):
 
     gesture: Gesture
     trigger: str
-    """Which one, as `status` names it: "button 17", "wake word okay_nabu"."""
+    """Which one, as `status` names it: "button on pin 17", "wake word okay_nabu"."""
 
 
 class ConversationStarted(Event, frozen=True, kw_only=True, tag="conversation-started"):
     """A conversation or an announcement begins."""
 
     conversation: int
-    """Counts the conversations of this run of the daemon."""
+    """Counts the conversations since the config was put in force."""
     trigger: str
 
 
