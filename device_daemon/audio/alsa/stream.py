@@ -11,7 +11,7 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
-from device_daemon.audio.alsa.libasound import STATE_DISCONNECTED, STATE_XRUN, AlsaError
+from device_daemon.audio.alsa.libasound import STATE_DISCONNECTED, STATE_SETUP, STATE_XRUN, AlsaError
 from device_daemon.audio.alsa.pcm_handle import XRUN, PcmHandle
 from device_daemon.audio.pcm import OWN_FORMAT, CardFormat, Samples
 from device_daemon.errors import DeviceGone
@@ -77,8 +77,9 @@ class Stream:
         """Return whether what poll() found on the card means that there is something to read or to write."""
         with self._failing():
             events = self._pcm.poll_events(polled)
-        # A card that ran dry, or over, reports an error too, until it is read or written.
-        if events & _BROKEN and (state := self._pcm.state()) != STATE_XRUN:
+        # A card that ran dry, or over, reports an error too, until it is read or written; and one that was stopped, perhaps
+        # since it was polled, until it is made ready.
+        if events & _BROKEN and (state := self._pcm.state()) not in {STATE_XRUN, STATE_SETUP}:
             raise self.gone(_UNPLUGGED if state == STATE_DISCONNECTED else "it reports an error")
         return bool(events)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import math
 import os
+import select
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -111,6 +112,19 @@ def test_a_stopped_card_is_made_ready_before_it_is_asked_for_room() -> None:
     card.avail()
     assert card.state() != STATE_SETUP
     card.close()
+
+
+def test_a_card_that_was_stopped_since_it_was_polled_has_not_failed(plug_in: Callable[..., SimulatedCard]) -> None:
+    plug_in()
+    stream = open_stream("playback", "simcard", 10, 4)
+    stream.write(bytes(960))
+    poll = select.poll()
+    stream.register(poll)
+    polled = poll.poll(5_000)
+    assert polled
+    stream.drop()  # somebody interrupts
+    stream.ready(polled)
+    stream.close()
 
 
 def test_alsa_lib_does_not_write_to_stderr(
