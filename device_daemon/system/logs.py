@@ -18,6 +18,8 @@ GREETING_HEARD = "ec6802353fd049758450887078f8d595"
 CONVERSATION_OVER = "a9b929c0e1224ba794317823a66cbe47"
 """MESSAGE_IDs: journalctl finds an event by them, whatever its words are."""
 
+_REPORTED_BY_US = ("azure.identity", "msal")
+"""Libraries that log each exception before they raise it; what is raised is logged in our words."""
 MOST_CHARACTERS = 2_000
 """Of a log line; our own are shorter."""
 _PRIORITIES = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3, logging.CRITICAL: 2}
@@ -70,7 +72,7 @@ def goes_to_journal(environment: Mapping[str, str]) -> bool:
 def set_up(*, verbose: bool, send: Callable[..., object] = send_to_journal) -> None:
     """Log our own lines from INFO on; of the libraries only warnings, since they log keys and sound at DEBUG.
 
-    `send` writes to the journal, as systemd.journal.send does.
+    `verbose` logs our own from DEBUG on, and what libraries say about an exception besides our sentence. `send` writes to the journal, as systemd.journal.send does.
     """
     handler: logging.Handler
     if goes_to_journal(os.environ):
@@ -81,3 +83,5 @@ def set_up(*, verbose: bool, send: Callable[..., object] = send_to_journal) -> N
         handler.setFormatter(PrintableFormatter("%(asctime)s %(levelname)s %(message)s", "%H:%M:%S"))
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.getLogger("device_daemon").setLevel(logging.DEBUG if verbose else logging.INFO)
+    for name in _REPORTED_BY_US:
+        logging.getLogger(name).setLevel(logging.NOTSET if verbose else logging.CRITICAL)

@@ -59,6 +59,19 @@ def read_text(path: Path, what: str) -> str | None:
     """Return a file's text; None if it does not exist. UTF-16, as Windows shells write it, is known by its mark.
 
     Raises:
+        KeyMissing: See `read_bytes`.
+    """
+    content = read_bytes(path, what)
+    if content is None:
+        return None
+    utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return content.decode("utf-16" if utf16 else "utf-8", errors="replace")
+
+
+def read_bytes(path: Path, what: str) -> bytes | None:
+    """Return a file's content; None if it does not exist.
+
+    Raises:
         KeyMissing: The file cannot be read, or is too large for a secret.
     """
     try:
@@ -71,8 +84,7 @@ def read_text(path: Path, what: str) -> str | None:
         raise KeyMissing(f"{path}: cannot read the {what}: {reason}; let this user read it.") from error
     if len(content) > _MOST_BYTES:
         raise KeyMissing(f"{path}: holds more than the {what}; put nothing else into this file.")
-    utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    return content.decode("utf-16" if utf16 else "utf-8", errors="replace")
+    return content
 
 
 def one_line(text: str, where: str, what: str) -> str:

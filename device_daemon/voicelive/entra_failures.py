@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from azure.core.exceptions import ServiceRequestError, ServiceResponseError
+from azure.core.exceptions import DecodeError, ServiceRequestError, ServiceResponseError
 from azure.identity import CredentialUnavailableError
 from requests import RequestException
 
@@ -23,10 +23,13 @@ from device_daemon.system.foreign_text import safe
 SETTING: Final = "service.entra"
 _CODE: Final = re.compile(r"AADSTS(\d+)")
 """An error code of Entra, https://learn.microsoft.com/entra/identity-platform/reference-error-codes. Microsoft may change
-them: an unknown one is reported in Entra's own words."""
+them: an unknown one is reported in Entra's own words. One that is a digit longer is a variant of the shorter: 530032 is
+one of 53003."""
 _OAUTH: Final = re.compile(
     r"\b(invalid_client|invalid_grant|unauthorized_client|invalid_scope|access_denied|interaction_required|consent_required)\b"
 )
+_HTTP: Final = re.compile(r"HTTP Error: (5\d\d)")
+"""In msal's words, which has dropped the answer's content."""
 _NETWORK: Final = re.compile(
     r"Failed to (?:resolve|establish)|Max retries exceeded|timed out|Connection (?:refused|aborted|reset)"
     r"|Name or service not known|CERTIFICATE_VERIFY_FAILED|Network is unreachable"
@@ -36,15 +39,20 @@ _OFFLINE: Final = "cannot reach Microsoft Entra for a token; check the network."
 
 _SECRET = "make a new one (az ad app credential reset) and put it into the speaker's file or systemd credential."  # noqa: S105
 _TENANT = f"check {SETTING}.tenant_id and {SETTING}.client_id."
+_PORTAL: Final = (
+    "something on the way answers for Microsoft Entra (a captive portal, a proxy): no token; check the network."
+)
 _FEDERATED = "compare issuer, subject and audience of the token with the app's federated credential."
 _KINDS: Final = {
     "7000222": ("the client secret has expired", _SECRET),
     "7000215": ("the client secret is wrong (its value is asked for, not its ID)", _SECRET),
     "7000216": ("the client secret or certificate is missing", _SECRET),
     "700027": ("the certificate is not registered with this app, or has expired", "upload it (az ad app credential)."),
-    "700024": ("the certificate's signature is out of its time", "check this device's date and time."),
+    "700024": (
+        "its certificate's signature, or the token in its token_file, is out of its time",
+        "check this device's date and time, and that the token is renewed.",
+    ),
     "90002": ("there is no such tenant", _TENANT),
-    "900023": ("there is no such tenant", _TENANT),
     "700016": ("the app is not in this tenant: wrong tenant, or wrong app", _TENANT),
     "7000229": ("the app has no service principal in this tenant", "make one (az ad sp create --id CLIENT_ID)."),
     "500011": ("this tenant does not know the voice service (https://ai.azure.com)", _TENANT),
@@ -58,8 +66,8 @@ _KINDS: Final = {
     "700212": ("no federated credential of the app has this audience", _FEDERATED),
     "700213": ("no federated credential of the app has this subject", _FEDERATED),
 }
-_TEMPORARY: Final = frozenset({"90033", "90024", "50196", "90025", "50097", "90055"})
-"""Entra is busy or throttles: https://learn.microsoft.com/entra/identity-platform/reference-error-codes."""
+_TEMPORARY: Final = frozenset({"50033", "50196", "90006", "90012", "90024", "90033", "90055", "90090"})
+"""Entra is busy or throttles; the same page calls these transient, or a limit of requests."""
 
 
 def entra_failure(
@@ -77,6 +85,10 @@ def entra_failure(
     if entra.method == "managed-identity":
         return _managed(causes, text)
     on_the_way = (ServiceRequestError, ServiceResponseError, RequestException)
+    if found := _HTTP.search(text):
+        return ServiceBusy(f"Microsoft Entra has a fault of its own (HTTP {found[1]}); it is tried again.")
+    if any(isinstance(cause, DecodeError) for cause in causes):
+        return ServiceUnreachable(_PORTAL)
     if any(isinstance(cause, on_the_way) for cause in causes) or _NETWORK.search(text):
         return ServiceUnreachable(_OFFLINE)
     if _OAUTH.search(text):
@@ -95,7 +107,7 @@ def _refused(code: str, text: str, clock_is_set: Callable[[], bool]) -> SpeakerE
         return ClockNotSet(
             "this device's clock is not set yet, so its certificate is refused by Microsoft Entra; it waits."
         )
-    what, remedy = _KINDS.get(code, (_line(text), f"check {SETTING} in the config."))
+    what, remedy = _KINDS.get(code) or _KINDS.get(code[:-1]) or (_line(text), f"check {SETTING} in the config.")
     said = what if f"AADSTS{code}" in what else f"{what} (AADSTS{code})"
     return AuthRefused(f"Microsoft Entra refused to sign this device in: {said.rstrip('.')}; {remedy}")
 

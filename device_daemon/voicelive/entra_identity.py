@@ -8,17 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any, Final
 
 import azure.identity
 import requests
 from azure.core.credentials import AccessTokenInfo, SupportsTokenInfo
 from azure.core.pipeline.transport import RequestsTransport
+from cryptography.exceptions import UnsupportedAlgorithm
 from requests.adapters import HTTPAdapter
 
 from device_daemon.config.settings import Entra, Service
 from device_daemon.errors import KeyMissing, SettingUnusable
-from device_daemon.system.secret_file import read_secret, secret_places
+from device_daemon.system.secret_file import one_line, read_bytes, read_secret, read_text, secret_places
 from device_daemon.voicelive.proxy import proxy_for
 from device_daemon.voicelive.tls import tls_context
 
@@ -78,13 +80,9 @@ def _credential(
             case "managed-identity":
                 return azure.identity.ManagedIdentityCredential(client_id=entra.client_id, **common)
             case "workload-identity":
-                return azure.identity.WorkloadIdentityCredential(
-                    tenant_id=entra.tenant_id, client_id=entra.client_id, token_file_path=entra.token_file, **common
-                )
-            case "service-principal" if certificate := _certificate(entra, environment):
-                return azure.identity.CertificateCredential(
-                    tenant_id, client_id, certificate_data=certificate, **common
-                )
+                return _federated(entra, environment, common)
+            case "service-principal" if found := _certificate(entra, environment):
+                return _with_certificate(tenant_id, client_id, *found, common)
             case "service-principal":
                 secret = read_secret(
                     "client secret",
@@ -99,16 +97,47 @@ def _credential(
     return azure.identity.DefaultAzureCredential(managed_identity_client_id=entra.client_id, **common)
 
 
-def _certificate(entra: Entra, environment: Mapping[str, str]) -> bytes | None:
-    """Return the certificate with its key; None if neither systemd nor the config has one."""
+def _federated(entra: Entra, environment: Mapping[str, str], common: Mapping[str, Any]) -> SupportsTokenInfo:
+    """Return a workload identity: azure-identity's own reads its file in a way that does not name it when that fails."""
+    found = {
+        name: getattr(entra, name) or environment.get(variable)
+        for name, variable in (
+            ("tenant_id", "AZURE_TENANT_ID"),
+            ("client_id", "AZURE_CLIENT_ID"),
+            ("token_file", "AZURE_FEDERATED_TOKEN_FILE"),
+        )
+    }
+    if missing := [name for name, value in found.items() if not value]:
+        raise SettingUnusable(f"a workload identity needs {', '.join(missing)}: set them under service.entra.")
+    file = Path(found["token_file"] or "")
+
+    def assertion() -> str:
+        text = read_text(file, "token")
+        if text is None:
+            raise KeyMissing(f"{file}: there is no such file for the token; correct service.entra.token_file.")
+        return one_line(text, str(file), "token")
+
+    return azure.identity.ClientAssertionCredential(
+        found["tenant_id"] or "", found["client_id"] or "", assertion, **common
+    )
+
+
+def _with_certificate(
+    tenant_id: str, client_id: str, content: bytes, place: Path, common: Mapping[str, Any]
+) -> SupportsTokenInfo:
+    try:
+        return azure.identity.CertificateCredential(tenant_id, client_id, certificate_data=content, **common)
+    except (ValueError, TypeError, UnsupportedAlgorithm):  # TypeError: the key is encrypted
+        raise SettingUnusable(
+            f"{place}: holds no certificate with its RSA private key (PEM, the key without a passphrase); put both there."
+        ) from None
+
+
+def _certificate(entra: Entra, environment: Mapping[str, str]) -> tuple[bytes, Path] | None:
+    """Return the certificate with its key, and their place; None if neither systemd nor the config has one."""
     for place in secret_places(CERTIFICATE_CREDENTIAL, entra.certificate_file, environment):
-        try:
-            return place.expanduser().read_bytes()
-        except FileNotFoundError:
-            continue
-        except (OSError, RuntimeError) as error:
-            reason = getattr(error, "strerror", None) or str(error)
-            raise KeyMissing(f"{place}: cannot read the certificate: {reason}; let this user read it.") from None
+        if (content := read_bytes(place, "certificate")) is not None:
+            return content, place
     if entra.certificate_file:
         raise KeyMissing(
             f"{entra.certificate_file}: there is no such certificate; correct service.entra.certificate_file."

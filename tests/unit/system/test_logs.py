@@ -64,6 +64,15 @@ def test_libraries_may_only_warn_for_they_print_keys_and_sound(capsys: pytest.Ca
     assert "careful" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("verbose", "lines"), [(False, 0), (True, 1)])
+def test_what_a_library_says_about_a_failure_that_we_report_is_left_out(
+    verbose: bool, lines: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    logs.set_up(verbose=verbose)
+    logging.getLogger("azure.identity._internal.decorators").warning("get_token_info failed")
+    assert capsys.readouterr().err.count("failed") == lines
+
+
 def test_what_is_of_use_to_developers_only_is_shown_when_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
     logs.set_up(verbose=False)
     OURS.debug("detail")

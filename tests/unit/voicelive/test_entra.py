@@ -127,6 +127,8 @@ MANAGED = Entra(method="managed-identity")
         (ClientAuthenticationError("AADSTS700016: not found in the directory"), AUTO, AuthRefused, "wrong tenant"),
         (ClientAuthenticationError("AADSTS99999: Something new."), AUTO, AuthRefused, "AADSTS99999: Something new"),
         (ClientAuthenticationError("AADSTS90033: try later"), AUTO, ServiceBusy, "busy"),
+        (ClientAuthenticationError("AADSTS50097: Device authentication is required."), AUTO, AuthRefused, "50097"),
+        (ClientAuthenticationError("AADSTS7002121: No matching record found"), AUTO, AuthRefused, "this audience"),
         (CredentialUnavailableError("none"), AUTO, AuthRefused, "nothing on this device is signed in"),
         (
             ServiceRequestError("Failed to resolve 'login.microsoftonline.com'"),
