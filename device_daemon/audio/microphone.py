@@ -20,7 +20,7 @@ from device_daemon.audio.pcm import BYTES_PER_FRAME, SAMPLE_RATE_HZ, SILENCE_DBF
 from device_daemon.audio.period import Period
 from device_daemon.audio.uplink_chunker import UplinkChunker
 from device_daemon.config.settings import MicrophoneSettings
-from device_daemon.errors import DeviceUnknown, SpeakerError
+from device_daemon.errors import DeviceGone, DeviceUnknown, SpeakerError
 from device_daemon.health import Health, Part
 from device_daemon.system.loop_bridge import LoopBridge
 
@@ -118,7 +118,7 @@ class Microphone:
             self._thread.start(after=looking or self._closing)
 
     def look_for(self) -> None:
-        """Try to open the failed device every second until that works, and close it again without capturing any sound.
+        """Try the failed device every second until it works, and close it again; no sound is read.
 
         Then `on_recovery` is called. Does nothing while the microphone is open; `open` and `close` end it.
         """
@@ -278,7 +278,12 @@ class _CaptureThread(PcmThread):
 
 
 class _LookingThread(PcmThread):
-    """Opens the device until that works once."""
+    """Opens the device until that works once; nothing is read from it.
+
+    Of a device that failed while it was open that proves nothing: one that is stuck can be opened. So it is started too,
+    and stopped as soon as its pointer moves. No light says that the microphone is open: what it captured in that moment,
+    at most a period, is dropped in the card's buffer.
+    """
 
     def __init__(
         self,
@@ -290,13 +295,26 @@ class _LookingThread(PcmThread):
         super().__init__(loop, "capture", settings.device, settings.period_ms, settings.periods)
         self._on_status = on_status
         self._reported = reported if isinstance(reported, DeviceUnknown) else None
+        self._failed_in_use = isinstance(reported, DeviceGone)
 
     def report(self, error: SpeakerError | None) -> None:
         self.post(partial(self._on_status, self, error))
 
-    def serve(self, _stream: Stream) -> None:
-        self.works()
-        self.stopping = True
+    def serve(self, stream: Stream) -> None:
+        if self._failed_in_use:
+            self._see_it_move(stream)
+        if not self.stopping:
+            self.works()
+            self.stopping = True
+
+    def _see_it_move(self, stream: Stream) -> None:
+        stream.start()
+        give_up_s = time.monotonic() + FIRST_SOUND_S
+        while not self.stopping and stream.avail() == 0:
+            if time.monotonic() >= give_up_s:
+                raise stream.gone(f"it can be opened and gives no sound for {FIRST_SOUND_S:g} s")
+            self.sleep(stream.negotiated.period_s)
+        stream.drop()
 
 
 class _Timeline:

@@ -56,7 +56,8 @@ class LightWatch:
         found = set()
         if state in _LISTENING and not (card.microphone_running and now_s - card.captured_until_s < _FLOWS_S):
             found.add(f'the light says "{state}" and no microphone sound flows')
-        if State(state) not in MICROPHONE_OPEN and card.microphone_open:
+        # One that is stuck captures nothing, and is started to see whether that is over: then it must be closed at once.
+        if State(state) not in MICROPHONE_OPEN and card.microphone_open and not card.stuck:
             found.add(f'the light says "{state}" and the microphone is open')
         return found
 

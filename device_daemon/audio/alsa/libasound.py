@@ -74,6 +74,7 @@ _PROTOTYPES: Final[dict[str, tuple[Any, tuple[Any, ...]]]] = {
     "snd_pcm_info": (c_int, (_PCM, c_void_p)),
     "snd_pcm_info_get_card": (c_int, (c_void_p,)),
     "snd_pcm_prepare": (c_int, (_PCM,)),
+    "snd_pcm_start": (c_int, (_PCM,)),
     "snd_pcm_recover": (c_int, (_PCM, c_int, c_int)),
     "snd_pcm_drop": (c_int, (_PCM,)),
     "snd_pcm_state": (c_int, (_PCM,)),

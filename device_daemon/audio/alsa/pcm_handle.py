@@ -146,6 +146,10 @@ class PcmHandle:
         check(self._alsa.snd_pcm_drop(self._handle))
         self._stopped = True
 
+    def start(self) -> None:
+        """Start it, as the first transfer does."""
+        check(self._alsa.snd_pcm_start(self._handle))
+
     def prepare(self) -> None:
         """Make a stopped card ready, so that the next write starts it at once."""
         check(self._alsa.snd_pcm_prepare(self._handle))

@@ -113,6 +113,11 @@ class Stream:
         if self._pcm.state() == STATE_DISCONNECTED:
             raise self.gone(_UNPLUGGED)
 
+    def start(self) -> None:
+        """Start the card without reading anything from it, or writing to it."""
+        with self._failing():
+            self._pcm.start()
+
     def drop(self) -> None:
         """Stop at once; what was written and not yet heard is lost. The next write starts the card anew."""
         with self._failing():

@@ -370,6 +370,25 @@ async def test_a_card_that_stalls_is_opened_anew_at_once_and_goes_on_when_it_mov
     await ear.until_captured(stuck_s + 2.0)
 
 
+async def test_a_failed_card_that_is_looked_for_is_back_only_when_its_sound_flows(make_ear: MakeEar) -> None:
+    ear = make_ear()
+    ear.microphone.open()
+    await ear.until(lambda: ear.periods)
+    ear.card.stuck = True
+    await ear.until(lambda: ear.failures)
+    await ear.microphone.close()
+    heard = len(ear.periods)
+    ear.microphone.look_for()
+    await ear.until_thread(lambda: ear.card.microphone_running)  # it can be opened, and started
+    assert not ear.microphone.health.ok
+    ear.card.stuck = False
+    await ear.until(lambda: ear.recoveries)
+    assert ear.microphone.health.ok
+    await ear.until_thread(lambda: not ear.card.microphone_open)
+    assert len(ear.failures) == 1
+    assert len(ear.periods) == heard
+
+
 async def test_a_card_that_never_gives_sound_is_reported(make_ear: MakeEar) -> None:
     ear = make_ear()
     ear.card.stuck = True
