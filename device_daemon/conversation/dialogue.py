@@ -7,8 +7,8 @@ One `Dialogue` is one conversation, from the trigger to its end, over as many co
 out the commands that these return, in order. A command never answers in the same call: what became of it arrives as a
 later event. So the state after each call is consistent, and every interleaving can be tested.
 
-The state (`device_daemon.state.State`) is what the light shows, and it is true: LISTENING only while a session and the
-microphone are there, SPEAKING only while an answer is heard.
+The state (`device_daemon.state.State`) is what the light shows, and it is true: LISTENING only while a session is there
+and the microphone's sound flows, SPEAKING only while an answer is heard.
 
                  +------- connection lost, or the microphone -----------------+
                  v                                                            |
@@ -80,7 +80,7 @@ from device_daemon.conversation.service_errors import failure_of, is_about_sessi
 from device_daemon.conversation.session_attempts import SessionAttempts, late
 from device_daemon.conversation.transcript import ConversationTranscript
 from device_daemon.conversation.wait_clock import WaitClock
-from device_daemon.errors import ConnectionLost, ServiceSilent, SpeakerError
+from device_daemon.errors import ConnectionLost, DeviceSlow, ServiceSilent, SpeakerError
 from device_daemon.greetings.ledger import GreetingLedger, Step
 from device_daemon.greetings.opening import Opening
 from device_daemon.state import State, check_transition
@@ -144,8 +144,12 @@ class Dialogue:
         self._cached_greeting_plays = False
         self._ready_sound_due = opening is None and policy.ready_sound
         self._microphone_open = False
+        self._microphone_flows = False
+        """The open microphone gives sound."""
         self._microphone_failure: SpeakerError | None = None
-        """Why the microphone gives no sound now."""
+        """Why it gives none, as far as that is known."""
+        self._speaker_failure: SpeakerError | None = None
+        """Why nothing can be heard now."""
         self._discard_before_s = 0.0
         """Microphone sound captured before holds what the speaker said, and is dropped."""
         # The person
@@ -161,7 +165,9 @@ class Dialogue:
         self._state_deadline_s = inf
         """When the state has lasted too long."""
         self._microphone_deadline_s = inf
-        """When the microphone should have recovered."""
+        """When the microphone should give sound (again)."""
+        self._speaker_deadline_s = inf
+        """When the speaker should have recovered."""
         self._limit_s = inf
         """When the conversation has lasted too long."""
 
@@ -173,6 +179,7 @@ class Dialogue:
         return min(
             self._limit_s,
             self._microphone_deadline_s,
+            self._speaker_deadline_s,
             self._push_to_talk.complete_at_s,
             self._wait.moment_at_s,
             self._wait.gives_up_at_s,
@@ -184,7 +191,13 @@ class Dialogue:
     @property
     def can_repeat_answer(self) -> bool:
         """Whether RepeatRequested would repeat the last answer, and not end the conversation."""
-        return self.session.ready and self._microphone_failure is None and not self._is_announcement
+        broken = self._microphone_failure or self._speaker_failure
+        return self.session.ready and not broken and not self._is_announcement
+
+    @property
+    def awaits_microphone(self) -> bool:
+        """The microphone is open and gives no sound: MicrophoneFlows is due with its next period."""
+        return self._microphone_open and not self._microphone_flows
 
     def may_be_heard(self, response_id: str) -> bool:
         """Return whether the sound of a response is played, or may be after a false interruption."""
@@ -238,21 +251,23 @@ class Dialogue:
         """Open the conversation. With a push-to-talk button TalkBegan follows at once, and decides about the greeting."""
         self._limit_s = now + self._policy.max_duration_s
         greeting = [] if self._policy.push_to_talk else self._play_cached_greeting(now)
-        return self._with_microphone([*greeting, *self._connect(now, 0.0)])
+        return self._with_microphone([*greeting, *self._connect(now, 0.0)], now)
 
     def tick(self, now: float) -> list[Command]:
         """Act on a deadline that has passed; harmless at any other time."""
-        return [] if self.ended else self._with_microphone(self._tick(now))
+        return [] if self.ended else self._with_microphone(self._tick(now), now)
 
     def receive(self, event: on.Event, now: float) -> list[Command]:
         """Take in one event."""
-        return [] if self.ended else self._with_microphone(self._receive(event, now))
+        return [] if self.ended else self._with_microphone(self._receive(event, now), now)
 
     def _tick(self, now: float) -> list[Command]:
         if now >= self._limit_s:
             return self._end(EndReason.LIMIT)
         if now >= self._microphone_deadline_s:
-            return self._end(EndReason.FAILED, self._microphone_failure)
+            return self._end(EndReason.FAILED, self._microphone_failure or _no_microphone_sound())
+        if now >= self._speaker_deadline_s:
+            return self._end(EndReason.FAILED, self._speaker_failure)
         if now >= self._push_to_talk.complete_at_s:
             self._push_to_talk.finish()
             return self._commit_turn(now) if self.session.ready else []
@@ -331,10 +346,12 @@ class Dialogue:
                 return self._end(reason)
             case on.MicrophoneFailed(error):
                 return self._microphone_failed(error, now)
-            case on.MicrophoneRecovered():
-                return self._microphone_recovered(now)
+            case on.MicrophoneFlows():
+                return self._microphone_gives_sound(now)
             case on.SpeakerFailed(error):
-                return self._end(EndReason.FAILED, error)
+                return self._speaker_failed(error, now)
+            case on.SpeakerRecovered():
+                return self._speaker_recovered(now)
         return []
 
     # Connection and session
@@ -453,13 +470,13 @@ class Dialogue:
         """Play the greeting if its sound is cached; return no commands if it is not."""
         if self.opening is None or not self.opening.pcm or self.greeting.step is not Step.WANTED:
             return []
+        if not self._can_be_heard:
+            return self._wait_for_speaker(now)
         self.greeting.played_from_cache()
         self._cached_greeting_plays = True
         play = self._playback.play_local(self.opening.pcm, now)
         self._state_deadline_s = self._playback.expected_end_s + self._deadlines.stall_s
-        commands = [play, *self._enter(State.GREETING, now)]
-        self._wait.end()
-        return commands
+        return [play, *self._enter(State.GREETING, now)]
 
     def _cached_greeting_over(self, share: float) -> None:
         """Take in how much of the cached greeting was heard, 0..1."""
@@ -476,6 +493,8 @@ class Dialogue:
         """Ask for the greeting, or give it up where the service refused it too often."""
         if self.opening is None or self._greeting_requests >= GREETING_REQUESTS_PER_SESSION:
             return self._give_up_response(now, self._greeting_failure)
+        if not self._can_be_heard:
+            return self._wait_for_speaker(now)
         if self.responses.active is not None:
             self._state_deadline_s = inf
             return self._enter(State.GREETING, now)  # it waits for the end of what the service says by itself
@@ -520,7 +539,7 @@ class Dialogue:
         self._resumable.add(event)
         play = self._playback.play(event.response_id, event.item_id, event.content_index, event.pcm, now)
         commands: list[Command] = [play]
-        if self.state is State.THINKING and self._playback.has_started(event.item_id):
+        if self.state is State.THINKING and self._playback.has_started(event.item_id) and self._can_be_heard:
             commands += self._enter(State.SPEAKING, now)  # it goes on after a pause: the speaker reports a start once
         self._state_deadline_s = self._playback.expected_end_s + self._deadlines.stall_s
         return commands
@@ -659,7 +678,9 @@ class Dialogue:
         if protected:
             self._discard_microphone_sound()
         commands += self._tell_session()
-        return [*commands, *self._listen(now)] if self.state in {State.LISTENING, State.WAITING} else commands
+        if self.state in {State.LISTENING, State.WAITING}:
+            return [*commands, *self._listen(now)]
+        return [*commands, *self._greet_when_heard(now)]
 
     def _discard_microphone_sound(self) -> None:
         """Something that people may not talk over fell silent: what was captured until then is dropped."""
@@ -670,13 +691,66 @@ class Dialogue:
     def _microphone_failed(self, error: SpeakerError, now: float) -> list[Command]:
         if not self._wants_microphone or self._microphone_failure is not None:
             return []
-        self._microphone_failure = error  # the microphone logs it itself
+        self._microphone_flows, self._microphone_failure = False, error  # the microphone logs it itself
         self._microphone_deadline_s = now + self._deadlines.microphone_s
         return self._listen(now) if self.state is State.LISTENING else []
 
-    def _microphone_recovered(self, now: float) -> list[Command]:
-        self._microphone_failure, self._microphone_deadline_s = None, inf
-        return self._listen(now) if self.state is State.CONNECTING and self.session.ready else []
+    def _microphone_gives_sound(self, now: float) -> list[Command]:
+        if not self._microphone_open:
+            return []
+        self._microphone_flows, self._microphone_failure, self._microphone_deadline_s = True, None, inf
+        waited_for = self.state is State.CONNECTING and self.session.ready and not self.greeting.pending
+        return self._listen(now) if waited_for else []
+
+    # The speaker
+
+    def _speaker_failed(self, error: SpeakerError, now: float) -> list[Command]:
+        """End the conversation if it breaks off what is being heard; else the speaker has a moment to recover."""
+        if self._speaker_failure is not None:
+            return []
+        if self.state is State.SPEAKING or self.greeting.step is Step.AUDIBLE:
+            return self._end(EndReason.FAILED, error)
+        self._speaker_failure = error  # the speaker logs it itself
+        waits_since_s = min(self._wait.since_s, now)
+        self._speaker_deadline_s = max(waits_since_s + self._deadlines.speaker_s, now + self._deadlines.speaker_retry_s)
+        if self.state is not State.GREETING:
+            return []
+        take_back = self._take_back_greeting() if self.greeting.step is Step.CREATED else []
+        return [*take_back, *self._wait_for_speaker(now)]
+
+    def _wait_for_speaker(self, now: float) -> list[Command]:
+        """With the greeting; the speaker has a deadline of its own."""
+        self._state_deadline_s = inf
+        return self._enter(State.CONNECTING, now)
+
+    def _take_back_greeting(self) -> list[Command]:
+        """Nothing was heard of it: it is said from its beginning when the speaker is back."""
+        commands: list[Command] = [self._playback.flush()] if self._playback.sounding else []
+        if self.responses.active is not None:
+            commands.append(do.Send(do.CancelResponse(self.responses.active)))
+        self._cached_greeting_plays = False
+        self.responses.drop()
+        self.greeting.taken_back()
+        return commands
+
+    def _speaker_recovered(self, now: float) -> list[Command]:
+        self._speaker_failure, self._speaker_deadline_s = None, inf
+        if self.state is State.CONNECTING and self.greeting.step is Step.REQUESTED:
+            self._state_deadline_s = now + self._deadlines.greeting_s
+            return self._enter(State.GREETING, now)
+        return self._greet_when_heard(now)
+
+    @property
+    def _can_be_heard(self) -> bool:
+        """The speaker works, and nothing of what was taken back is left in it."""
+        return self._speaker_failure is None and not self._playback.flushing
+
+    def _greet_when_heard(self, now: float) -> list[Command]:
+        """Say the greeting that waited for the speaker."""
+        waits = self.state is State.CONNECTING and self.greeting.step is Step.WANTED and not self._push_to_talk.open
+        if not waits or not self._can_be_heard:
+            return []
+        return self._play_cached_greeting(now) or (self._go_on(now) if self.session.ready else [])
 
     # The person speaks, or presses
 
@@ -714,6 +788,8 @@ class Dialogue:
         response_id, done = self._resumable.interrupted, self._resumable.done
         rest = self._resumable.resume()
         if response_id is None or not rest or self.state is not State.THINKING or self._playback.sounding:
+            return []
+        if not self._can_be_heard:
             return []
         self.resumed_answers += 1
         self.responses.resume(response_id, done)
@@ -795,7 +871,7 @@ class Dialogue:
     # Steps that all of these share
 
     def _listen(self, now: float) -> list[Command]:
-        if not self.session.ready or (self._microphone_failure is not None and self._wants_microphone):
+        if not self.session.ready or (self._wants_microphone and not self._microphone_flows):
             self._state_deadline_s = inf
             commands = self._enter(State.CONNECTING, now)
             if self.session.ready:
@@ -815,14 +891,16 @@ class Dialogue:
         self.state = state
         return [do.Enter(state)]
 
-    def _with_microphone(self, commands: list[Command]) -> list[Command]:
+    def _with_microphone(self, commands: list[Command], now: float) -> list[Command]:
         """Open the microphone after the light says so, close it before the light changes."""
         if self.ended or self._wants_microphone is self._microphone_open:
             return commands
         self._microphone_open = self._wants_microphone
+        self._microphone_flows, self._microphone_failure = False, None
         if not self._microphone_open:
-            self._microphone_failure, self._microphone_deadline_s = None, inf
+            self._microphone_deadline_s = inf
             return [do.CloseMicrophone(), *commands]
+        self._microphone_deadline_s = now + self._deadlines.first_sound_s
         return [*commands, do.OpenMicrophone()]
 
     def _end(self, reason: EndReason, failure: SpeakerError | None = None) -> list[Command]:
@@ -830,3 +908,7 @@ class Dialogue:
         # After a failure, what was said before is heard to its end; a person who ends the conversation wants silence.
         flush = self._playback.sounding and reason is not EndReason.FAILED
         return [*([self._playback.flush()] if flush else []), self.ended]
+
+
+def _no_microphone_sound() -> SpeakerError:
+    return DeviceSlow("the microphone was opened and gives neither sound nor an error; check its cable.", "microphone")

@@ -20,7 +20,7 @@ __all__ = [
     "Event",
     "Flushed",
     "MicrophoneFailed",
-    "MicrophoneRecovered",
+    "MicrophoneFlows",
     "Opened",
     "Pressed",
     "RepeatRequested",
@@ -182,8 +182,8 @@ class MicrophoneFailed(Struct, frozen=True):
     error: SpeakerError
 
 
-class MicrophoneRecovered(Struct, frozen=True):
-    """The microphone gives sound again."""
+class MicrophoneFlows(Struct, frozen=True):
+    """The microphone gives sound: for the first time since it was opened, or again after a failure."""
 
 
 ServiceEvent = (
@@ -202,4 +202,4 @@ ServiceEvent = (
     | Closed
 )
 PersonEvent = Pressed | WakeWordHeard | TalkBegan | TalkEnded | RepeatRequested
-Event = ServiceEvent | SpeakerEvent | PersonEvent | StopRequested | MicrophoneFailed | MicrophoneRecovered
+Event = ServiceEvent | SpeakerEvent | PersonEvent | StopRequested | MicrophoneFailed | MicrophoneFlows

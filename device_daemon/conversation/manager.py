@@ -203,11 +203,6 @@ class ConversationManager:
         if self._runner:
             self._runner.microphone_failed(error)
 
-    def microphone_recovered(self) -> None:
-        """Take in that the microphone works again."""
-        if self._runner:
-            self._runner.microphone_recovered()
-
     def status(self) -> dict[str, Any] | None:
         """Return what `status` shows of the conversation, ready for JSON; None if none is open."""
         if self._runner is None or self._request is None:
@@ -260,8 +255,7 @@ class ConversationManager:
         self._microphone.conversation = runner.microphone_periods
         if request.heard_from_s is not None:
             runner.microphone_periods(self._microphone.since(request.heard_from_s))
-        held = [] if request.held_from_s is None else [on.TalkBegan(request.held_from_s)]
-        end = await runner.run(*held)
+        end = await runner.run(*self._first_events(request))
         self._microphone.conversation = None
         if not self._callbacks.keeps_microphone_open(end.failure):
             await self._microphone.close()  # before the light says that it is closed
@@ -275,6 +269,16 @@ class ConversationManager:
         metrics.unreadable_messages = 0  # from here on it counts what arrives while the connection closes
         self._close_in_background(self._close_runner(runner, metrics, recorded))
         self._callbacks.on_end(end.failure, request.asked or runner.times.greeting_heard_s is not None)
+
+    def _first_events(self, request: ConversationRequest) -> list[on.Event]:
+        """What is so when a conversation begins, whenever it became so: no failure is missed in the moment before."""
+        held = [] if request.held_from_s is None else [on.TalkBegan(request.held_from_s)]
+        microphone, speaker = self._microphone.microphone.health.failure, self._speaker.health.failure
+        return [
+            *held,
+            *([on.MicrophoneFailed(microphone)] if microphone else []),
+            *([on.SpeakerFailed(speaker)] if speaker else []),
+        ]
 
     def _open_microphone(self, wanted: bool) -> None:
         if wanted:

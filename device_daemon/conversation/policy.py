@@ -73,6 +73,12 @@ class Deadlines(Struct, frozen=True):
     """In the middle of a response, with nothing left to play."""
     microphone_s: float = 3.0
     """From the failure of the microphone until the conversation ends, if it does not recover."""
+    first_sound_s: float = 8.0
+    """From its opening to its first sound, where it reports no failure either: a driver may be slow."""
+    speaker_s: float = 3.0
+    """From where a person begins to wait, or the speaker fails, until the conversation ends, if it does not recover."""
+    speaker_retry_s: float = 1.0
+    """From the failure of the speaker, at the least: it is opened once more meanwhile."""
     turn_s: float = 120.0
     """A person's turn that never ends: a television speaks, or something lies on the button."""
 

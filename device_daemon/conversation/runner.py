@@ -98,11 +98,11 @@ class ConversationRunner:
         self._timer: asyncio.TimerHandle | None = None
         self._flushing = False
 
-    async def run(self, *first: on.PersonEvent) -> do.End:
+    async def run(self, *first: on.Event) -> do.End:
         """Hold the conversation and return how it ended. `close` must follow.
 
         Args:
-            first: What a person does at its very beginning.
+            first: What is so at its very beginning: what a person does, and which device fails.
         """
         self._apply(lambda: self.dialogue.start(self._loop.time()))
         for event in first:
@@ -152,12 +152,8 @@ class ConversationRunner:
         self._receive(on.StopRequested(reason))
 
     def microphone_failed(self, error: SpeakerError) -> None:
-        """Take in that the microphone failed; it is opened again and again."""
+        """Take in that the microphone failed; it is opened again and again. Its next period says that it works."""
         self._receive(on.MicrophoneFailed(error))
-
-    def microphone_recovered(self) -> None:
-        """Take in that the microphone works again."""
-        self._receive(on.MicrophoneRecovered())
 
     def speaker_event(self, event: on.SpeakerEvent) -> None:
         """Take in what the speaker's thread reports."""
@@ -185,6 +181,8 @@ class ConversationRunner:
 
     def microphone_periods(self, periods: list[Period]) -> None:
         """Take in what the microphone captured, in order."""
+        if self.dialogue.awaits_microphone:
+            self._receive(on.MicrophoneFlows())
         streamed: list[Period] = []
         for period in periods:
             # The time of capture decides, not the time of arrival: a busy loop gets sound late.

@@ -106,7 +106,7 @@ class Controller:
         self._router = MicrophoneRouter(
             config.audio.microphone,
             on_failure=self._microphone_failed,
-            on_recovery=self._microphone_recovered,
+            on_recovery=self._show_resting_state,
             process=echo.process,
         )
         self._greeting_cache = greeting_cache
@@ -243,9 +243,6 @@ class Controller:
         self._prefetch.stop()
         self.notices.stop()  # an earlier notice must not talk into the greeting
         self.notices.prepare(PREPARE_NOTICES_AFTER_S)
-        if self._router.open and (failure := self._router.microphone.health.failure):
-            # It is open for the wake words, and reported its failure before this conversation began.
-            self._loop.call_soon(self.conversations.microphone_failed, failure)
 
     def _greeting_heard(self, after_ms: float) -> None:
         number = self.conversations.number
@@ -296,10 +293,6 @@ class Controller:
     def _microphone_failed(self, error: SpeakerError) -> None:
         if self.conversations.current:
             self.conversations.microphone_failed(error)
-        self._show_resting_state()
-
-    def _microphone_recovered(self) -> None:
-        self.conversations.microphone_recovered()
         self._show_resting_state()
 
     def _said(self, role: str, text: str) -> None:

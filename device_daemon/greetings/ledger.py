@@ -89,6 +89,11 @@ class GreetingLedger(Struct):
             self.step, self.response_id = Step.WANTED, None
         self.done()
 
+    def taken_back(self) -> None:
+        """Note that the speaker failed before a sample was heard: it is wanted again, wherever its sound came from."""
+        if self.step is Step.CREATED:
+            self.step, self.response_id, self.from_cache = Step.WANTED, None, False
+
     def skipped(self) -> None:
         """Note that it will not be said: the service greets by itself, or the person spoke first."""
         if self.pending:

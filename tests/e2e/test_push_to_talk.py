@@ -90,11 +90,12 @@ async def test_holding_it_while_the_speaker_talks_interrupts_greeting_and_answer
 
         answered_s = await room.sounds(let_go_s)
         assert room.silent(heard.end_s + FADE_S, answered_s)
+        before = len(device.states)
         await device.push(PIN)
         told = await room.service.wait_for("conversation.item.truncated", count=2)
         heard = room.heard(voice(ANSWER), answered_s)
         assert abs(told.summary["audio_end_ms"] - heard.ms) <= PERIOD_MS
-        assert device.state == "listening"
+        await device.wait_for_state("listening", before)
         assert room.silent(heard.end_s + FADE_S)
         await device.let_go(PIN)
 

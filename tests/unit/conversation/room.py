@@ -177,7 +177,7 @@ class Room:
                 own_sound=lambda _: OWN_SOUND,
                 notice=lambda _: OWN_SOUND,
                 on_state=self.states.append,
-                on_microphone=self.microphone.append,
+                on_microphone=self._opens_microphone,
                 on_transcript=lambda role, text: self.said.append((role, text)),
                 on_greeting_recorded=lambda opening, pcm: self.spoken.append((opening, pcm)),
                 uplink_limit_ms=uplink_limit_ms,
@@ -186,6 +186,11 @@ class Room:
             close_deadline_s=close_deadline_s,
         )
         self.running = asyncio.ensure_future(self.conversation.run())
+
+    def _opens_microphone(self, opens: bool) -> None:
+        self.microphone.append(opens)
+        if opens:  # the first word from its thread, without a sound
+            asyncio.get_running_loop().call_soon(self.conversation.microphone_periods, [])
 
     @property
     def connection(self) -> FakeConnection:

@@ -15,22 +15,35 @@ SECOND = bytes(48_000)
 
 
 class Story:
-    """Drives a dialogue by what happens; `now` moves only in `wait`, and where a story sets it."""
+    """Drives a dialogue by what happens; `now` moves only in `wait`, and where a story sets it.
 
-    def __init__(self, opening: Opening | None = HELLO, policy: ConversationPolicy | None = None) -> None:
+    The microphone gives sound as soon as it is open, unless it is a `deaf` one.
+    """
+
+    def __init__(
+        self, opening: Opening | None = HELLO, policy: ConversationPolicy | None = None, *, deaf: bool = False
+    ) -> None:
         self.now = 1000.0
+        self.deaf = deaf
         self.dialogue = Dialogue(opening, policy or ConversationPolicy())
-        self.commands = self.dialogue.start(self.now)
+        self.commands = self._with_sound(self.dialogue.start(self.now))
 
     def then(self, *events: on.Event) -> list[do.Command]:
         """The commands that these events bring about."""
-        self.commands = [command for event in events for command in self.dialogue.receive(event, self.now)]
+        self.commands = [
+            command for event in events for command in self._with_sound(self.dialogue.receive(event, self.now))
+        ]
         return self.commands
 
     def wait(self, seconds: float) -> list[do.Command]:
         self.now += seconds
-        self.commands = self.dialogue.tick(self.now)
+        self.commands = self._with_sound(self.dialogue.tick(self.now))
         return self.commands
+
+    def _with_sound(self, commands: list[do.Command]) -> list[do.Command]:
+        if self.deaf or do.OpenMicrophone() not in commands:
+            return commands
+        return [*commands, *self.dialogue.receive(on.MicrophoneFlows(), self.now)]
 
     def sent(self) -> list[do.Message]:
         return [command.message for command in self.commands if isinstance(command, do.Send)]

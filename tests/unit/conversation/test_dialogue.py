@@ -3,7 +3,7 @@
 from device_daemon.conversation import commands as do
 from device_daemon.conversation import events as on
 from device_daemon.conversation.policy import ConversationPolicy, Deadlines, EndReason, MicrophoneGate
-from device_daemon.errors import AuthRefused, ConnectionLost, DeviceGone, ServiceBusy, SessionRejected
+from device_daemon.errors import AuthRefused, ConnectionLost, ServiceBusy, SessionRejected
 from device_daemon.greetings.ledger import Step
 from device_daemon.greetings.opening import Opening
 from device_daemon.state import State
@@ -249,8 +249,6 @@ def test_failures_that_do_not_pass_by_themselves_end_the_conversation_at_once() 
     assert Story().then(on.Closed(refused)) == [do.End(EndReason.FAILED, refused)]
     busy = ServiceBusy("full", retry_after_s=30)
     assert Story().then(on.Closed(busy)) == [do.End(EndReason.FAILED, busy)]
-    gone = DeviceGone("gone", "default")
-    assert Story().greeted().then(on.SpeakerFailed(gone)) == [do.End(EndReason.FAILED, gone)]
 
 
 def test_an_announcement_is_said_and_nobody_is_listened_to() -> None:

@@ -471,7 +471,7 @@ def test_a_microphone_that_stalls_for_a_moment_does_not_end_the_conversation() -
     gone = DeviceGone("gone", "default")
     assert story.then(on.MicrophoneFailed(gone)) == [do.Enter(State.CONNECTING)], "the light must not say: your turn"
     story.wait(2.0)
-    assert story.then(on.MicrophoneRecovered()) == [do.Enter(State.LISTENING)]
+    assert story.then(on.MicrophoneFlows()) == [do.Enter(State.LISTENING)]
 
 
 def test_a_microphone_that_does_not_come_back_ends_it_within_3_s() -> None:
@@ -489,13 +489,136 @@ def test_an_answer_is_heard_while_the_microphone_fails() -> None:
     assert story.states()[-1] is State.SPEAKING
     story.then(on.ResponseDone("r2", "completed"), on.Silent(2, story.now))
     assert story.states() == [State.CONNECTING]
-    assert story.then(on.MicrophoneRecovered()) == [do.Enter(State.LISTENING)]
+    assert story.then(on.MicrophoneFlows()) == [do.Enter(State.LISTENING)]
+
+
+@pytest.mark.parametrize("opening", [HELLO, None], ids=["greeting", "no greeting"])
+def test_nothing_says_your_turn_before_the_microphone_gives_sound(opening: Opening | None) -> None:
+    story = Story(opening, deaf=True)
+    story = story.greeted() if opening else story.ready()
+    assert story.dialogue.state is State.CONNECTING
+    assert story.dialogue.microphone_gate(story.now) is MicrophoneGate.HOLD
+    assert story.then(on.MicrophoneFlows()) == [do.Enter(State.LISTENING)]
+    assert story.dialogue.microphone_gate(story.now) is MicrophoneGate.STREAM
+
+
+def test_a_button_that_is_held_opens_a_microphone_that_has_to_give_sound_anew() -> None:
+    story = Story(None, PUSH_TO_TALK)
+    story.then(on.TalkBegan(story.now))
+    story.ready()
+    assert story.states()[-1] is State.LISTENING
+    story.now += 2.0
+    story.then(on.TalkEnded(story.now))
+    story.wait(story.dialogue.deadline_s - story.now)
+    story.deaf = True
+    story.then(on.TalkBegan(story.now))
+    assert story.states() == [State.CONNECTING]
+
+
+def test_a_microphone_that_says_nothing_at_all_ends_the_conversation_with_a_reason() -> None:
+    story = Story(None, deaf=True).ready()
+    story.wait(WAITS.first_sound_s)
+    assert story.dialogue.ended is not None
+    assert "neither sound nor an error" in str(story.dialogue.ended.failure)
 
 
 def test_an_announcement_needs_no_microphone() -> None:
     story = Story(ANNOUNCEMENT).ready()
     assert story.then(on.MicrophoneFailed(DeviceGone("gone", "default"))) == []
     assert story.dialogue.deadline_s > story.now + WAITS.microphone_s or story.dialogue.ended is None
+
+
+# The speaker
+
+GONE = DeviceGone("gone", "default")
+
+
+def requested() -> Story:
+    return Story().ready()
+
+
+def created() -> Story:
+    story = Story().ready()
+    story.then(on.ResponseCreated("r1"))
+    return story
+
+
+def queued() -> Story:
+    story = created()
+    story.then(story.delta())
+    return story
+
+
+def thinking() -> Story:
+    return asked(Story().greeted())
+
+
+UNHEARD = [Story, requested, created, queued, lambda: Story(CACHED), lambda: Story(CACHED).ready(), thinking]
+
+
+@pytest.mark.parametrize("begin", [*UNHEARD, lambda: Story().greeted(), lambda: Story(ANNOUNCEMENT).ready()])
+def test_a_speaker_that_does_not_come_back_ends_it_within_3_s(begin: Callable[[], Story]) -> None:
+    story = begin()
+    story.then(on.SpeakerFailed(GONE))
+    assert story.dialogue.ended is None
+    assert story.dialogue.state not in {State.GREETING, State.SPEAKING}, "nothing can be heard"
+    story.wait(WAITS.speaker_s)
+    assert story.dialogue.ended == do.End(EndReason.FAILED, GONE)
+
+
+def test_it_ends_3_s_after_the_person_began_to_wait_if_the_failure_shows_late() -> None:
+    story = Story(CACHED)
+    story.now += 2.0  # a card that stands still is found out then
+    story.then(on.SpeakerFailed(GONE))
+    story.wait(1.0)
+    assert story.dialogue.ended == do.End(EndReason.FAILED, GONE)
+
+
+@pytest.mark.parametrize("audible", [lambda: Story().answering(), lambda: heard(queued())])
+def test_a_speaker_that_breaks_off_what_is_being_heard_ends_it_at_once(audible: Callable[[], Story]) -> None:
+    assert audible().then(on.SpeakerFailed(GONE)) == [do.End(EndReason.FAILED, GONE)]
+
+
+def heard(story: Story) -> Story:
+    story.then(on.Started("item-r1", story.now))
+    return story
+
+
+def test_a_cached_greeting_of_which_nothing_was_heard_is_played_from_its_beginning_when_the_speaker_is_back() -> None:
+    story = Story(CACHED)
+    story.then(on.SpeakerFailed(GONE))
+    flush = next(command for command in story.commands if isinstance(command, do.Flush))
+    story.ready()
+    assert story.dialogue.state is State.CONNECTING
+    story.then(on.SpeakerRecovered())
+    assert not any(isinstance(command, do.Play) for command in story.commands), "the old sound is still in the speaker"
+    story.then(on.Flushed(flush.ticket, "", 0, story.now))
+    assert [type(command) for command in story.commands] == [do.Play, do.Enter]
+    assert story.states() == [State.GREETING]
+    story.then(on.Started("local", story.now), on.Silent(flush.ticket + 1, story.now))
+    assert story.dialogue.greeting.step is Step.DONE
+    assert CACHED.text in story.recalled()
+
+
+def test_a_greeting_of_the_service_of_which_nothing_was_heard_is_asked_for_again_when_the_speaker_is_back() -> None:
+    story = queued()
+    story.then(on.SpeakerFailed(GONE))
+    assert do.CancelResponse("r1") in story.sent()
+    flush = next(command for command in story.commands if isinstance(command, do.Flush))
+    story.then(on.Flushed(flush.ticket, "", 0, story.now), on.ResponseDone("r1", "cancelled"))
+    assert [type(message) for message in story.sent()] == [do.Truncate], "the model learns that nothing was heard"
+    story.then(on.SpeakerRecovered())
+    assert [type(message) for message in story.sent()] == [do.RequestGreeting]
+    assert story.states() == [State.GREETING]
+
+
+def test_a_speaker_that_is_back_soon_changes_nothing_for_whoever_talks() -> None:
+    story = Story().greeted()
+    assert story.then(on.SpeakerFailed(GONE)) == []
+    assert story.then(on.SpeakerRecovered()) == []
+    assert story.dialogue.state is State.LISTENING
+    story.wait(WAITS.speaker_s)
+    assert story.dialogue.ended is None
 
 
 def test_a_network_that_is_gone_is_reported_by_its_own_name() -> None:

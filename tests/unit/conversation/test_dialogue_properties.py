@@ -67,7 +67,8 @@ class World(RuleBasedStateMachine):
         self.recalled: list[str] = []
         self.commands: list[do.Command] = []
         self.greeting_id = ""
-        self.microphone_failed = False
+        self.microphone_failed = self.microphone_flows = False
+        self.speaker_failed = False
         self.waits_since_s: float | None = None
         self.quiet_since_s = 0.0
         self.held_since_s: float | None = None
@@ -79,6 +80,8 @@ class World(RuleBasedStateMachine):
         self.dialogue = Dialogue(opening, policy)
         self.limit_s = self.now + 900.0
         self.carry_out(self.dialogue.start(self.now))
+        if self.microphone_open:
+            self.microphone_gives_sound()
         if policy.push_to_talk:
             self.button_goes_down()
 
@@ -114,7 +117,7 @@ class World(RuleBasedStateMachine):
                     self.microphone_open = True
                 case do.CloseMicrophone():
                     assert self.microphone_open
-                    self.microphone_open = self.microphone_failed = False
+                    self.microphone_open = self.microphone_failed = self.microphone_flows = False
                 case do.ReplayAudio(since_s):
                     assert since_s <= self.now + ECHO_TAIL_S
                     if not self.queue and not self.flushes and not self.policy.push_to_talk:
@@ -300,18 +303,29 @@ class World(RuleBasedStateMachine):
     @precondition(lambda self: self.microphone_open and not self.microphone_failed)
     @rule()
     def microphone_fails(self) -> None:
-        self.microphone_failed = True
+        self.microphone_failed, self.microphone_flows = True, False
         self.feed(on.MicrophoneFailed(DeviceGone("gone", "default")))
 
-    @precondition(lambda self: self.microphone_failed)
+    @precondition(lambda self: self.microphone_open and not self.microphone_flows)
     @rule()
-    def microphone_recovers(self) -> None:
-        self.microphone_failed = False
-        self.feed(on.MicrophoneRecovered())
+    def microphone_gives_sound(self) -> None:
+        self.microphone_failed, self.microphone_flows = False, True
+        self.feed(on.MicrophoneFlows())
 
     # The speaker
 
-    @precondition(lambda self: self.queue)
+    @rule()
+    def speaker_fails(self) -> None:
+        self.speaker_failed = True
+        self.feed(on.SpeakerFailed(DeviceGone("gone", "default")))
+
+    @precondition(lambda self: self.speaker_failed)
+    @rule()
+    def speaker_recovers(self) -> None:
+        self.speaker_failed = False
+        self.feed(on.SpeakerRecovered())
+
+    @precondition(lambda self: self.queue and not self.speaker_failed)
     @rule()
     def sound_starts(self) -> None:
         self.start_of(self.queue[0])
@@ -465,12 +479,18 @@ class World(RuleBasedStateMachine):
     def the_light_says_listening_only_while_the_microphone_gives_sound(self) -> None:
         if self.end is None and self.state is State.LISTENING:
             assert self.configured
-            assert not self.microphone_failed
+            assert self.microphone_flows
 
     @invariant()
     def the_light_says_speaking_only_while_something_is_heard(self) -> None:
         if self.end is None and self.state is State.SPEAKING:
             assert self.queue or self.flushes
+
+    @invariant()
+    def nothing_says_that_the_speaker_speaks_while_it_cannot(self) -> None:
+        if self.end is None and self.speaker_failed:
+            assert self.state is not State.SPEAKING
+            assert self.state is not State.GREETING
 
     @invariant()
     def the_light_says_thinking_only_while_no_answer_is_heard(self) -> None:

@@ -16,6 +16,7 @@ from device_daemon.conversation.manager import ConversationManager, ManagerCallb
 from device_daemon.conversation.policy import EndReason
 from device_daemon.greetings.cache import GreetingCache
 from device_daemon.greetings.resolver import ConversationRequest, GreetingResolver
+from device_daemon.health import Health, Part
 from device_daemon.system.saved_state import SavedState
 from tests.unit.conversation.room import FakeClient, FakeSpeaker, settle
 
@@ -44,6 +45,8 @@ class SlowMicrophone(MicrophoneRouter):
 class QuietSpeaker(FakeSpeaker):
     class counters:  # noqa: N801 - as the speaker's
         underruns = 0
+
+    health = Health(Part.SPEAKER)
 
 
 @pytest.fixture

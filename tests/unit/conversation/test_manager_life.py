@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,11 +14,13 @@ from device_daemon.audio.microphone_router import MicrophoneRouter
 from device_daemon.audio.speaker import Speaker
 from device_daemon.config.settings import Config, MicrophoneSettings, Service
 from device_daemon.conversation import events as on
+from device_daemon.conversation.commands import End
 from device_daemon.conversation.manager import MAX_WAITING, ConversationManager, ManagerCallbacks
 from device_daemon.conversation.policy import EndReason
 from device_daemon.errors import DeviceGone, SpeakerError
 from device_daemon.greetings.cache import GreetingCache, rendition_for
 from device_daemon.greetings.resolver import ConversationRequest, GreetingResolver
+from device_daemon.health import Health, Part
 from device_daemon.state import State
 from device_daemon.system.saved_state import SavedState
 from tests.unit.conversation.room import OWN_SOUND, SECOND, FakeClient, FakeConnection, FakeSpeaker, settle, until
@@ -28,14 +30,17 @@ HELLO = "Hello! How can I help?"
 
 
 class ClosedMicrophone(MicrophoneRouter):
-    """Counts how often it is opened and closed, and never gives a sound."""
+    """Counts how often it is opened and closed; it works, and nothing is to be heard."""
 
     def __init__(self) -> None:
         super().__init__(MicrophoneSettings(), on_failure=lambda _: None, on_recovery=lambda: None)
         self.opened = self.closed = 0
+        self.gives_sound = True
 
     def listen(self) -> None:
         self.opened += 1
+        if self.conversation is not None and self.gives_sound:
+            asyncio.get_running_loop().call_soon(self.conversation, [])
 
     def close(self) -> Awaitable[None]:
         self.closed += 1
@@ -46,6 +51,10 @@ class QuietSpeaker(FakeSpeaker):
     class counters:  # noqa: N801 - as the speaker's
         underruns = 0
 
+    def __init__(self) -> None:
+        super().__init__([])
+        self.health = Health(Part.SPEAKER)
+
 
 class Device:
     """A manager, and what it did to everything around it."""
@@ -53,6 +62,7 @@ class Device:
     def __init__(self, folder: Path) -> None:
         self.client = FakeClient([])
         self.microphone = ClosedMicrophone()
+        self.speaker = QuietSpeaker()
         self.states: list[State] = []
         self.ends: list[tuple[SpeakerError | None, bool, bool]] = []
         """With which failure, whether somebody waits, and whether the conversation still shows its state."""
@@ -65,7 +75,7 @@ class Device:
         self.manager = ConversationManager(
             self.config,
             client=self.client,
-            speaker=cast("Speaker", QuietSpeaker([])),
+            speaker=cast("Speaker", self.speaker),
             microphone=self.microphone,
             saved_state=saved_state,
             greetings=GreetingResolver(self.config, saved_state, self.cache),
@@ -115,6 +125,12 @@ class Device:
         self.manager.stop(EndReason.PRESSED)
         await until(lambda: len(self.ends) > count)
         await settle()
+
+
+DEVICES: Mapping[Part, Callable[[Device], Health]] = {
+    Part.MICROPHONE: lambda device: device.microphone.microphone.health,
+    Part.SPEAKER: lambda device: device.speaker.health,
+}
 
 
 def request(trigger: str = "button", **more: Any) -> ConversationRequest:
@@ -214,7 +230,6 @@ async def test_nobody_waits_for_a_conversation_that_is_not_there(device: Device)
     assert device.manager.stop(EndReason.PRESSED) is False
     device.manager.speaker_event(on.Silent(1, 1.0))
     device.manager.microphone_failed(DeviceGone("nobody talks", "default"))
-    device.manager.microphone_recovered()
     await device.manager.finish(asyncio.Event())
     await device.manager.close()
     assert device.ends == []
@@ -238,12 +253,34 @@ async def test_finishing_ends_with_the_conversation_or_when_the_program_is_stopp
 async def test_a_microphone_that_fails_and_recovers_ends_no_conversation(device: Device) -> None:
     await device.greeted()
     device.manager.microphone_failed(DeviceGone("it was unplugged", "default"))
-    device.manager.microphone_recovered()
+    assert device.microphone.conversation is not None
+    device.microphone.conversation([])
+    assert device.states[-2:] == [State.CONNECTING, State.LISTENING]
     await settle()
     assert device.manager.current is not None
     await device.answered(SECOND)
     assert device.manager.metrics.conversations == 1
     await device.manager.close()
+
+
+@pytest.mark.parametrize("part", list(DEVICES))
+async def test_a_device_that_fails_in_the_moment_before_the_conversation_exists_is_no_secret_to_it(
+    device: Device, part: Part
+) -> None:
+    gone = DeviceGone("it was unplugged", "default")
+
+    def fails() -> None:
+        DEVICES[part](device).failed(gone, 1.0)
+
+    device.on_begin, device.microphone.gives_sound = fails, False
+    device.manager.begin(request())
+    await until(lambda: bool(device.client.connections))
+    device.connection.arrive(on.SessionCreated("s"), on.SessionUpdated())
+    await settle()
+    conversation = device.manager.current
+    assert conversation is not None
+    conversation.dialogue.tick(asyncio.get_running_loop().time() + 4.0)
+    assert conversation.dialogue.ended == End(EndReason.FAILED, gone)
 
 
 async def test_a_conversation_in_which_nothing_was_said_leaves_no_answer(device: Device) -> None:
