@@ -12,7 +12,7 @@ from device_daemon.config.light_checks import check_lights
 from device_daemon.config.nodes import Mapping, Scalar, Sequence
 from device_daemon.config.placeholders import BUILT_IN, IN_INSTRUCTIONS, MalformedText, is_name, placeholders
 from device_daemon.config.problems import Location, Problems, alternatives, dotted, nearest, quoted
-from device_daemon.config.settings import NO_GREETING, Config, Greeting, Service
+from device_daemon.config.settings import NO_GREETING, SERVICE_ASSISTANT, Assistant, Config, Greeting, Service
 from device_daemon.config.source_map import SourceMap
 from device_daemon.config.trigger_checks import check_triggers
 from device_daemon.config.turn_detection import check_turn_detection
@@ -29,14 +29,16 @@ def check(config: Config, source_map: SourceMap, problems: Problems, installed: 
     """
     if source_map.knows(config.service):
         _check_service(config.service, source_map, problems)
-        _check_agent(config.service, source_map, problems)
+        _check_agent(config.service, config.service, source_map, problems)
         check_entra(config.service, source_map, problems)
         check_turn_detection(config.service, source_map, problems)
+    _check_assistants(config, source_map, problems)
     _check_names(config, source_map, problems)
     _check_instructions(config, source_map, problems)
     _check_greetings(config, source_map, problems)
     greetings = dict.fromkeys([*(_keys(config, "greetings", source_map) or config.greetings), NO_GREETING])
-    check_triggers(config, greetings, source_map, problems)
+    assistants = dict.fromkeys([*_keys(config, "assistants", source_map), SERVICE_ASSISTANT])
+    check_triggers(config, greetings, assistants, source_map, problems)
     check_lights(config, source_map, problems)
     check_wake_words(config, source_map, problems, installed)
     _check_pins(config, source_map, problems)
@@ -60,14 +62,26 @@ def _check_service(service: Service, source_map: SourceMap, problems: Problems) 
         problems.add(source_map.value(service, "proxy"), flaw)
 
 
-def _check_agent(service: Service, source_map: SourceMap, problems: Problems) -> None:
-    if "agent" not in _given(service, ("agent",), source_map):
+def _check_assistants(config: Config, source_map: SourceMap, problems: Problems) -> None:
+    if SERVICE_ASSISTANT in _keys(config, "assistants", source_map):
+        sentence = (
+            f"found an assistant called '{SERVICE_ASSISTANT}', which stands for that section; choose another name"
+        )
+        problems.add(source_map.key(config, "assistants", SERVICE_ASSISTANT), sentence)
+    for assistant in config.assistants.values():
+        if source_map.knows(assistant):
+            _check_agent(assistant, config.service, source_map, problems)
+
+
+def _check_agent(one: Service | Assistant, service: Service, source_map: SourceMap, problems: Problems) -> None:
+    if "agent" not in _given(one, ("agent",), source_map):
         return
-    auth = source_map.value(service, "auth")
-    if service.auth != "entra" and not problems.has_problem_at(auth.path):
-        given = "'auth: api-key'" if source_map.node(service, "auth") else "no 'auth'"
-        problems.add(auth, f"found {given} beside 'agent', which refuses API keys; write 'auth: entra'")
-    for location in _given(service, ("model", "instructions"), source_map).values():
+    if service.auth != "entra" and source_map.knows(service):
+        auth = source_map.value(service, "auth")
+        if not problems.has_problem_at(auth.path):
+            given = "'auth: api-key'" if source_map.node(service, "auth") else "no 'auth'"
+            problems.add(auth, f"found {given} beside 'agent', which refuses API keys; write 'auth: entra'")
+    for location in _given(one, ("model", "instructions"), source_map).values():
         if not problems.has_problem_at(location.path):
             problems.add(location, "found beside 'agent', which brings its own; allowed: one of the two")
 
@@ -82,13 +96,12 @@ def _check_names(config: Config, source_map: SourceMap, problems: Problems) -> N
 
 
 def _check_instructions(config: Config, source_map: SourceMap, problems: Problems) -> None:
-    if not source_map.knows(config.service):
-        return
-    node = source_map.node(config.service, "instructions")
-    if isinstance(node, Scalar):
-        known = sorted(IN_INSTRUCTIONS | {name for name in _keys(config, "names", source_map) if is_name(name)})
-        for sentence in _text_flaws(node.text, known, spoken=False):
-            problems.add(source_map.value(config.service, "instructions"), sentence)
+    known = sorted(IN_INSTRUCTIONS | {name for name in _keys(config, "names", source_map) if is_name(name)})
+    for one in filter(source_map.knows, (config.service, *config.assistants.values())):
+        node = source_map.node(one, "instructions")
+        if isinstance(node, Scalar):
+            for sentence in _text_flaws(node.text, known, spoken=False):
+                problems.add(source_map.value(one, "instructions"), sentence)
 
 
 def _check_greetings(config: Config, source_map: SourceMap, problems: Problems) -> None:

@@ -10,12 +10,15 @@ from __future__ import annotations
 from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from msgspec import Meta, Struct, field
+from msgspec.structs import replace
 
 from device_daemon.config import times
 from device_daemon.state import State
 
 NO_GREETING = "none"
 """A trigger names it to listen at once; no greeting can have this name."""
+SERVICE_ASSISTANT = "service"
+"""The assistant that the section `service` describes; no other one can have this name."""
 
 Text = Annotated[str, Meta(pattern=r"\S")]
 Pin = Annotated[int, Meta(ge=0, le=53, description="GPIO number (BCM numbering, not the header position)")]
@@ -120,12 +123,35 @@ class Service(Struct, frozen=True, forbid_unknown_fields=True):
     """Noise suppression in the service."""
     transcription: bool = False
     """Have the service transcribe what people say."""
+    phrase_list: list[Text] = field(default_factory=list)
+    """Words that the service is to expect, such as names; with one, what people say is transcribed."""
     standby: Literal["off", "after-conversation", "always"] = "off"
     """Keep a session ready for the next press: not at all, for some minutes after a conversation, or always."""
     proxy: Text | None = None
     """An HTTP proxy on the way to the service, http://host:port."""
     ca_file: Text | None = None
     """A file of CA certificates (PEM) that are trusted as well as the system's, for a proxy that inspects TLS."""
+
+
+class Assistant(Struct, frozen=True, forbid_unknown_fields=True):
+    """Another assistant: what it sets takes the place of the same setting under `service`."""
+
+    model: Text | None = None
+    """The model that answers."""
+    agent: Agent | None = None
+    """A Foundry agent that answers instead of a model."""
+    voice: Text | None = None
+    """The voice that speaks."""
+    instructions: str | None = None
+    """Who this assistant is and how it answers."""
+    phrase_list: list[Text] | None = None
+    """Words that the service is to expect from whoever talks to it."""
+
+    def of(self, service: Service) -> Service:
+        """Return the settings of the service with those of this assistant in their place."""
+        names = ("model", "agent", "voice", "instructions", "phrase_list")
+        given = {name: value for name in names if (value := getattr(self, name)) is not None}
+        return replace(service, **({"agent": None} if self.model else {}), **given)
 
 
 class ConversationLimits(Struct, frozen=True, forbid_unknown_fields=True):
@@ -165,6 +191,8 @@ class ButtonTrigger(Struct, frozen=True, forbid_unknown_fields=True, tag_field="
     """The button's pin."""
     greeting: Text = NO_GREETING
     """The greeting a press begins with, or none."""
+    assistant: Text = SERVICE_ASSISTANT
+    """Who answers: one of `assistants`, or service."""
     active_high: bool = False
     """True for a button between the pin and 3.3 V."""
     debounce_ms: Annotated[int, Meta(ge=0, le=200, extra=IN_MS)] = 5
@@ -182,6 +210,8 @@ class WakeWordTrigger(Struct, frozen=True, forbid_unknown_fields=True, tag_field
     """The word's name, such as okay_nabu."""
     greeting: Text = NO_GREETING
     """The greeting it begins with, or none: then what is said right after the word is heard."""
+    assistant: Text = SERVICE_ASSISTANT
+    """Who answers: one of `assistants`, or service."""
     sensitivity: Annotated[float, Meta(ge=0, le=1)] = 0.5
     """From 0 (only a clear word counts) to 1 (similar sounds count, too)."""
     refractory_s: Seconds = 2.0
@@ -195,6 +225,8 @@ class MotionTrigger(Struct, frozen=True, forbid_unknown_fields=True, tag_field="
     """The sensor's output."""
     greeting: Text = NO_GREETING
     """The greeting it begins with, or none."""
+    assistant: Text = SERVICE_ASSISTANT
+    """Who answers: one of `assistants`, or service."""
     cooldown_s: Annotated[float, Meta(ge=0, le=86_400, extra=IN_SECONDS)] = 600.0
     """How many seconds after a conversation it opened it can open the next."""
     between: Span | None = None
@@ -212,6 +244,8 @@ class ScheduleTrigger(Struct, frozen=True, forbid_unknown_fields=True, tag_field
     """On which days: daily, a range such as mon-fri, or a list such as sat,sun."""
     greeting: Text = NO_GREETING
     """The greeting it begins with, or none."""
+    assistant: Text = SERVICE_ASSISTANT
+    """Who answers: one of `assistants`, or service."""
 
 
 Trigger = ButtonTrigger | WakeWordTrigger | MotionTrigger | ScheduleTrigger
@@ -380,6 +414,8 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     """One or several files with settings that this file leaves out, such as boards/button-led.yaml."""
     conversation: ConversationLimits = ConversationLimits()
     """When a conversation ends by itself."""
+    assistants: dict[Text, Assistant] = field(default_factory=dict)
+    """Other assistants than that of the section `service`, by names of your own; a trigger names one."""
     greetings: dict[Text, Greeting] = field(default_factory=lambda: {"welcome": Greeting(say="Hello! How can I help?")})
     """What the speaker says first, by names of your own."""
     names: dict[str, str] = field(default_factory=dict)
@@ -398,13 +434,28 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     """What may be written to the log."""
 
     @property
-    def default_greeting(self) -> str:
-        """Name of the greeting for a press that comes from no trigger (the control socket), or `none`.
-
-        It is what the first button says; without a button, the first trigger; without triggers, the greeting called
-        `welcome` if there is one.
-        """
+    def default_trigger(self) -> Trigger | None:
+        """The trigger that a press without one (the control socket) stands for: the first button, else the first of all."""
         buttons = [trigger for trigger in self.triggers if isinstance(trigger, ButtonTrigger)]
-        for trigger in (*buttons, *self.triggers):
-            return trigger.greeting
+        return next(iter([*buttons, *self.triggers]), None)
+
+    @property
+    def default_greeting(self) -> str:
+        """Name of the greeting for a press that comes from no trigger, or `none`.
+
+        It is that of the `default_trigger`; without triggers, the greeting called `welcome` if there is one.
+        """
+        if self.default_trigger is not None:
+            return self.default_trigger.greeting
         return "welcome" if "welcome" in self.greetings else NO_GREETING
+
+    @property
+    def default_assistant(self) -> str:
+        """Name of the assistant for a request that comes from no trigger."""
+        return self.default_trigger.assistant if self.default_trigger else SERVICE_ASSISTANT
+
+    def of(self, assistant: str) -> Config:
+        """Return this config as it is for one assistant."""
+        if assistant not in self.assistants:
+            return self
+        return replace(self, service=self.assistants[assistant].of(self.service))

@@ -11,12 +11,24 @@ from device_daemon.config.source_map import SourceMap
 from device_daemon.config.times import DAYS, parse_days, parse_hours, parse_time
 
 
-def check_triggers(config: Config, greetings: Collection[str], source_map: SourceMap, problems: Problems) -> None:
-    """Report every broken rule; `greetings` is what a trigger may name; the form of `at` and `days` is checked already."""
+def check_triggers(
+    config: Config,
+    greetings: Collection[str],
+    assistants: Collection[str],
+    source_map: SourceMap,
+    problems: Problems,
+) -> None:
+    """Report every broken rule; the form of `at` and `days` is checked already.
+
+    `greetings` and `assistants` are what a trigger may name.
+    """
     for trigger in config.triggers:
-        if trigger.greeting not in greetings:
-            sentence = f"found {quoted(trigger.greeting)}{alternatives(trigger.greeting, greetings)}"
-            problems.add(source_map.value(trigger, "greeting"), sentence)
+        for key, name, names in (
+            ("greeting", trigger.greeting, greetings),
+            ("assistant", trigger.assistant, assistants),
+        ):
+            if name not in names:
+                problems.add(source_map.value(trigger, key), f"found {quoted(name)}{alternatives(name, names)}")
         if isinstance(trigger, MotionTrigger):
             check_span(trigger, source_map, problems)
     schedules = [trigger for trigger in config.triggers if isinstance(trigger, ScheduleTrigger)]
@@ -51,7 +63,7 @@ def _check_schedules(schedules: list[ScheduleTrigger], source_map: SourceMap, pr
 
 
 def _has_problem(schedule: ScheduleTrigger, source_map: SourceMap, problems: Problems) -> bool:
-    """Whether a key or value other than the greeting is invalid, so that the time is not known."""
+    """Whether a key or value other than the names it gives is invalid, so that the time is not known."""
     node, path = source_map.node(schedule), source_map.value(schedule).path
     keys = node.entries if isinstance(node, Mapping) else ()
-    return any(key != "greeting" and problems.has_problem_at((*path, key)) for key in keys)
+    return any(key not in {"greeting", "assistant"} and problems.has_problem_at((*path, key)) for key in keys)

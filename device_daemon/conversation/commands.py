@@ -23,6 +23,14 @@ class UpdateSession(Struct, frozen=True):
 
     push_to_talk: bool = False
     """Without turn detection: the person says by the button when a turn begins and ends."""
+    trigger: str = ""
+    """What opened the conversation, for the session's metadata; empty for a session without one."""
+
+
+class UpdateMetadata(Struct, frozen=True):
+    """session.update with the metadata alone: everything else is in force already."""
+
+    trigger: str
 
 
 class RequestGreeting(Struct, frozen=True):
@@ -67,7 +75,17 @@ class ClearAudio(Struct, frozen=True):
     """Discard the microphone sound sent since the last turn."""
 
 
-Message = UpdateSession | RequestGreeting | Recall | Truncate | CancelResponse | CommitAudio | RequestReply | ClearAudio
+Message = (
+    UpdateSession
+    | UpdateMetadata
+    | RequestGreeting
+    | Recall
+    | Truncate
+    | CancelResponse
+    | CommitAudio
+    | RequestReply
+    | ClearAudio
+)
 
 
 # Commands

@@ -325,7 +325,7 @@ class Dialogue:
                     self._resumable.drop()
             case on.Opened():
                 self.session.opened(now)
-                return [do.Send(do.UpdateSession(self._policy.push_to_talk))]
+                return [do.Send(do.UpdateSession(self._policy.push_to_talk, self._policy.trigger))]
             case on.SessionUpdated():
                 return self._session_updated(event, now)
             case on.ServiceError():

@@ -209,6 +209,7 @@ class ConversationManager:
             return None
         return {
             "trigger": self._request.trigger,
+            "assistant": self._request.assistant,
             "greeting": str(self._runner.dialogue.greeting.step),
             "for_s": round(self._loop.time() - self._request.pressed_s, 1),
             "waiting": len(self._waiting),
@@ -250,7 +251,7 @@ class ConversationManager:
             on_greeting_recorded=lambda opening, pcm: recorded.append((opening, pcm)),
         )
         dialogue = Dialogue(await self._greetings.opening(request), self._policy(request))
-        runner = ConversationRunner(dialogue, context, request.pressed_s)
+        runner = ConversationRunner(dialogue, context, request.pressed_s, assistant=request.assistant)
         self._runner = runner
         self._microphone.conversation = runner.microphone_periods
         if request.heard_from_s is not None:
@@ -267,7 +268,7 @@ class ConversationManager:
         self._past_metrics.join(metrics)
         self._current_metrics = Metrics()
         metrics.unreadable_messages = 0  # from here on it counts what arrives while the connection closes
-        self._close_in_background(self._close_runner(runner, metrics, recorded))
+        self._close_in_background(self._close_runner(runner, metrics, request.assistant, recorded))
         self._callbacks.on_end(end.failure, request.asked or runner.times.greeting_heard_s is not None)
 
     def _first_events(self, request: ConversationRequest) -> list[on.Event]:
@@ -292,14 +293,14 @@ class ConversationManager:
         task.add_done_callback(self._closing.discard)
 
     async def _close_runner(
-        self, runner: ConversationRunner, metrics: Metrics, recorded: list[tuple[Opening, bytes]]
+        self, runner: ConversationRunner, metrics: Metrics, assistant: str, recorded: list[tuple[Opening, bytes]]
     ) -> None:
         await runner.close()
         self._past_metrics.unreadable_messages += metrics.unreadable_messages
         if runner.greets_itself:
-            await asyncio.to_thread(self._greetings.clear_cache)
+            await asyncio.to_thread(self._greetings.clear_cache, assistant)
         for opening, pcm in recorded:
-            await asyncio.to_thread(self._greetings.store, opening, pcm)
+            await asyncio.to_thread(self._greetings.store, opening, pcm, assistant)
         give_back()
 
     def _record(self, request: ConversationRequest, runner: ConversationRunner, end: End) -> None:
@@ -308,6 +309,7 @@ class ConversationManager:
         opening = runner.dialogue.opening
         self.last = {
             "trigger": request.trigger,
+            "assistant": request.assistant,
             "greeting": opening.name if opening else "none",
             "cached": runner.dialogue.greeting.from_cache,
             "ended": str(end.reason),
@@ -343,6 +345,7 @@ class ConversationManager:
             half_duplex=echo is EchoMode.HALF_DUPLEX,
             echo_by_service=echo is EchoMode.SERVICE,
             push_to_talk=request.held_from_s is not None,
+            trigger=request.trigger,
             ready_sound=config.sounds.ready,
             error_sound=config.sounds.error,
             notices=config.sounds.notices,

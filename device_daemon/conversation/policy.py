@@ -38,6 +38,8 @@ class ConversationPolicy(Struct, frozen=True):
     """An earcon when the person is to speak first."""
     error_sound: bool = True
     """An earcon when something fails, where no notice is spoken."""
+    trigger: str = ""
+    """What opened the conversation."""
     notices: bool = True
     """Spoken notices: that it takes longer, and that it failed."""
 

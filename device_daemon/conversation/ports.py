@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Protocol
 
+from device_daemon.config.settings import SERVICE_ASSISTANT
 from device_daemon.conversation import commands as do
 from device_daemon.conversation import events as on
 
@@ -49,5 +50,5 @@ class ConnectionPort(Protocol):
 class ClientPort(Protocol):
     """The part of voicelive.client.Client that a conversation needs."""
 
-    async def connect(self) -> ConnectionPort:
-        """Open a connection. Raises SpeakerError."""
+    async def connect(self, assistant: str = SERVICE_ASSISTANT) -> ConnectionPort:
+        """Open a connection to an assistant of the config. Raises SpeakerError."""

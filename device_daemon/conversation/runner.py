@@ -14,6 +14,7 @@ from functools import partial
 from msgspec import Struct, field
 
 from device_daemon.audio.period import Period
+from device_daemon.config.settings import SERVICE_ASSISTANT
 from device_daemon.conversation import commands as do
 from device_daemon.conversation import events as on
 from device_daemon.conversation.dialogue import Dialogue
@@ -79,11 +80,13 @@ class ConversationRunner:
         context: RunnerContext,
         pressed_s: float,
         *,
+        assistant: str = SERVICE_ASSISTANT,
         close_deadline_s: float = CLOSE_DEADLINE_S,
     ) -> None:
         self.dialogue = dialogue
         self.times = Times(pressed_s)
         self._context = context
+        self._assistant = assistant
         self._close_deadline_s = close_deadline_s
         self._loop = asyncio.get_running_loop()
         self._ended: asyncio.Future[do.End] = self._loop.create_future()
@@ -317,7 +320,7 @@ class ConversationRunner:
     async def _run_session(self, delay_s: float, generation: int) -> None:
         await asyncio.sleep(delay_s)
         try:
-            connection = await self._context.client.connect()
+            connection = await self._context.client.connect(self._assistant)
         except SpeakerError as failure:
             self._receive_from(generation, on.Closed(failure))
             return

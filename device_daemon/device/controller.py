@@ -112,7 +112,9 @@ class Controller:
         self._greeting_cache = greeting_cache
         resolver = GreetingResolver(config, saved_state, greeting_cache, echo=echo)
         service = QuotaClient(client, TokenBucket(connections_per_minute(config.service)))
-        self._warm_session = WarmSession(service, config.service.standby, background=service.background)
+        self._warm_session = WarmSession(
+            service, config.service.standby, assistant=config.default_assistant, background=service.background
+        )
         self._reachability = Reachability(service.background, self._reachability_changed)
         self._prefetch = GreetingPrefetch(service.background, greeting_cache, resolver.wanted)
         self.conversations = ConversationManager(

@@ -7,7 +7,9 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from device_daemon.config.settings import Config
+from msgspec import Struct
+
+from device_daemon.config.settings import NO_GREETING, SERVICE_ASSISTANT, Config
 from device_daemon.conversation import events as on
 from device_daemon.conversation.policy import EndReason
 from device_daemon.device import events as report
@@ -24,6 +26,19 @@ logger = logging.getLogger(__name__)
 
 ANNOUNCEMENT_CHARACTERS = 1_000
 SOCKET = "control socket"
+
+
+class Origin(Struct, frozen=True):
+    """Where a request comes from, and what the config says about that trigger."""
+
+    trigger: str
+    """As the journal and `status` name it."""
+    greeting: str
+    assistant: str = SERVICE_ASSISTANT
+
+    def request(self, at_s: float, **more: Any) -> ConversationRequest:
+        """Return the request for a conversation that was made at a time, with `more` of its fields."""
+        return ConversationRequest(self.trigger, self.greeting, at_s, assistant=self.assistant, **more)
 
 
 class Requests:
@@ -53,18 +68,19 @@ class Requests:
         """The microphone stays closed."""
         return self._controller.muted
 
-    def press(self, pressed_s: float, greeting: str | None = None, trigger: str = SOCKET) -> str:
+    def press(self, pressed_s: float, origin: Origin | None = None) -> str:
         """A press opens a conversation, interrupts the speaker, or ends the conversation."""
-        logger.info("pressed (%s)", trigger, extra=fields(PRESSED, TRIGGER=trigger))
-        self._report("press", trigger)
-        request = ConversationRequest(trigger, greeting or self._config.default_greeting, pressed_s)
+        origin = origin or Origin(SOCKET, self._config.default_greeting, self._config.default_assistant)
+        logger.info("pressed (%s)", origin.trigger, extra=fields(PRESSED, TRIGGER=origin.trigger))
+        self._report("press", origin.trigger)
+        request = origin.request(pressed_s)
         return self._carry_out(Kind.PRESS, request, on.Pressed())
 
-    def begin_talking(self, at_s: float, greeting: str, trigger: str) -> None:
+    def begin_talking(self, at_s: float, origin: Origin) -> None:
         """A push-to-talk button went down."""
-        logger.info("held (%s)", trigger, extra=fields(PRESSED, TRIGGER=trigger))
-        self._report("talk", trigger)
-        request = ConversationRequest(trigger, greeting, at_s, held_from_s=at_s)
+        logger.info("held (%s)", origin.trigger, extra=fields(PRESSED, TRIGGER=origin.trigger))
+        self._report("talk", origin.trigger)
+        request = origin.request(at_s, held_from_s=at_s)
         self._carry_out(Kind.TALK, request, on.TalkBegan(at_s))
 
     def end_talking(self, at_s: float) -> None:
@@ -74,10 +90,10 @@ class Requests:
         else:
             self._conversations.talk_button_released()
 
-    def wake_word(self, trigger: str, greeting: str, ends_at_s: float) -> None:
+    def wake_word(self, origin: Origin, ends_at_s: float) -> None:
         """A wake word was heard; what was said after `ends_at_s` is for the service."""
-        self._report("wake-word", trigger)
-        request = ConversationRequest(trigger, greeting, ends_at_s, heard_from_s=ends_at_s)
+        self._report("wake-word", origin.trigger)
+        request = origin.request(ends_at_s, heard_from_s=ends_at_s)
         self._carry_out(Kind.WORD, request, on.WakeWordHeard())
 
     def again(self) -> str:
@@ -95,30 +111,30 @@ class Requests:
             self._controller.notices.repeat_answer(pcm)
         return "ok: the last answer again"
 
-    def double_press(self, at_s: float, greeting: str, trigger: str) -> None:
+    def double_press(self, at_s: float, origin: Origin) -> None:
         """The second of two quick presses, of which the first has acted already: repeats the last answer.
 
         Where there is no answer it is a press.
         """
         if self._conversations.last_answer():
-            logger.info("pressed twice (%s)", trigger, extra=fields(PRESSED, TRIGGER=trigger))
-            self._report("double", trigger)
+            logger.info("pressed twice (%s)", origin.trigger, extra=fields(PRESSED, TRIGGER=origin.trigger))
+            self._report("double", origin.trigger)
             self.again()
         else:
-            self.press(at_s, greeting, trigger)
+            self.press(at_s, origin)
 
     # From sensors and the clock
 
-    def motion(self, trigger: str, greeting: str, at_s: float) -> bool:
+    def motion(self, origin: Origin, at_s: float) -> bool:
         """Somebody walks past; returns True if that opened a conversation."""
-        self._report("motion", trigger)
-        return self._unasked(Kind.MOTION, ConversationRequest(trigger, greeting, at_s, asked=False))
+        self._report("motion", origin.trigger)
+        return self._unasked(Kind.MOTION, origin.request(at_s, asked=False))
 
-    def scheduled(self, trigger: str, greeting: str) -> bool:
+    def scheduled(self, origin: Origin) -> bool:
         """A schedule is due; returns True if a conversation was opened, or waits for the end of another one."""
-        self._report("schedule", trigger)
+        self._report("schedule", origin.trigger)
         now_s = self._loop.time()
-        request = ConversationRequest(trigger, greeting, now_s, expires_s=now_s + LATE_S, asked=False)
+        request = origin.request(now_s, expires_s=now_s + LATE_S, asked=False)
         return self._unasked(Kind.SCHEDULE, request)
 
     @property
@@ -133,14 +149,16 @@ class Requests:
         if name != "none" and name not in self._config.greetings:
             known = ", ".join([*self._config.greetings, "none"])
             raise Refused(f"there is no greeting {name!r} in the config; there are: {known}")
-        return self._carry_out(Kind.GREET, ConversationRequest(SOCKET, name, self._loop.time()))
+        request = Origin(SOCKET, name, self._config.default_assistant).request(self._loop.time())
+        return self._carry_out(Kind.GREET, request)
 
     def say(self, text: str, *, listen: bool) -> str:
         """Speak a text through the service; with `listen`, hear what a person answers."""
         if len(text) > ANNOUNCEMENT_CHARACTERS:
             raise Refused(f"an announcement may have {ANNOUNCEMENT_CHARACTERS} characters; this one has {len(text)}")
         kind = Kind.GREET if listen else Kind.SAY
-        return self._carry_out(kind, ConversationRequest(SOCKET, "none", self._loop.time(), text=text, listens=listen))
+        origin = Origin(SOCKET, NO_GREETING, self._config.default_assistant)
+        return self._carry_out(kind, origin.request(self._loop.time(), text=text, listens=listen))
 
     def stop(self) -> str:
         """End the conversation and drop the requests that wait for its end, or cut a notice short."""

@@ -42,20 +42,32 @@ class Rendition(Struct, frozen=True):
     voice: str
     service: str
     """Where the voice comes from."""
+    speaker: str = ""
+    """The model or agent that speaks there."""
     rate_hz: int = SAMPLE_RATE_HZ
+
+    @property
+    def group(self) -> str:
+        """The beginning of the key: the same for everything that one model or agent of a service speaks."""
+        return _digest(self.service, self.speaker)[:8]
 
     @property
     def key(self) -> str:
         """The name of its file."""
-        fields = (self.text, self.voice, self.service, str(self.rate_hz))
-        # With each length before it, no two different renditions look alike.
-        joined = b"".join(f"{len(field)}:{field}".encode("utf-8", "surrogatepass") for field in fields)
-        return hashlib.sha256(joined).hexdigest()[:40]
+        return self.group + _digest(self.text, self.voice, str(self.rate_hz))[:32]
+
+
+def _digest(*fields: str) -> str:
+    # With each length before it, no two different renditions look alike.
+    joined = b"".join(f"{len(field)}:{field}".encode("utf-8", "surrogatepass") for field in fields)
+    return hashlib.sha256(joined).hexdigest()
 
 
 def rendition_for(service: Service, text: str, voice: str | None) -> Rendition:
-    """Return the rendition of a text by this service, in its own voice or another one."""
-    return Rendition(text, voice or service.voice, "local" if service.local else service.endpoint or "")
+    """Return the rendition of a text by the model or agent of this service, in its own voice or another one."""
+    agent = service.agent
+    speaker = f"{agent.project}/{agent.name}/{agent.version or ''}" if agent else service.model
+    return Rendition(text, voice or service.voice, "local" if service.local else service.endpoint or "", speaker)
 
 
 class CacheCounters(Struct):
@@ -122,14 +134,16 @@ class GreetingCache:
                     logger.info("%s: greetings are cached on disk again", self._folder)
             self.counters.kept += 1
 
-    def clear(self) -> None:
-        """Delete everything."""
+    def clear(self, group: str = "") -> None:
+        """Delete everything, or what one model or agent spoke (`Rendition.group`)."""
         with self._disk_lock:
             for path in self._files():
-                _unlink(path)
+                if path.name.startswith(group):
+                    _unlink(path)
         with self._memory_lock:
             self._cleared += 1
-            self._memory.clear()
+            for key in [key for key in self._memory if key.startswith(group)]:
+                del self._memory[key]
 
     def _load(self, key: str) -> bytes | None:
         cleared = self._cleared

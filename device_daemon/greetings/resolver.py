@@ -11,11 +11,11 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from device_daemon.audio.echo.modes import EchoMode, EchoPort, FixedEchoMode
-from device_daemon.config.settings import Config
+from device_daemon.config.settings import SERVICE_ASSISTANT, Config
 from device_daemon.greetings import opening as greetings
 from device_daemon.greetings.cache import GreetingCache, Rendition, rendition_for
 from device_daemon.greetings.opening import Opening
-from device_daemon.greetings.variants import is_cacheable, variants
+from device_daemon.greetings.variants import greetings_by_assistant, is_cacheable, variants
 from device_daemon.system.saved_state import SavedState
 
 DISK_DEADLINE_S = 0.1
@@ -41,6 +41,8 @@ class ConversationRequest(Struct, frozen=True):
     """Microphone sound from then on is for the service: what a person says right after a wake word."""
     expires_s: float | None = None
     """The conversation is not to begin later than that."""
+    assistant: str = SERVICE_ASSISTANT
+    """Who answers, as the config calls it."""
     asked: bool = True
     """A person waits for it; otherwise no notice is spoken about what failed before the first word."""
 
@@ -83,24 +85,26 @@ class GreetingResolver:
         # The service's echo cancellation does not know the cached sound: playing it would cost what the person goes on
         # to say after the wake word.
         speaks_on = request.heard_from_s is not None and self._echo.choice().mode is EchoMode.SERVICE
-        pcm = b"" if speaks_on else await self._cached(self._rendition(opening))
+        pcm = b"" if speaks_on else await self._cached(self._rendition(opening, request.assistant))
         return replace(opening, pcm=pcm, cacheable=not pcm)
 
-    def store(self, opening: Opening, pcm: bytes) -> None:
-        """Cache the sound of an opening, 24 kHz mono S16LE, as the service spoke it."""
-        self._cache.put(self._rendition(opening), pcm)
+    def store(self, opening: Opening, pcm: bytes, assistant: str) -> None:
+        """Cache the sound of an opening, 24 kHz mono S16LE, as an assistant spoke it."""
+        self._cache.put(self._rendition(opening, assistant), pcm)
 
-    def clear_cache(self) -> None:
-        """Empty the cache: the service greets by itself now, so nothing of ours may be said as well."""
-        self._cache.clear()
+    def clear_cache(self, assistant: str) -> None:
+        """Forget what an assistant said: it greets by itself now, so nothing of ours may be said as well."""
+        self._cache.clear(rendition_for(self._config.of(assistant).service, "", None).group)
 
-    def wanted(self) -> list[Rendition]:
-        """Return everything that the config's greetings can say and that can be synthesised in advance."""
-        service = self._config.service
-        return [
-            rendition_for(service, variant.text, variant.voice)
-            for variant in variants(self._config.greetings, self._config.names, socket.gethostname())
-        ]
+    def wanted(self) -> dict[str, list[Rendition]]:
+        """Return by assistant everything that the config's greetings can say and that can be synthesised in advance."""
+        return {
+            assistant: [
+                rendition_for(self._config.of(assistant).service, variant.text, variant.voice)
+                for variant in variants(greetings, self._config.names, socket.gethostname())
+            ]
+            for assistant, greetings in greetings_by_assistant(self._config).items()
+        }
 
     async def _cached(self, rendition: Rendition) -> bytes:
         """Return the sound, empty if it is not cached or the disk is slow."""
@@ -113,5 +117,5 @@ class GreetingResolver:
                 pcm = None  # the thread still brings it into memory, for the next press
         return pcm or b""
 
-    def _rendition(self, opening: Opening) -> Rendition:
-        return rendition_for(self._config.service, opening.text, opening.voice)
+    def _rendition(self, opening: Opening, assistant: str) -> Rendition:
+        return rendition_for(self._config.of(assistant).service, opening.text, opening.voice)

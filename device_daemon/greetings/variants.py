@@ -12,7 +12,7 @@ from device_daemon.config.settings import Config, Greeting
 from device_daemon.greetings.opening import fill
 
 MAX_VARIANTS = 32
-"""Texts in all; a template with many variants must not crowd out the rest."""
+"""Texts of an assistant; a template with many variants must not crowd out the rest."""
 DAYPARTS = ("morning", "afternoon", "evening")
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _ENUMERABLE = {"daypart": DAYPARTS, "weekday": WEEKDAYS}
@@ -51,6 +51,18 @@ def press_only(config: Config) -> list[str]:
 def _templates(greeting: Greeting) -> list[str]:
     """Return the texts that a greeting says word for word."""
     return greeting.say_one_of or ([greeting.say] if greeting.say else [])
+
+
+def greetings_by_assistant(config: Config) -> dict[str, dict[str, Greeting]]:
+    """Return for each assistant the greetings that its triggers name; those that none names are the default one's."""
+    said = {(trigger.assistant, trigger.greeting) for trigger in config.triggers}
+    named = {greeting for _, greeting in said}
+    said |= {(config.default_assistant, name) for name in config.greetings if name not in named}
+    assistants = dict.fromkeys([config.default_assistant, *(trigger.assistant for trigger in config.triggers)])
+    return {
+        assistant: {name: greeting for name, greeting in config.greetings.items() if (assistant, name) in said}
+        for assistant in assistants
+    }
 
 
 def variants(greetings: Mapping[str, Greeting], names: Mapping[str, str], hostname: str) -> list[Variant]:

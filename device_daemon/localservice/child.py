@@ -14,7 +14,7 @@ from asyncio.subprocess import PIPE, Process
 from typing import TYPE_CHECKING
 
 from device_daemon.audio.echo.modes import EchoPort
-from device_daemon.config.settings import Config
+from device_daemon.config.settings import SERVICE_ASSISTANT, Config
 from device_daemon.errors import ServiceUnreachable
 from device_daemon.voicelive.client import Client
 from device_daemon.voicelive.credentials import Key
@@ -38,12 +38,12 @@ class LocalClient:
         self._client: Client | None = None
         self._starting = asyncio.Lock()
 
-    async def connect(self) -> Connection:
+    async def connect(self, assistant: str = SERVICE_ASSISTANT) -> Connection:
         """Return a connection on which nothing was sent yet. Raises one of errors.py."""
         async with self._starting:
             if self._client is None or self._process is None or self._process.returncode is not None:
                 self._client = Client(self._config, await self._start(), lambda: Key("local"), echo=self._echo)
-        return await self._client.connect()
+        return await self._client.connect(assistant)
 
     async def close(self) -> None:
         """Stop the service."""

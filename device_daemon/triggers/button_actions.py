@@ -7,7 +7,7 @@ from typing import Protocol
 
 from device_daemon.config.settings import ButtonTrigger
 from device_daemon.device.control_socket import Refused
-from device_daemon.device.requests import Requests
+from device_daemon.device.requests import Origin, Requests
 from device_daemon.triggers.gesture import DoublePress, Gesture, Hold, Press, Release
 
 
@@ -20,18 +20,17 @@ class GestureActions(Protocol):
 
 def actions_for(trigger: ButtonTrigger, requests: Requests) -> GestureActions:
     """Return the actions of the mode that the config gives a button."""
-    name = f"button on pin {trigger.pin}"
+    origin = Origin(f"button on pin {trigger.pin}", trigger.greeting, trigger.assistant)
     kind = PushToTalkActions if trigger.mode == "push-to-talk" else ButtonActions
-    return kind(requests, trigger.greeting, name)
+    return kind(requests, origin)
 
 
 class ButtonActions:
     """A button that is pressed: press, press twice, or hold to mute."""
 
-    def __init__(self, requests: Requests, greeting: str, trigger: str) -> None:
+    def __init__(self, requests: Requests, origin: Origin) -> None:
         self._requests = requests
-        self._greeting = greeting
-        self._trigger = trigger
+        self._origin = origin
         self._undecided_since_s: float | None = None
         """A press while muted, which may still become the hold that unmutes."""
 
@@ -42,32 +41,31 @@ class ButtonActions:
                 case Press(at_s) | DoublePress(at_s) if self._requests.muted:
                     self._undecided_since_s = at_s
                 case Press(at_s):
-                    self._requests.press(at_s, self._greeting, self._trigger)
+                    self._requests.press(at_s, self._origin)
                 case DoublePress(at_s):
-                    self._requests.double_press(at_s, self._greeting, self._trigger)
+                    self._requests.double_press(at_s, self._origin)
                 case Hold():
                     self._undecided_since_s = None
-                    self._requests.hold(self._trigger)
+                    self._requests.hold(self._origin.trigger)
                 case Release():
                     # A short press while muted: it is answered with the reason why nothing happens.
                     since_s, self._undecided_since_s = self._undecided_since_s, None
                     if since_s is not None:
-                        self._requests.press(since_s, self._greeting, self._trigger)
+                        self._requests.press(since_s, self._origin)
 
 
 class PushToTalkActions:
     """A button that is held while somebody talks; how long it is held means nothing else."""
 
-    def __init__(self, requests: Requests, greeting: str, trigger: str) -> None:
+    def __init__(self, requests: Requests, origin: Origin) -> None:
         self._requests = requests
-        self._greeting = greeting
-        self._trigger = trigger
+        self._origin = origin
 
     def handle(self, gesture: Gesture) -> None:
         """Act on the next gesture. What is refused is answered with a spoken notice."""
         match gesture:
             case Press(at_s) | DoublePress(at_s):
                 with contextlib.suppress(Refused):
-                    self._requests.begin_talking(at_s, self._greeting, self._trigger)
+                    self._requests.begin_talking(at_s, self._origin)
             case Release(at_s):
                 self._requests.end_talking(at_s)

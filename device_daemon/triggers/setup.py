@@ -12,9 +12,16 @@ from datetime import datetime
 from functools import partial
 from typing import Protocol
 
-from device_daemon.config.settings import ButtonTrigger, Config, MotionTrigger, ScheduleTrigger, WakeWordTrigger
+from device_daemon.config.settings import (
+    ButtonTrigger,
+    Config,
+    MotionTrigger,
+    ScheduleTrigger,
+    Trigger,
+    WakeWordTrigger,
+)
 from device_daemon.device.controller import Controller
-from device_daemon.device.requests import Requests
+from device_daemon.device.requests import Origin, Requests
 from device_daemon.errors import SpeakerError
 from device_daemon.triggers.button import Buttons
 from device_daemon.triggers.button_actions import GestureActions, actions_for
@@ -80,7 +87,7 @@ class TriggerSetup:
             return
 
         def heard(trigger: WakeWordTrigger, ends_at_s: float) -> None:
-            self._requests.wake_word(f"wake word {trigger.word}", trigger.greeting, ends_at_s)
+            self._requests.wake_word(_origin(f"wake word {trigger.word}", trigger), ends_at_s)
 
         try:
             wake_words = WakeWords(words, loop=self._loop, on_word=heard, on_failure=self._controller.wake_words_failed)
@@ -97,7 +104,7 @@ class TriggerSetup:
             logger.error("%s", error)  # noqa: TRY400
 
     def _motion(self, trigger: MotionTrigger) -> _Closable:
-        name = f"motion on pin {trigger.pin}"
+        origin = _origin(f"motion on pin {trigger.pin}", trigger)
         last_opened_s: float | None = None
 
         def seen(at_s: float) -> None:
@@ -110,15 +117,15 @@ class TriggerSetup:
                 local_time=datetime.now().astimezone().time(),
             )
             if reason:
-                logger.debug("%s: %s", name, reason)
-            elif self._requests.motion(name, trigger.greeting, at_s):
+                logger.debug("%s: %s", origin.trigger, reason)
+            elif self._requests.motion(origin, at_s):
                 last_opened_s = at_s
 
         return Motion(trigger, loop=self._loop, on_motion=seen)
 
     def _schedule(self, triggers: list[ScheduleTrigger]) -> _Closable:
         def due(trigger: ScheduleTrigger) -> None:
-            self._requests.scheduled(f"schedule {trigger.at} {trigger.days}", trigger.greeting)
+            self._requests.scheduled(_origin(f"schedule {trigger.at} {trigger.days}", trigger))
 
         return Schedule(triggers, loop=self._loop, on_due=due)
 
@@ -132,3 +139,7 @@ class TriggerSetup:
         else:
             self._open.append(switch)
             self._controller.set_switch(off=switch.on)
+
+
+def _origin(name: str, trigger: Trigger) -> Origin:
+    return Origin(name, trigger.greeting, trigger.assistant)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urlsplit
 
 from device_daemon.audio.echo.modes import EchoPort, FixedEchoMode
-from device_daemon.config.settings import Config, Service
+from device_daemon.config.settings import SERVICE_ASSISTANT, Config, Service
 from device_daemon.errors import AuthRefused
 from device_daemon.system.daemon_thread import in_daemon_thread
 from device_daemon.system.memory_trim import keep_for_good
@@ -56,7 +56,7 @@ class Client:
         """`sign_in` reads the credential: when it is first needed, and again after it was refused."""
         self.host = urlsplit(endpoint).netloc
         self._config = config
-        self._url = url_for(config.service, endpoint)
+        self._endpoint = endpoint
         self._sign_in = sign_in
         self._limits = limits or LineLimits()
         self._echo = echo or FixedEchoMode()
@@ -68,18 +68,19 @@ class Client:
         """Import the SDK in a thread: the first press should not wait for it, nor the event loop."""
         await asyncio.to_thread(_import_sdk)
 
-    async def connect(self) -> Connection:
-        """Return a connection on which nothing was sent yet. Raises one of errors.py."""
+    async def connect(self, assistant: str = SERVICE_ASSISTANT) -> Connection:
+        """Return a connection to an assistant on which nothing was sent yet. Raises one of errors.py."""
         await self.warm_up()
         from device_daemon.voicelive.opener import Opener  # noqa: PLC0415 - 240 ms, imported by now
 
         if self._opener is None:
-            self._opener = Opener(self._config, self._url, self.host, self._limits, self._echo)
+            self._opener = Opener(self._config, self.host, self._limits, self._echo)
         if self._credential is None:
             self._credential = await in_daemon_thread(self._sign_in, "key file")
+        config = self._config.of(assistant)
         headers = await self._credential.headers()
         try:
-            return await self._opener.open(headers)
+            return await self._opener.open(config, url_for(config.service, self._endpoint), headers)
         except AuthRefused:
             await self._sign_out()  # the owner may replace the key meanwhile
             raise

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 
 from device_daemon.audio.pcm import BYTES_PER_MS
 from device_daemon.conversation import commands as do
@@ -34,7 +34,7 @@ MOST_MS = 60_000
 class GreetingPrefetch:
     """Begin it whenever the device is idle and the service can be reached; stop it when a conversation begins.
 
-    `wanted` returns what the config's greetings can say. Nothing is requested that is in the cache, and nothing a
+    `wanted` returns by assistant what the config's greetings can say. Nothing is requested that is in the cache, and nothing a
     second time that the service refused.
     """
 
@@ -42,7 +42,7 @@ class GreetingPrefetch:
         self,
         client: ClientPort,
         cache: GreetingCache,
-        wanted: Callable[[], Sequence[Rendition]],
+        wanted: Callable[[], Mapping[str, Sequence[Rendition]]],
         *,
         delays: Callable[[], Iterator[float]] = backoff,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -53,8 +53,8 @@ class GreetingPrefetch:
         self._delays = delays
         self._pause = pause
         self._refused: set[Rendition] = set()
-        self._service_greets = False
-        """The service greets by itself: ours would be a second greeting."""
+        self._greeting: set[str] = set()
+        """Assistants that greet by themselves: ours would be a second greeting."""
         self._fetching = Background("greeting prefetch")
 
     @property
@@ -65,8 +65,7 @@ class GreetingPrefetch:
     def begin(self) -> None:
         """Fetch what is missing; does nothing where nothing is."""
         self.stop()
-        if not self._service_greets:
-            self._fetching.begin(self._fetch())
+        self._fetching.begin(self._fetch())
 
     def stop(self) -> None:
         """Stop at once; a greeting that is not complete is not kept."""
@@ -85,32 +84,41 @@ class GreetingPrefetch:
                 return
             await self._pause(wait_s)
 
-    def _missing(self) -> list[Rendition]:
-        return [one for one in self._wanted() if one not in self._refused and not self._cache.contains(one)]
+    def _missing(self) -> dict[str, list[Rendition]]:
+        missing = {
+            assistant: [one for one in wanted if one not in self._refused and not self._cache.contains(one)]
+            for assistant, wanted in self._wanted().items()
+            if assistant not in self._greeting
+        }
+        return {assistant: renditions for assistant, renditions in missing.items() if renditions}
 
-    async def _fetch_all(self, missing: Sequence[Rendition], delay_s: float) -> float | None:
+    async def _fetch_all(self, missing: Mapping[str, Sequence[Rendition]], delay_s: float) -> float | None:
         """Fetch these; returns in how many seconds to try again, None where that is not needed or cannot help."""
+        waits = [await self._fetch_of(assistant, renditions, delay_s) for assistant, renditions in missing.items()]
+        give_back()
+        return max((wait_s for wait_s in waits if wait_s is not None), default=None)
+
+    async def _fetch_of(self, assistant: str, missing: Sequence[Rendition], delay_s: float) -> float | None:
         try:
-            connection = await self._client.connect()
+            connection = await self._client.connect(assistant)
             try:
-                await self._converse(connection, missing)
+                await self._converse(connection, assistant, missing)
             finally:
                 await connection.close()
         except SpeakerError as failure:
             logger.debug("not all greetings were fetched: %s", failure)
             return retry_delay_s(failure, delay_s)
-        give_back()
         return None
 
-    async def _converse(self, connection: ConnectionPort, missing: Sequence[Rendition]) -> None:
+    async def _converse(self, connection: ConnectionPort, assistant: str, missing: Sequence[Rendition]) -> None:
         events = connection.events()
         await connection.send(do.UpdateSession())
         while not isinstance(event := await _next(events), on.SessionUpdated):
             if isinstance(event, on.ServiceError) and is_about_session_update(event):
                 raise failure_of(event)
         if event.greets_itself:
-            self._service_greets = True
-            await asyncio.to_thread(self._cache.clear)
+            self._greeting.add(assistant)
+            await asyncio.to_thread(self._cache.clear, missing[0].group)
             return
         fetched = 0
         for number, rendition in enumerate(missing):

@@ -26,24 +26,28 @@ CLIENT_REFERENCE_QUERY = "&features=client_ec_reference:true"
 class Opener:
     """Made once for a config, in the event loop."""
 
-    def __init__(self, config: Config, url: str, host: str, limits: LineLimits, echo: EchoPort) -> None:
-        self._url = url
+    def __init__(self, config: Config, host: str, limits: LineLimits, echo: EchoPort) -> None:
         self._host = host
         self._proxy = config.service.proxy
-        self._config = config
         self._echo = echo
         self._limits = limits
         self._resolver = DaemonResolver()
         self._ca_file = config.service.ca_file
         self._tls: ssl.SSLContext | None = None
 
-    async def open(self, headers: Mapping[str, str]) -> Connection:
-        """Return a connection on which nothing was sent yet. Raises one of errors.py."""
+    async def open(self, config: Config, url: str, headers: Mapping[str, str]) -> Connection:
+        """Return a connection on which nothing was sent yet. Raises one of errors.py.
+
+        Args:
+            config: The one given, as it is for the assistant that the session is for.
+            url: Of that assistant.
+            headers: They sign in.
+        """
         if self._ca_file and self._tls is None:
             self._tls = await in_daemon_thread(partial(tls_context, self._ca_file), "CA file")
         mode = self._echo.choice().mode
         http, socket = await open_socket(
-            self._url + (CLIENT_REFERENCE_QUERY if mode is EchoMode.CLIENT_REFERENCE else ""),
+            url + (CLIENT_REFERENCE_QUERY if mode is EchoMode.CLIENT_REFERENCE else ""),
             host=self._host,
             headers=headers,
             proxy=self._proxy,
@@ -52,8 +56,8 @@ class Opener:
             limits=self._limits,
         )
         # Filled in for each session: a time of day in the instructions is that of its opening.
-        values = placeholder_values(datetime.now().astimezone(), gethostname(), None, self._config.names)
-        return Connection(http, socket, session_for(self._config, values, echo=mode), self._limits, self._echo.refused)
+        values = placeholder_values(datetime.now().astimezone(), gethostname(), None, config.names)
+        return Connection(http, socket, session_for(config, values, echo=mode), self._limits, self._echo.refused)
 
     async def close(self) -> None:
         """Leave off looking names up."""

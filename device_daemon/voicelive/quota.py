@@ -13,7 +13,7 @@ from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from device_daemon.config.endpoint import is_this_machine
-from device_daemon.config.settings import Service
+from device_daemon.config.settings import SERVICE_ASSISTANT, Service
 from device_daemon.conversation.ports import ClientPort, ConnectionPort
 from device_daemon.errors import ServiceBusy
 
@@ -83,7 +83,7 @@ class QuotaClient:
         """The same client and bucket, without the tokens that are reserved for persons."""
         return QuotaClient(self._client, self._bucket, background=True, now=self._now)
 
-    async def connect(self) -> ConnectionPort:
+    async def connect(self, assistant: str = SERVICE_ASSISTANT) -> ConnectionPort:
         """Open a connection. Raises SpeakerError; ServiceBusy, with the time to wait, where there is no token."""
         wait_s = self._bucket.take(self._now(), background=self._background)
         if wait_s:
@@ -91,7 +91,7 @@ class QuotaClient:
                 f"too many connections in a short time: the next one may be opened in {math.ceil(wait_s)} s.", wait_s
             )
         try:
-            return await self._client.connect()
+            return await self._client.connect(assistant)
         except ServiceBusy as failure:
             if failure.retry_after_s:
                 self._bucket.close(failure.retry_after_s, self._now())

@@ -7,7 +7,7 @@ from azure.ai.voicelive.aio import VoiceLiveConnection
 
 from device_daemon.conversation import commands as do
 from device_daemon.greetings.opening import Opening
-from device_daemon.voicelive.session import voice
+from device_daemon.voicelive.session import metadata, voice
 
 
 async def send(sdk: VoiceLiveConnection, message: do.Message, session: models.RequestSession) -> None:  # noqa: C901 - one table of messages
@@ -22,11 +22,14 @@ async def send(sdk: VoiceLiveConnection, message: do.Message, session: models.Re
         azure.ai.voicelive.aio.ConnectionError: The connection is closed or broke.
     """
     match message:
-        case do.UpdateSession(push_to_talk):
+        case do.UpdateSession(push_to_talk, trigger):
+            session = models.RequestSession(session)
+            session.metadata = metadata(trigger)
             if push_to_talk:
-                session = models.RequestSession(session)
                 session["turn_detection"] = None  # goes out as null: the person says by the button when a turn ends
             await sdk.session.update(session=session, event_id=do.SESSION_UPDATE_ID)
+        case do.UpdateMetadata(trigger):
+            await sdk.session.update(session=models.RequestSession(metadata=metadata(trigger)))
         case do.RequestGreeting(opening, event_id):
             await _request_greeting(sdk, opening, event_id)
         case do.Recall("assistant", text):

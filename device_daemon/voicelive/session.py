@@ -6,11 +6,13 @@ Importing this brings in the SDK's models: `client` does so late.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from socket import gethostname
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
 from azure.ai.voicelive import models
 
+from device_daemon import __version__
 from device_daemon.audio.echo.modes import EchoMode
 from device_daemon.config.settings import Config
 from device_daemon.greetings.opening import fill
@@ -18,6 +20,8 @@ from device_daemon.greetings.opening import fill
 INPUT_RATE_HZ: Final = 24_000
 NO_PLACEHOLDERS: Final[Mapping[str, str]] = MappingProxyType({})
 STEREO: Final = 2
+METADATA_CHARACTERS: Final = 512
+"""Of one value, as in OpenAI's API, which the field is taken from."""
 OPENAI_VOICES: Final = frozenset(voice.value for voice in models.OpenAIVoiceName) | {"fable", "nova", "onyx"}
 """The realtime models' own voices; OpenAI documents three that the SDK does not list."""
 
@@ -64,9 +68,17 @@ def session_for(
         )
     if service.noise_reduction != "off":
         session.input_audio_noise_reduction = models.AudioNoiseReduction(type=service.noise_reduction)
-    if service.transcription:
+    if service.transcription or service.phrase_list:
         session.input_audio_transcription = models.AudioInputTranscriptionOptions(model="azure-speech")
+    if service.phrase_list and session.input_audio_transcription:
+        session.input_audio_transcription.phrase_list = service.phrase_list
     return session
+
+
+def metadata(trigger: str = "") -> dict[str, str]:
+    """Return the session's metadata: which device, which version of this program, and what opened the conversation."""
+    known = {"device": gethostname(), "version": __version__, "trigger": trigger}
+    return {name: value[:METADATA_CHARACTERS] for name, value in known.items() if value}
 
 
 def _turn_detection(config: Config) -> models.TurnDetection:

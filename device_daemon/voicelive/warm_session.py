@@ -16,6 +16,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from device_daemon.config.settings import SERVICE_ASSISTANT
 from device_daemon.conversation import commands as do
 from device_daemon.conversation import events as on
 from device_daemon.conversation.ports import CLOSE_DEADLINE_S, ClientPort, ConnectionPort
@@ -61,19 +62,24 @@ class WarmSession:
         client: ClientPort,
         mode: Mode,
         *,
+        assistant: str = SERVICE_ASSISTANT,
         background: ClientPort | None = None,
         times: WarmSessionTimes | None = None,
         delays: Callable[[], Iterator[float]] = backoff,
     ) -> None:
-        """`client` opens connections for a person who waits, `background` those that are kept."""
+        """`client` opens connections for a person who waits, `background` those that are kept.
+
+        The first session that is kept is for `assistant`, each later one for the assistant of the last conversation.
+        """
         self._client = client
         self._background = background or client
         self._mode = mode
+        self._assistant = assistant
         self._times = times or WarmSessionTimes()
         self._delays = delays
         self._held: HeldConnection | None = None
-        self._service_speaks = False
-        """The service speaks by itself: what it says in a session that is held would be lost."""
+        self._speaking: set[str] = set()
+        """Assistants that speak by themselves: what they say in a session that is held would be lost."""
         self._keeping = Background("warm session")
 
     @property
@@ -91,22 +97,23 @@ class WarmSession:
         if self._mode != "off":
             self._keep_one(self._times.kept_s if self._mode == "after-conversation" else None)
 
-    async def connect(self) -> ConnectionPort:
+    async def connect(self, assistant: str = SERVICE_ASSISTANT) -> ConnectionPort:
         """Return the session that is ready, or a connection on which nothing was sent yet. Raises SpeakerError."""
         held, self._held = self._held, None
-        if held is not None and held.usable:
+        kept_for, self._assistant = self._assistant, assistant
+        if held is not None and held.usable and kept_for == assistant:
             held.taken = True
             self._keeping.stop()
             return held
         self._keeping.stop()
-        return await self._client.connect()
+        return await self._client.connect(assistant)
 
     async def close(self) -> None:
         """Close the session that is kept; every task is awaited."""
         await self._keeping.close(self._times.closing_s)
 
     def _keep_one(self, for_s: float | None) -> None:
-        if self._service_speaks or (for_s is None and self.ready):
+        if self._assistant in self._speaking or (for_s is None and self.ready):
             return
         self._keeping.begin(self._keep(for_s))
 
@@ -116,7 +123,7 @@ class WarmSession:
         loop = asyncio.get_running_loop()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(for_s):
-                while not self._service_speaks:
+                while self._assistant not in self._speaking:
                     began_s = loop.time()
                     try:
                         await self._hold_one()
@@ -131,14 +138,15 @@ class WarmSession:
 
     async def _hold_one(self) -> None:
         """Hold one session, from its opening to its renewal. Raises what it failed from."""
-        held = HeldConnection(await self._background.connect(), self._times)
+        assistant = self._assistant
+        held = HeldConnection(await self._background.connect(assistant), self._times)
         try:
             await held.prepare()
             if not held.service_speaks:
                 self._held = held
                 await held.watch()
             if held.service_speaks:
-                self._service_speaks = True
+                self._speaking.add(assistant)
                 logger.info("the service speaks by itself: no session is kept ready")
         finally:
             if self._held is held:
@@ -213,11 +221,12 @@ class HeldConnection:
                             )
 
     async def send(self, message: do.Message) -> None:
-        """Send a message, unless it asks for the settings that are in force already. Raises ConnectionLost."""
+        """Send a message; of settings that are in force already, only what opened the conversation. Raises ConnectionLost."""
         if isinstance(message, do.UpdateSession):
-            self._unchanged = message == do.UpdateSession()
+            self._unchanged = not message.push_to_talk
             self._asked.set()
             if self._unchanged:
+                await self._connection.send(do.UpdateMetadata(message.trigger))
                 return
         await self._connection.send(message)
 

@@ -11,9 +11,11 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from device_daemon.config.settings import Agent, Assistant, Config, Service
 from device_daemon.conversation import commands as do
 from device_daemon.conversation import events as on
 from device_daemon.errors import ConnectionLost, SessionRejected, SpeakerError
+from device_daemon.localservice.server import LocalService
 from device_daemon.voicelive.client import API_VERSION, Client
 from device_daemon.voicelive.connection import Connection
 from device_daemon.voicelive.limits import LineLimits
@@ -29,6 +31,20 @@ from tests.integration.voicelive.unruly_service import (
 )
 
 __all__ = ["no_trace"]
+
+
+class Token:
+    """Signs in with a token, as Microsoft Entra does."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    async def headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self._token}"}
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
 
 pytestmark = pytest.mark.usefixtures("no_trace")
 
@@ -60,6 +76,30 @@ async def test_a_connection_asks_for_the_model_and_brings_the_key() -> None:
     assert asked[0].query["model"] == "gpt-realtime"
     assert asked[0].query["api-version"] == API_VERSION
     assert asked[0].headers["api-key"] == KEY
+
+
+async def test_a_session_of_an_assistant_that_is_an_agent_is_opened_with_the_agents_name_and_without_instructions() -> (
+    None
+):
+    service = Service(endpoint="https://replaced", auth="entra", instructions="Be brief.")
+    agent = Assistant(agent=Agent("concierge", "hotel"))
+    local = LocalService(token="a-token")
+    await local.start()
+    config = Config(service=service, assistants={"guide": agent})
+    client = Client(config, local.endpoint, lambda: Token("a-token"))
+    connection = await client.connect("guide")
+    await connection.send(do.UpdateSession(trigger="button on pin 4"))
+    await local.wait_for("session.updated")
+    (session,) = local.record.sessions
+    asked = session.of_type("session.update")[0].summary["session"]
+    assert (session.query["agent-name"], session.query["agent-project-name"]) == ("concierge", "hotel")
+    assert "model" not in session.query
+    assert "instructions" not in asked
+    assert asked["metadata"]["trigger"] == "button on pin 4"
+    assert session.of_type("error") == []
+    await connection.close()
+    await client.close()
+    await local.stop()
 
 
 async def test_messages_arrive_in_the_order_in_which_they_were_sent_and_events_come_back() -> None:

@@ -37,7 +37,7 @@ class Stage:
         self.wanted = list(wanted)
         self.pauses: list[float] = []
         self.prefetch = GreetingPrefetch(
-            self.client, self.store, lambda: self.wanted, delays=lambda: iter([1.0] * 9), pause=self.pause
+            self.client, self.store, lambda: {"chef": self.wanted}, delays=lambda: iter([1.0] * 9), pause=self.pause
         )
 
     async def pause(self, seconds: float) -> None:
@@ -90,6 +90,7 @@ async def test_each_greeting_is_requested_as_a_conversation_would_and_kept_when_
     stage.speaks("r2", b"ef")
     await stage.over()
     assert (stage.store.load(HELLO), stage.store.load(BYE)) == (b"abcd", b"ef")
+    assert stage.client.assistants == ["chef"]
     assert stage.connection.audio == b"", "nothing of the microphone"
     assert stage.connection.closed == 1
 
@@ -143,6 +144,22 @@ async def test_what_a_stranger_says_is_not_taken_for_the_greeting(stage: Stage) 
     assert stage.store.load(HELLO) == b"ab"
 
 
+async def test_an_assistant_that_is_refused_keeps_no_other_one_from_being_fetched(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    wanted = {"guide": [HELLO], "chef": [BYE]}
+    prefetch = GreetingPrefetch(stage.client, stage.store, lambda: wanted)
+    prefetch.begin()
+    await stage.asked(do.UpdateSession())
+    stage.connection.arrive(on.ServiceError("invalid_model", "No such agent.", do.SESSION_UPDATE_ID))
+    await until(lambda: len(stage.client.connections) == 2)
+    stage.connection.arrive(on.SessionUpdated())
+    assert (await stage.greeting()).opening.text == "Goodbye!"
+    stage.speaks("r1", b"ab")
+    await until(lambda: prefetch.over)
+    assert stage.store.load(BYE) == b"ab"
+    assert stage.client.assistants == ["guide", "chef"]
+
+
 async def test_where_the_service_greets_by_itself_all_is_forgotten(stage: Stage) -> None:
     stage.store.put(HELLO, b"ab")
     await stage.begin()
@@ -193,7 +210,7 @@ async def test_the_local_service_speaks_ahead_over_a_real_connection(tmp_path: P
 
     config = Config(service=Service(endpoint=service.endpoint))
     client = Client(config, service.endpoint, lambda: Key("k"))
-    prefetch = GreetingPrefetch(client, stage.store, lambda: stage.wanted)
+    prefetch = GreetingPrefetch(client, stage.store, lambda: {"service": stage.wanted})
     prefetch.begin()
     async with asyncio.timeout(10):
         await until(lambda: prefetch.over)

@@ -71,7 +71,7 @@ async def greet(client: ClientPort, rules: ConversationPolicy | None = None) -> 
         on_microphone=lambda _: None,
     )
     conversation = ConversationRunner(
-        Dialogue(Opening("welcome", "Hello."), rules or ConversationPolicy()), around, 0.0
+        Dialogue(Opening("welcome", "Hello."), rules or ConversationPolicy(trigger="button on pin 4")), around, 0.0
     )
     running = asyncio.ensure_future(conversation.run())
     await until(lambda: bool(speaker.orders) or running.done())
@@ -86,7 +86,10 @@ async def test_a_conversation_greets_in_the_session_that_was_held() -> None:
         await ready_in(local, warm, 1)
         assert await greet(warm)
         (session,) = local.record.sessions
-        assert session.types("in")[:2] == ["session.update", "response.create"]
+        assert session.types("in")[:3] == ["session.update", "session.update", "response.create"]
+        described = session.of_type("session.update")[1].summary["session"]
+        assert described.keys() == {"metadata"}, "its settings were in force already"
+        assert described["metadata"]["trigger"] == "button on pin 4"
         await session.closed.wait()
         assert session.close_code == aiohttp.WSCloseCode.OK
 

@@ -16,6 +16,37 @@ from tests.unit.config.cases import LOCAL, Case, check, problems
     "case",
     [
         Case(
+            "an assistant that is not there",
+            LOCAL + "assistants: {chef: {voice: alloy}}\ntriggers: [{type: button, pin: 1, assistant: cheff}]",
+            "3:46: triggers[0].assistant: found 'cheff'; allowed: chef, service (did you mean 'chef'?)",
+        ),
+        Case(
+            "an assistant called service",
+            LOCAL + "assistants: {service: {voice: alloy}}",
+            "2:14: assistants.service: found an assistant called 'service', which stands for that section; choose another name",
+        ),
+        Case(
+            "an assistant with a model and an agent, and a key to sign in",
+            LOCAL + "assistants:\n  a: {model: gpt-4o, agent: {name: a, project: p}}",
+            "1:10: service: found no 'auth' beside 'agent', which refuses API keys; write 'auth: entra'",
+            "3:7: assistants.a.model: found beside 'agent', which brings its own; allowed: one of the two",
+        ),
+        Case(
+            "a placeholder in an assistant's instructions",
+            LOCAL + "assistants:\n  a: {instructions: 'It is {tme}'}",
+            "3:21: assistants.a.instructions: found the placeholder '{tme}', which is neither built in nor under 'names'; allowed: date, daypart, hostname, time, weekday (did you mean 'time'?)",
+        ),
+    ],
+    ids=str,
+)
+def test_assistants_that_could_not_answer_are_named(case: Case) -> None:
+    check(case)
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        Case(
             "an Entra identity beside a key",
             "service:\n  local: true\n  entra: managed-identity\n",
             "3:3: service.entra: found beside 'auth: api-key', which does not use it; write 'auth: entra', or leave it out",

@@ -13,6 +13,7 @@ from device_daemon.config.placeholders import BUILT_IN
 from device_daemon.config.reader import load, read
 from device_daemon.config.settings import (
     Agent,
+    Assistant,
     ButtonTrigger,
     Config,
     ConversationLimits,
@@ -106,6 +107,7 @@ def test_the_comments_of_the_shipped_file_name_every_key_and_every_word() -> Non
     text = GOOD
     for struct in (
         Agent,
+        Assistant,
         Service,
         ConversationLimits,
         Greeting,
@@ -246,6 +248,35 @@ lights:
 )
 def test_a_press_from_nowhere_greets_as_the_first_trigger_does_or_else_with_welcome(text: str, name: str) -> None:
     assert read(f"service: {{local: true}}\n{text}", "f").default_greeting == name
+
+
+def test_a_request_from_nowhere_is_for_the_assistant_of_the_first_button() -> None:
+    triggers = "triggers: [{type: schedule, at: '07:00'}, {type: button, pin: 1, assistant: chef}]"
+    assert (
+        read(f"service: {{local: true}}\nassistants: {{chef: {{voice: alloy}}}}\n{triggers}", "f").default_assistant
+        == "chef"
+    )
+    assert read("service: {local: true}", "f").default_assistant == "service"
+
+
+def test_an_assistant_has_the_settings_of_the_service_but_for_its_own() -> None:
+    text = """
+service:
+  local: true
+  auth: entra
+  agent: {name: concierge, project: hotel}
+  voice: en-US-Ava
+  phrase_list: [Fiona]
+assistants:
+  chef: {model: gpt-4o, instructions: Cook., phrase_list: []}
+  guide: {agent: {name: guide, project: hotel}}
+"""
+    config = read(text, "f")
+    chef, guide = config.of("chef").service, config.of("guide").service
+    assert (chef.model, chef.agent, chef.instructions, chef.phrase_list) == ("gpt-4o", None, "Cook.", [])
+    assert (guide.agent, guide.phrase_list) == (Agent("guide", "hotel"), ["Fiona"])
+    assert chef.voice == guide.voice == "en-US-Ava"
+    assert config.of("service") is config
 
 
 def test_placeholders_of_greetings_are_the_built_in_ones_and_those_under_names() -> None:

@@ -7,12 +7,14 @@ import pytest
 from device_daemon.config.settings import PATTERN_NAMES
 from tests.unit.config.cases import LOCAL, Case, check
 
-SECTIONS = "service, include, conversation, greetings, names, triggers, audio, lights, sounds, mute, privacy"
+SECTIONS = (
+    "service, include, conversation, assistants, greetings, names, triggers, audio, lights, sounds, mute, privacy"
+)
 IN_SERVICE = (
     "endpoint, local, model, agent, auth, entra, api_key_file, voice, instructions, turn_detection, noise_reduction, "
-    "transcription, standby, proxy, ca_file"
+    "transcription, phrase_list, standby, proxy, ca_file"
 )
-BUTTON = "type, pin, greeting, active_high, debounce_ms, hold_s, mode"
+BUTTON = "type, pin, greeting, assistant, active_high, debounce_ms, hold_s, mode"
 TIME = 'a time from "00:00" to "23:59"'
 HOURS = 'two times such as "07:00-22:00"'
 DAYS = "daily, or days and ranges such as mon-fri or sat,sun"

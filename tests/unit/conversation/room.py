@@ -9,6 +9,7 @@ from itertools import pairwise
 import pytest
 
 from device_daemon.audio.period import Period
+from device_daemon.config.settings import SERVICE_ASSISTANT
 from device_daemon.conversation import commands as do
 from device_daemon.conversation import events as on
 from device_daemon.conversation.dialogue import Dialogue
@@ -114,11 +115,14 @@ class FakeClient:
     def __init__(self, diary: list[str]) -> None:
         self._diary = diary
         self.connections: list[FakeConnection] = []
+        self.assistants: list[str] = []
+        """Which one each connection was to be opened to."""
         self.failures: list[Exception] = []
         self.may_connect = asyncio.Event()
         self.may_connect.set()
 
-    async def connect(self) -> ConnectionPort:
+    async def connect(self, assistant: str = SERVICE_ASSISTANT) -> ConnectionPort:
+        self.assistants.append(assistant)
         await self.may_connect.wait()
         if self.failures:
             raise self.failures.pop(0)

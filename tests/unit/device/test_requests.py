@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from device_daemon.config.settings import Config, Service
+from device_daemon.config.settings import ButtonTrigger, Config, Service, Trigger
 from device_daemon.device.control_socket import Refused
 from device_daemon.device.event_stream import EventStream
 from device_daemon.device.events import Triggered
-from device_daemon.device.requests import Requests
+from device_daemon.device.requests import Origin, Requests
 from device_daemon.errors import DeviceBusy, DeviceGone, SpeakerError
 from device_daemon.state import State
 from device_daemon.system.saved_state import SavedState
@@ -61,9 +62,13 @@ class Controller:
         return speaker or (microphone if listens else None)
 
 
-def speaker(folder: Path, *, deaf: bool = False, dumb: bool = False) -> tuple[Requests, Controller]:
+def speaker(
+    folder: Path, *, deaf: bool = False, dumb: bool = False, triggers: Sequence[Trigger] = ()
+) -> tuple[Requests, Controller]:
     controller: Any = Controller(DEAF if deaf else None, DUMB if dumb else None)
-    return Requests(Config(service=Service(local=True)), controller, SavedState(folder)), controller
+    return Requests(
+        Config(service=Service(local=True), triggers=list(triggers)), controller, SavedState(folder)
+    ), controller
 
 
 async def test_a_press_over_a_dead_microphone_says_which_and_opens_nothing_every_time(tmp_path: Path) -> None:
@@ -96,8 +101,8 @@ async def test_an_announcement_needs_a_speaker_and_no_microphone(tmp_path: Path)
 
 async def test_a_sensor_and_the_clock_ask_for_nothing_while_a_device_is_out_of_order(tmp_path: Path) -> None:
     requests, controller = speaker(tmp_path, deaf=True)
-    assert not requests.motion("motion on pin 4", "none", asyncio.get_running_loop().time())
-    assert not requests.scheduled("schedule 07:00 daily", "none")
+    assert not requests.motion(Origin("motion on pin 4", "none"), asyncio.get_running_loop().time())
+    assert not requests.scheduled(Origin("schedule 07:00 daily", "none"))
     assert controller.notices.said == []
 
 
@@ -107,12 +112,25 @@ async def test_a_device_that_works_opens_a_conversation(tmp_path: Path) -> None:
     assert len(controller.conversations.begun) == 1
 
 
+async def test_a_request_is_for_the_assistant_of_its_trigger_and_a_programs_for_that_of_the_first_button(
+    tmp_path: Path,
+) -> None:
+    requests, controller = speaker(tmp_path, triggers=[ButtonTrigger(pin=4, assistant="chef")])
+    requests.press(1.0)
+    requests.press(1.0, Origin("button on pin 5", "none", "guide"))
+    requests.wake_word(Origin("wake word alexa", "none"), 1.0)
+    requests.greet("none")
+    requests.say("Dinner.", listen=False)
+    asked = [request.assistant for request in controller.conversations.begun]
+    assert asked == ["chef", "guide", "service", "chef", "chef"]
+
+
 async def test_whoever_asks_is_reported_whatever_becomes_of_it(tmp_path: Path) -> None:
     requests, controller = speaker(tmp_path, deaf=True)
     with controller.events.subscribe() as events:
         with pytest.raises(Refused):
             requests.press(1.0)
-        requests.motion("motion on pin 4", "none", 2.0)
+        requests.motion(Origin("motion on pin 4", "none"), 2.0)
         for gesture, trigger in (("press", "control socket"), ("motion", "motion on pin 4")):
             event = await events.next()
             assert isinstance(event, Triggered)

@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_a
 from device_daemon.config.settings import Service
 from device_daemon.greetings.cache import GreetingCache, Rendition, rendition_for
 
-HELLO = Rendition("Hello!", "en-US-Ava", "https://x")
+HELLO = Rendition("Hello!", "en-US-Ava", "https://x", "gpt-realtime")
 PCM = bytes(range(200)) * 2
 
 
@@ -34,14 +34,15 @@ def test_what_was_stored_is_found_again_also_after_a_restart(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     "other",
     [
-        Rendition("Hello", "en-US-Ava", "https://x"),
-        Rendition("Hello!", "en-US-Eva", "https://x"),
-        Rendition("Hello!", "en-US-Ava", "https://y"),
-        Rendition("Hello!", "en-US-Ava", "https://x", 16_000),
-        Rendition("Hello!en", "-US-Ava", "https://x"),
+        Rendition("Hello", "en-US-Ava", "https://x", "gpt-realtime"),
+        Rendition("Hello!", "en-US-Eva", "https://x", "gpt-realtime"),
+        Rendition("Hello!", "en-US-Ava", "https://y", "gpt-realtime"),
+        Rendition("Hello!", "en-US-Ava", "https://x", "gpt-4o"),
+        Rendition("Hello!", "en-US-Ava", "https://x", "gpt-realtime", 16_000),
+        Rendition("Hello!en", "-US-Ava", "https://x", "gpt-realtime"),
     ],
 )
-def test_another_text_voice_service_or_rate_is_another_greeting(tmp_path: Path, other: Rendition) -> None:
+def test_another_text_voice_service_model_or_rate_is_another_greeting(tmp_path: Path, other: Rendition) -> None:
     cache = GreetingCache(tmp_path)
     cache.put(HELLO, PCM)
     assert cache.load(other) is None

@@ -6,7 +6,7 @@ import asyncio
 import threading
 from pathlib import Path
 
-from device_daemon.config.settings import Config, Greeting, Service
+from device_daemon.config.settings import Agent, Assistant, ButtonTrigger, Config, Greeting, Service, Trigger
 from device_daemon.greetings.cache import GreetingCache, Rendition, rendition_for
 from device_daemon.greetings.resolver import ConversationRequest, GreetingResolver
 from device_daemon.system.saved_state import SavedState
@@ -73,7 +73,7 @@ async def test_of_several_texts_the_last_one_is_not_said_again(tmp_path: Path) -
         assert opening is not None
         said.append(opening.text)
     assert said in (["One.", "Two."] * 3, ["Two.", "One."] * 3)
-    assert {rendition.text for rendition in resolver.wanted()} == {"One.", "Two."}
+    assert {rendition.text for rendition in resolver.wanted()["service"]} == {"One.", "Two."}
 
 
 async def test_a_stored_greeting_is_found_and_after_the_cache_was_emptied_it_is_not(tmp_path: Path) -> None:
@@ -81,11 +81,11 @@ async def test_a_stored_greeting_is_found_and_after_the_cache_was_emptied_it_is_
     request = ConversationRequest("button", "welcome", 1.0)
     opening = await resolver.opening(request)
     assert opening is not None
-    resolver.store(opening, PCM)
+    resolver.store(opening, PCM, "service")
     found = await resolver.opening(request)
     assert found is not None
     assert (found.pcm, found.cacheable) == (PCM, False)
-    resolver.clear_cache()
+    resolver.clear_cache("service")
     emptied = await resolver.opening(request)
     assert emptied is not None
     assert emptied.pcm == b""
@@ -98,4 +98,40 @@ async def test_a_greeting_that_the_model_makes_up_is_never_cached(tmp_path: Path
     assert opening is not None
     assert opening.ask_model
     assert not opening.cacheable
-    assert resolver.wanted() == []
+    assert resolver.wanted() == {"service": []}
+
+
+GUIDE = Assistant(agent=Agent("concierge", "hotel"), voice="de-DE-Katja")
+
+
+def with_a_guide(*triggers: Trigger) -> Config:
+    greetings = {"welcome": Greeting(say="Hello."), "servus": Greeting(say="Servus.")}
+    return Config(
+        service=Service(local=True), assistants={"guide": GUIDE}, greetings=greetings, triggers=list(triggers)
+    )
+
+
+async def test_the_same_greeting_of_another_assistant_is_another_sound_and_forgotten_by_itself(tmp_path: Path) -> None:
+    resolver = GreetingResolver(with_a_guide(), SavedState(tmp_path), GreetingCache(tmp_path / "cache"))
+    ours = ConversationRequest("button", "welcome", 1.0)
+    theirs = ConversationRequest("button", "welcome", 1.0, assistant="guide")
+    for request, pcm in ((ours, PCM), (theirs, PCM[::-1])):
+        opening = await resolver.opening(request)
+        assert opening is not None
+        assert opening.cacheable
+        resolver.store(opening, pcm, request.assistant)
+    resolver.clear_cache("guide")
+    found = [await resolver.opening(request) for request in (ours, theirs)]
+    assert [opening and opening.pcm for opening in found] == [PCM, b""]
+
+
+async def test_each_assistant_speaks_the_greetings_of_its_triggers_and_the_first_one_also_those_that_none_names(
+    tmp_path: Path,
+) -> None:
+    config = with_a_guide(ButtonTrigger(pin=4), ButtonTrigger(pin=5, greeting="servus", assistant="guide"))
+    wanted = GreetingResolver(config, SavedState(tmp_path), GreetingCache(tmp_path)).wanted()
+    assert {name: [one.text for one in renditions] for name, renditions in wanted.items()} == {
+        "service": ["Hello."],
+        "guide": ["Servus."],
+    }
+    assert wanted["guide"][0].voice == "de-DE-Katja"

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from device_daemon.device.control_socket import Refused
+from device_daemon.device.requests import Origin
 from device_daemon.triggers.button_actions import ButtonActions, PushToTalkActions
 from device_daemon.triggers.gesture import DoublePress, Gesture, Hold, Press, Release
 
-BUTTON = ("welcome", "button on pin 17")
+BUTTON = Origin("button on pin 17", "welcome", "chef")
 
 
 class Requests:
@@ -47,7 +48,7 @@ class Requests:
 
 def asked_by(gestures: Sequence[Gesture], requests: Any) -> list[tuple[Any, ...]]:
     """What a button asks for by these gestures."""
-    button = ButtonActions(requests, *BUTTON)
+    button = ButtonActions(requests, BUTTON)
     for gesture in gestures:
         button.handle(gesture)
     return list(requests.asked)
@@ -55,29 +56,32 @@ def asked_by(gestures: Sequence[Gesture], requests: Any) -> list[tuple[Any, ...]
 
 def test_a_press_acts_at_once_and_its_release_asks_for_nothing() -> None:
     requests = Requests()
-    assert asked_by([Press(1.0)], requests) == [("press", 1.0, *BUTTON)]
-    assert asked_by([Press(1.0), Release(1.2)], Requests()) == [("press", 1.0, *BUTTON)]
+    assert asked_by([Press(1.0)], requests) == [("press", 1.0, BUTTON)]
+    assert asked_by([Press(1.0), Release(1.2)], Requests()) == [("press", 1.0, BUTTON)]
 
 
 def test_the_second_of_two_quick_presses_is_a_double_press() -> None:
     gestures: list[Gesture] = [Press(1.0), Release(1.1), DoublePress(1.3), Release(1.4)]
-    assert asked_by(gestures, Requests()) == [("press", 1.0, *BUTTON), ("double press", 1.3, *BUTTON)]
+    assert asked_by(gestures, Requests()) == [("press", 1.0, BUTTON), ("double press", 1.3, BUTTON)]
 
 
 @pytest.mark.parametrize("press", [Press(1.0), DoublePress(1.0)])
 def test_while_muted_a_press_is_answered_at_its_release_and_has_the_time_of_the_press(press: Gesture) -> None:
     assert asked_by([press], Requests(muted=True)) == [], "it may still become the hold that unmutes"
-    assert asked_by([press, Release(1.2)], Requests(muted=True)) == [("press", 1.0, *BUTTON)]
+    assert asked_by([press, Release(1.2)], Requests(muted=True)) == [("press", 1.0, BUTTON)]
 
 
 def test_while_muted_holding_unmutes_and_opens_no_conversation() -> None:
     held: list[Gesture] = [Press(1.0), Hold(), Release(3.0)]
-    assert asked_by(held, Requests(muted=True)) == [("hold", BUTTON[-1])]
-    assert asked_by([*held, Press(5.0)], Requests(muted=True)) == [("hold", BUTTON[-1]), ("press", 5.0, *BUTTON)]
+    assert asked_by(held, Requests(muted=True)) == [("hold", BUTTON.trigger)]
+    assert asked_by([*held, Press(5.0)], Requests(muted=True)) == [("hold", BUTTON.trigger), ("press", 5.0, BUTTON)]
 
 
 def test_a_press_that_becomes_a_hold_mutes_and_its_release_is_no_press() -> None:
-    assert asked_by([Press(1.0), Hold(), Release(3.0)], Requests()) == [("press", 1.0, *BUTTON), ("hold", BUTTON[-1])]
+    assert asked_by([Press(1.0), Hold(), Release(3.0)], Requests()) == [
+        ("press", 1.0, BUTTON),
+        ("hold", BUTTON.trigger),
+    ]
 
 
 def test_a_release_answers_one_press_only() -> None:
@@ -86,16 +90,16 @@ def test_a_release_answers_one_press_only() -> None:
 
 def test_push_to_talk_reports_when_the_button_went_down_and_when_it_was_released() -> None:
     requests: Any = Requests()
-    button = PushToTalkActions(requests, *BUTTON)
+    button = PushToTalkActions(requests, BUTTON)
     button.handle(Press(1.0))
-    assert requests.asked == [("begin talking", 1.0, *BUTTON)]
+    assert requests.asked == [("begin talking", 1.0, BUTTON)]
     button.handle(Hold())
     button.handle(Release(3.5))
-    assert requests.asked == [("begin talking", 1.0, *BUTTON), ("end talking", 3.5)]
+    assert requests.asked == [("begin talking", 1.0, BUTTON), ("end talking", 3.5)]
 
 
 def test_a_refusal_is_no_exception_for_the_button() -> None:
     requests: Any = Requests(refuses=True)
     assert len(asked_by([Press(1.0), DoublePress(1.2), Hold()], requests)) == 3
-    PushToTalkActions(requests, *BUTTON).handle(Press(1.4))
+    PushToTalkActions(requests, BUTTON).handle(Press(1.4))
     assert len(requests.asked) == 4

@@ -9,6 +9,7 @@ from itertools import count
 
 import pytest
 
+from device_daemon.config.settings import SERVICE_ASSISTANT
 from device_daemon.conversation.commands import Message
 from device_daemon.conversation.events import ServiceEvent
 from device_daemon.conversation.ports import ConnectionPort
@@ -63,7 +64,8 @@ class FakeService:
         self.may_close.set()
         self.connected = asyncio.Event()
 
-    async def connect(self) -> ConnectionPort:
+    async def connect(self, assistant: str = SERVICE_ASSISTANT) -> ConnectionPort:
+        del assistant
         self.tries += 1
         if self.failures:
             raise self.failures.pop(0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from socket import gethostname
 from typing import Any, cast
 
 import aiohttp
@@ -10,6 +11,7 @@ import pytest
 from azure.ai.voicelive import models
 from azure.ai.voicelive.aio import VoiceLiveConnection
 
+from device_daemon import __version__
 from device_daemon.conversation import commands as do
 from device_daemon.greetings.opening import Opening
 from device_daemon.voicelive import sdk_messages
@@ -42,15 +44,24 @@ async def sent(message: do.Message) -> list[dict[str, Any]]:
 
 
 async def test_session_update_carries_what_the_config_asks_for_and_an_id_to_complain_about() -> None:
-    session = {"modalities": ["text", "audio"], "turn_detection": {"type": "server_vad"}}
+    metadata = {"device": gethostname(), "version": __version__}
+    session = {"modalities": ["text", "audio"], "turn_detection": {"type": "server_vad"}, "metadata": metadata}
     assert await sent(do.UpdateSession()) == [
         {"type": "session.update", "event_id": do.SESSION_UPDATE_ID, "session": session}
     ]
 
 
+async def test_the_metadata_say_which_device_and_version_and_what_opened_the_conversation() -> None:
+    (update,) = await sent(do.UpdateSession(trigger="wake word alexa"))
+    (later,) = await sent(do.UpdateMetadata("x" * 1000))
+    metadata = {"device": gethostname(), "version": __version__}
+    assert update["session"]["metadata"] == {**metadata, "trigger": "wake word alexa"}
+    assert later["session"] == {"metadata": {**metadata, "trigger": "x" * 512}}
+
+
 async def test_push_to_talk_goes_without_turn_detection_and_for_that_session_only() -> None:
     (update,) = await sent(do.UpdateSession(push_to_talk=True))
-    assert update["session"] == {"modalities": ["text", "audio"], "turn_detection": None}
+    assert update["session"].items() >= {"modalities": ["text", "audio"], "turn_detection": None}.items()
 
 
 async def test_a_fixed_greeting_is_an_assistant_message_made_beforehand() -> None:

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 from azure.ai.voicelive import models
+from msgspec.structs import replace
 
 from device_daemon.audio.echo.modes import EchoMode
-from device_daemon.config.settings import Agent, Config, ConversationLimits, Service
+from device_daemon.config.settings import Agent, Assistant, Config, ConversationLimits, Service
 from device_daemon.config.turn_detection import TYPES
 from device_daemon.voicelive.session import OPENAI_VOICES, session_for, voice
 
@@ -68,6 +69,28 @@ def test_the_sdk_sees_the_types_that_were_meant() -> None:
     assert session.input_audio_format == models.InputAudioFormat.PCM16
     assert session.input_audio_sampling_rate == 24_000
     assert session.instructions == "Be brief."
+
+
+def test_words_to_expect_are_passed_on_and_have_what_is_said_transcribed() -> None:
+    session = as_the_sdk_reads_it(local(phrase_list=["Fiona", "Weissbier"]))
+    assert session.input_audio_transcription is not None
+    assert session.input_audio_transcription.as_dict() == {
+        "model": "azure-speech",
+        "phrase_list": ["Fiona", "Weissbier"],
+    }
+
+
+def test_an_assistants_session_is_that_of_the_service_but_for_what_the_assistant_sets() -> None:
+    chef = Assistant(model="gpt-4o", voice="alloy", instructions="Cook.", phrase_list=["julienne"])
+    config = replace(FULL, assistants={"chef": chef})
+    ours, theirs = on_the_wire(config), on_the_wire(config.of("chef"))
+    assert on_the_wire(config.of("service")) == ours
+    assert {key for key in theirs if theirs[key] != ours.get(key)} == {
+        "voice",
+        "instructions",
+        "input_audio_transcription",
+    }
+    assert (theirs["voice"]["name"], theirs["instructions"]) == ("alloy", "Cook.")
 
 
 def test_nothing_is_null_for_the_service_has_defaults_of_its_own() -> None:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from device_daemon.config.settings import SERVICE_ASSISTANT
 from device_daemon.conversation import commands as do
 from device_daemon.conversation import events as on
 from device_daemon.conversation.ports import ConnectionPort
@@ -68,10 +69,11 @@ async def test_a_session_that_is_ready_is_handed_over_and_begins_for_a_conversat
     held = await stage.ready()
     connection = await stage.warm.connect()
     assert len(stage.client.connections) == 1
-    await connection.send(do.UpdateSession())
+    await connection.send(do.UpdateSession(trigger="button on pin 4"))
     await connection.send(do.ClearAudio())
     await connection.send_audio(b"ab")
-    assert held.sent == [do.UpdateSession(), do.ClearAudio(), b"ab"], "its settings were sent once"
+    described = do.UpdateMetadata("button on pin 4")
+    assert held.sent == [do.UpdateSession(), described, do.ClearAudio(), b"ab"], "its settings were sent once"
     events = connection.events()
     assert await anext(events) == on.SessionUpdated()
     held.arrive(on.ResponseCreated("r1"), on.Closed(ConnectionLost("lost")))
@@ -143,6 +145,34 @@ async def test_a_service_that_speaks_by_itself_is_not_kept_waiting(stage: Stage)
     stage.warm.conversation_ended()
     await settle()
     assert len(stage.client.connections) == 1
+
+
+async def test_the_session_of_one_assistant_is_not_given_to_another_and_the_next_one_kept_is_for_that() -> None:
+    client = FakeClient([])
+    warm = WarmSession(client, "always", assistant="chef", delays=at_once)
+    warm.begin()
+    await settle()
+    client.connections[0].arrive(on.SessionUpdated())
+    await settle()
+    assert warm.ready
+    connection = await warm.connect("guide")
+    await settle()
+    assert client.assistants == ["chef", "guide"]
+    assert client.connections[0].closed == 1
+    await connection.close()
+    warm.conversation_ended()
+    await settle()
+    assert client.assistants[2:] == ["guide"]
+    client.connections[2].arrive(on.SessionUpdated(greets_itself=True))
+    await settle()
+    warm.conversation_ended()
+    await settle()
+    assert client.assistants[3:] == [], "the guide speaks by itself"
+    await (await warm.connect("chef")).close()
+    warm.conversation_ended()
+    await settle()
+    assert client.assistants[3:] == ["chef", "chef"]
+    await warm.close()
 
 
 async def test_what_cannot_get_better_is_not_tried_again(stage: Stage) -> None:
@@ -290,9 +320,9 @@ class LingeringFirst(FakeClient):
         super().__init__([])
         self.lingering = Lingering()
 
-    async def connect(self) -> ConnectionPort:
+    async def connect(self, assistant: str = SERVICE_ASSISTANT) -> ConnectionPort:
         if self.connections:
-            return await super().connect()
+            return await super().connect(assistant)
         self.connections.append(self.lingering)
         return self.lingering
 
