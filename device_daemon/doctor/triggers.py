@@ -33,11 +33,11 @@ from device_daemon.doctor.recording import WakeWordEvents
 from device_daemon.doctor.runner import Check
 from device_daemon.system import clock_sync
 from device_daemon.system.gpio import describe
+from device_daemon.system.time_zone import local_zone
 from device_daemon.triggers.button import Button
 from device_daemon.triggers.contact import is_closed
 from device_daemon.triggers.gesture import Gesture, Press
 from device_daemon.triggers.motion import Motion
-from device_daemon.triggers.schedule import local_zone
 from device_daemon.triggers.timetable import Timetable
 from device_daemon.triggers.wakeword import WakeWords
 

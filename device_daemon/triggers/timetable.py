@@ -9,12 +9,13 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from datetime import date, datetime, time, timedelta, tzinfo
+from datetime import date, timedelta, tzinfo
 from itertools import takewhile
 from typing import Final
 
 from device_daemon.config.settings import ScheduleTrigger
 from device_daemon.config.times import parse_days, parse_time
+from device_daemon.system.time_zone import instant, shown
 
 LATE_S: Final = 60.0
 """A schedule that is later than this is skipped: an alarm an hour late is of no use."""
@@ -71,7 +72,7 @@ class _Line:
 
     def _open(self, now_epoch_s: float, zone: tzinfo) -> Iterator[tuple[date, int]]:
         """Yield days and instants that have not been due yet and are not too late, the earliest first."""
-        today = _local(now_epoch_s, zone).date()
+        today = shown(now_epoch_s, zone).date()
         # What was due yesterday, or on a day that the calendar skipped, may have been so a moment ago.
         for day in (today + _DAY * ahead for ahead in range(-2, _DAYS_AHEAD + 1)):
             if day.weekday() not in self._days:
@@ -79,24 +80,3 @@ class _Line:
             at = instant(day, self._at, zone)
             if at >= now_epoch_s - LATE_S and not any(day == done or at == when for done, when in self._done):
                 yield day, at
-
-
-def instant(day: date, at: time, zone: tzinfo) -> int:
-    """Return the seconds since 1970 at which clocks in `zone` first show `at` on `day`, or jump over it."""
-    wanted = datetime.combine(day, at)
-    early, late = sorted(int(wanted.replace(tzinfo=zone, fold=fold).timestamp()) for fold in (0, 1))
-    if _local(early, zone) == wanted:
-        return early
-    # Where clocks jump over a time, its two readings, by the offset before and after, lie on either side of the jump.
-    while late - early > 1:
-        middle = (early + late) // 2
-        if _local(middle, zone) < wanted:
-            early = middle
-        else:
-            late = middle
-    return late
-
-
-def _local(epoch_s: float, zone: tzinfo) -> datetime:
-    """Return what clocks in `zone` show."""
-    return datetime.fromtimestamp(epoch_s, zone).replace(tzinfo=None, fold=0)

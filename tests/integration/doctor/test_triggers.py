@@ -34,7 +34,7 @@ from device_daemon.doctor.recording import WakeWordEvents
 from device_daemon.doctor.runner import Check, CheckRunner
 from device_daemon.doctor.settings import Settings
 from device_daemon.system import clock_sync
-from device_daemon.triggers.schedule import local_zone
+from device_daemon.system.time_zone import local_zone
 from device_daemon.triggers.wakeword_engine import INSTALL_COMMAND
 from scripts.rig import words
 from scripts.rig.card import SimulatedCard

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -12,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from device_daemon.config.settings import ScheduleTrigger
-from device_daemon.triggers.schedule import LONGEST_SLEEP_S, Schedule, local_zone
+from device_daemon.system.wake_up import LONGEST_SLEEP_S
+from device_daemon.triggers.schedule import Schedule
 from device_daemon.triggers.timetable import LATE_S
 
 BERLIN = ZoneInfo("Europe/Berlin")
-WHERE_ZONES_ARE = "/usr/share/zoneinfo"
 DAY_S = 86_400
 
 
@@ -245,33 +244,3 @@ async def test_a_real_loop_and_the_real_clock_will_do() -> None:
     async with asyncio.timeout(5):
         assert await told.get() is trigger
     schedule.close()
-
-
-def test_the_zone_is_that_of_the_link(tmp_path: Path) -> None:
-    link, name = tmp_path / "localtime", tmp_path / "timezone"
-    link.symlink_to(f"{WHERE_ZONES_ARE}/Europe/Berlin")
-    name.write_text("America/New_York\n", encoding="utf-8")
-    assert local_zone(link, name) == BERLIN
-    link.unlink()
-    link.symlink_to("../usr/share/zoneinfo/America/Argentina/Ushuaia")
-    assert local_zone(link, name) == ZoneInfo("America/Argentina/Ushuaia")
-
-
-@pytest.mark.parametrize("target", ["/usr/share/zoneinfo/Europe/Atlantis", "/etc/passwd", "nowhere", "zoneinfo/"])
-def test_without_a_link_that_says_it_the_zone_is_the_one_written_down(tmp_path: Path, target: str) -> None:
-    link, name = tmp_path / "localtime", tmp_path / "timezone"
-    link.symlink_to(target)
-    name.write_text("America/New_York\n", encoding="utf-8")
-    assert local_zone(link, name) == ZoneInfo("America/New_York")
-    link.unlink()
-    link.write_bytes(b"TZif2")
-    assert local_zone(link, name) == ZoneInfo("America/New_York")
-
-
-@pytest.mark.parametrize("written", [b"", b"\n", b"Europe/Atlantis", b"/etc/passwd", b"../x", b"Europe", b"\xff\0"])
-def test_where_nothing_names_the_zone_todays_offset_stands_for_it(tmp_path: Path, written: bytes) -> None:
-    name = tmp_path / "timezone"
-    name.write_bytes(written)
-    now = datetime.now().astimezone()
-    assert now.astimezone(local_zone(tmp_path / "localtime", name)).utcoffset() == now.utcoffset()
-    assert not isinstance(local_zone(tmp_path / "localtime", tmp_path / "nothing"), ZoneInfo)

@@ -2,16 +2,17 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
-import pytest
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from device_daemon.config.settings import ScheduleTrigger
 from device_daemon.config.times import DAYS, parse_days
-from device_daemon.triggers.timetable import LATE_S, MOST_REMEMBERED, Timetable, instant
+from device_daemon.system.time_zone import instant
+from device_daemon.triggers.timetable import LATE_S, MOST_REMEMBERED, Timetable
+from tests.unit.system.zones import DATES, TIMES, ZONES, changes, utc
 
 BERLIN = ZoneInfo("Europe/Berlin")
 LORD_HOWE = ZoneInfo("Australia/Lord_Howe")
@@ -19,37 +20,7 @@ APIA = ZoneInfo("Pacific/Apia")
 DAY_S = 86_400
 STEP_S = 30.0
 
-ZONES: list[tzinfo] = [
-    UTC,
-    timezone(timedelta(hours=-3, minutes=-30)),
-    *(
-        ZoneInfo(key)
-        for key in (
-            "Europe/Berlin",
-            "Europe/London",
-            "Europe/Dublin",
-            "America/New_York",
-            "America/Sao_Paulo",  # clocks changed at midnight
-            "America/St_Johns",  # and here at one minute past
-            "America/Havana",
-            "Africa/Casablanca",
-            "Asia/Tehran",
-            "Asia/Kathmandu",
-            "Australia/Lord_Howe",
-            "Antarctica/Troll",
-            "Pacific/Apia",
-            "Pacific/Kwajalein",
-        )
-    ),
-]
-TIMES = st.builds(time, st.integers(0, 23), st.integers(0, 59))
-DATES = st.dates(date(1990, 1, 1), date(2037, 12, 30))
 SOME_DAYS = st.sampled_from(["daily", "mon-fri", "sat,sun", "fri-mon", *DAYS])
-
-
-def utc(text: str) -> float:
-    """Return the seconds since 1970 of a time in UTC, such as 2026-03-29T01:00."""
-    return datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()
 
 
 def schedule(at: str = "07:30", days: str = "daily") -> ScheduleTrigger:
@@ -70,13 +41,6 @@ def fired(timetable: Timetable, begin: str, end: str) -> list[str]:
     return found
 
 
-def changes(zone: tzinfo, around: date) -> list[date]:
-    """Return the days in the year from `around` on whose clocks are changed."""
-    days = [around + timedelta(days=n) for n in range(366)]
-    offsets = [datetime.combine(day, time(12), zone).utcoffset() for day in days]
-    return [day for day, one, next_one in zip(days, offsets, offsets[1:], strict=False) if one != next_one]
-
-
 def test_a_schedule_is_due_each_day_at_its_time_in_its_zone() -> None:
     timetable = table(schedule(), zone=BERLIN)
     assert fired(timetable, "2026-01-05T00:00", "2026-01-08T00:00") == [
@@ -94,27 +58,6 @@ def test_a_schedule_is_due_on_its_days_only() -> None:
 def test_two_schedules_are_due_together_in_the_order_of_the_config() -> None:
     first, second = schedule(days="daily"), schedule(days="mon")
     assert table(first, second).due(utc("2026-01-05T07:30")) == [first, second]
-
-
-@pytest.mark.parametrize(
-    ("zone", "at", "day", "expected"),
-    [
-        (BERLIN, time(2, 30), date(2026, 3, 29), "2026-03-29T01:00"),  # there is none: 02:00 is 03:00
-        (BERLIN, time(2), date(2026, 3, 29), "2026-03-29T01:00"),
-        (BERLIN, time(3), date(2026, 3, 29), "2026-03-29T01:00"),
-        (BERLIN, time(2, 30), date(2026, 10, 25), "2026-10-25T00:30"),  # there are two: the first is summer time
-        (BERLIN, time(3), date(2026, 10, 25), "2026-10-25T02:00"),
-        (LORD_HOWE, time(2, 15), date(2026, 10, 4), "2026-10-03T15:30"),  # half an hour: 02:00 is 02:30
-        (LORD_HOWE, time(1, 45), date(2026, 4, 5), "2026-04-04T14:45"),  # 02:00 is 01:30
-        (APIA, time(7, 30), date(2011, 12, 29), "2011-12-29T17:30"),
-        (APIA, time(7, 30), date(2011, 12, 30), "2011-12-30T10:00"),  # there is no such day
-        (APIA, time(7, 30), date(2011, 12, 31), "2011-12-30T17:30"),
-    ],
-)
-def test_where_clocks_are_changed_a_time_is_once_as_it_is_passed(
-    zone: tzinfo, at: time, day: date, expected: str
-) -> None:
-    assert instant(day, at, zone) == utc(expected)
 
 
 def test_a_time_that_does_not_exist_fires_once_as_the_clock_jumps() -> None:
@@ -157,23 +100,6 @@ def test_a_skipped_midnight_fires_once_and_not_also_for_the_day_behind_it() -> N
         "12-31 10:00:00",
         "01-01 10:00:00",
     ]
-
-
-@settings(deadline=None)
-@given(zone=st.sampled_from(ZONES), day=DATES, at=TIMES, on_a_change=st.booleans())
-def test_a_time_is_due_when_the_clocks_first_show_it_or_a_later_one(
-    zone: tzinfo, day: date, at: time, on_a_change: bool
-) -> None:
-    if on_a_change:
-        days = changes(zone, min(day, date(2036, 12, 30)))
-        assume(days)
-        day = days[0] + timedelta(days=1)
-    wanted = datetime.combine(day, at)
-    found = instant(day, at, zone)
-    assert datetime.fromtimestamp(found, zone).replace(tzinfo=None, fold=0) >= wanted
-    # All clocks on Earth are within 26 hours of each other.
-    for earlier_s in range(found - 60, found - 26 * 3600, -60):
-        assert datetime.fromtimestamp(earlier_s, zone).replace(tzinfo=None, fold=0) < wanted
 
 
 @settings(deadline=None, max_examples=300)
