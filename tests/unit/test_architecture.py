@@ -25,6 +25,7 @@ ORDER = (
     "conversation",
     "voicelive",
     "localservice",
+    "timers",
     "tools",
     "device",
     "integrations",
@@ -60,6 +61,11 @@ PURE = (
     "health.py",
     "leds/level.py",
     "leds/patterns.py",
+    "timers/countdown.py",
+    "timers/entries.py",
+    "timers/schedule.py",
+    "timers/store.py",
+    "timers/text.py",
     "config",
 )
 """Modules without I/O, clock or thread."""
