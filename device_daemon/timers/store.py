@@ -21,7 +21,8 @@ def encode(kept: Sequence[Entry] | Sequence[Missed]) -> list[Any]:
 def decode(stored: Sequence[Any]) -> tuple[list[Entry], int]:
     """Return the timers and alarms of a state file, and how many of it were damaged and are left out. Never raises."""
     entries: dict[int, Entry] = {}
-    for entry in _readable(stored, Entry):
+    readable: list[Entry] = _readable(stored, Entry)
+    for entry in readable:
         never = isinstance(entry, Alarm) and (entry.days is None) is (entry.on is None)
         if not never and entry.number not in entries:
             entries[entry.number] = entry

@@ -254,7 +254,8 @@ def test_what_a_little_time_ago_was_due_rings_at_once_and_what_is_older_was_miss
     device.clocks.power_cut(60 + LATE_S + 1)
     device.restart()
     device.look()
-    assert device.ringing == device.schedule.entries == []
+    assert device.ringing == []
+    assert device.schedule.entries == []
     assert [missed.name for missed in device.schedule.missed] == ["pasta"]
 
 
@@ -277,7 +278,8 @@ def test_what_nobody_stops_is_missed_after_a_while(device: Device) -> None:
     device.turn(60 + RING_S - 1)
     assert device.ringing == ["pasta"]
     device.turn(1)
-    assert device.ringing == device.schedule.entries == []
+    assert device.ringing == []
+    assert device.schedule.entries == []
     assert device.how == [How.RINGS, How.MISSED]
     missed = device.schedule.missed[0]
     assert (missed.kind, missed.name) == ("timer", "pasta")
