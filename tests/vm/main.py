@@ -10,6 +10,7 @@ from tests.vm.board import Board
 from tests.vm.conversation import Conversation
 from tests.vm.installation import Installation
 from tests.vm.room import Room
+from tests.vm.sharing import Sharing
 from tests.vm.speaker import OUT, Speaker
 from tests.vm.table import Table
 from tests.vm.trouble import Trouble
@@ -40,8 +41,8 @@ def main(only: str) -> int:
     table = Table(OUT)
     with Room() as room:
         speaker = Speaker(board, room)
-        checks = [*Installation(speaker).in_order(), *Conversation(speaker).in_order(), *Trouble(speaker).in_order()]
-        for name, check in checks:
+        groups = (Installation, Conversation, Sharing, Trouble)
+        for name, check in (check for group in groups for check in group(speaker).in_order()):
             if only in name or name in FIRST:
                 table.check(name, check)
     return table.failures

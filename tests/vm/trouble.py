@@ -61,15 +61,23 @@ class Trouble:
     def reload_refuses(self) -> str:
         if unit.show("CanReload") != "yes":
             raise Skipped("the unit has no reload")
-        journal, before = Journal(), unit.pid()
+        before = unit.pid()
         text = self._speaker.break_config()
-        subprocess.run(["systemctl", "reload", unit.NAME], capture_output=True, check=False)
-        said = journal.wait(r".*config\.yaml.*")[0]
+        refused = subprocess.run(["systemctl", "reload", unit.NAME], capture_output=True, check=False)
+        wrong = "the config is wrong"
+        unit.until(f"{wrong!r} in STATUS=", lambda: wrong in unit.show("StatusText"), 20)
+        said, shown = unit.show("StatusText"), unit.run(unit.PROGRAM, "status")
         CONFIG.write_text(text)
+        unit.systemctl("reload")
+        unit.until("a STATUS= without it", lambda: wrong not in unit.show("StatusText"), 20)
         unit.wait_for("idle")
         if unit.pid() != before:
             raise Failed("it was restarted")
-        return f'"{said[:120]}", and goes on'
+        if refused.returncode == 0:
+            raise Failed("systemctl reload answers 0")
+        if "seventeen" not in said or "seventeen" not in shown:
+            raise Failed(f'the mistake is not named: STATUS="{said}"; status: "{shown}"')
+        return f'systemctl reload answers {refused.returncode}, STATUS="{said[:120]}", and it goes on'
 
     def offline(self) -> str:
         self._speaker.rest()

@@ -1,0 +1,62 @@
+"""One card for several programs: the speaker beside others that use `default`, which is alsa-lib's dmix and dsnoop here."""
+
+from __future__ import annotations
+
+import subprocess
+
+from tests.vm import unit
+from tests.vm.speaker import CONFIG, SHARE, Check, Speaker
+
+OWNER = "owner"
+
+
+class Sharing:
+    """What another user of the group audio can do while the speaker has the card."""
+
+    def __init__(self, speaker: Speaker) -> None:
+        self._speaker = speaker
+
+    def in_order(self) -> list[Check]:
+        """Each by itself."""
+        return [("others play and record beside it", self.shares)]
+
+    def shares(self) -> str:
+        unit.run("useradd", "--groups", "audio", OWNER)
+        unit.systemctl("stop")
+        text = CONFIG.read_text()
+        CONFIG.write_text(text.replace('"plughw:CARD=Loopback,DEV=0"', "default"))
+        # Whoever hears at the other end decides on rate and channels, and dmix has its own.
+        with self._speaker.room.left():
+            try:
+                self._converse("start")
+                _as_owner("aplay", str(SHARE / "question.wav"))
+                _as_owner("arecord", "--duration=1", "/dev/null")
+                # The other way round: what the programs share was made by the other one.
+                unit.systemctl("stop")
+                with subprocess.Popen(_owners("arecord", "--duration=60", "/dev/null")) as other:
+                    try:
+                        self._converse("start")
+                        if (code := other.poll()) is not None:
+                            raise unit.Failed(f"arecord ended with {code} when the speaker started")
+                    finally:
+                        other.terminate()
+            finally:
+                CONFIG.write_text(text)
+                unit.systemctl("restart")
+        return (
+            f"user {OWNER} of the group audio plays and records through default in a conversation, whoever came first"
+        )
+
+    def _converse(self, verb: str) -> None:
+        unit.systemctl(verb)
+        unit.wait_for("idle")
+        self._speaker.board.push()
+        unit.wait_for("listening", deadline_s=30)
+
+
+def _owners(*command: str) -> list[str]:
+    return ["runuser", "-u", OWNER, "--", command[0], "-q", "-D", "default", *command[1:]]
+
+
+def _as_owner(*command: str) -> None:
+    unit.run(*_owners(*command))
