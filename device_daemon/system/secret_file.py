@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -17,6 +18,13 @@ def secret_places(credential: str, file: str | None, environment: Mapping[str, s
     """Return where a secret may be: the folder of systemd's credentials, and the file that the config names."""
     folder = environment.get("CREDENTIALS_DIRECTORY")
     return [place for place in (folder and Path(folder, credential), file and Path(file)) if place]
+
+
+def without_credentials(environment: Mapping[str, str]) -> str:
+    """Return why there is no folder of credentials."""
+    if environment.get("SYSTEMD_EXEC_PID") != str(os.getpid()):  # a child of a service inherits it
+        return "not run by systemd"
+    return "systemd gives this service none, as in an LXC container, where only the file works"
 
 
 def find_secret(
@@ -50,7 +58,7 @@ def read_secret(what: str, *, credential: str, file: str | None, setting: str, e
         return found[0]
     raise KeyMissing(
         f'no {what}: looked for the systemd credential "{credential}"'
-        f"{'' if environment.get('CREDENTIALS_DIRECTORY') else ' (not run by systemd)'} and the file {setting}"
+        f"{'' if environment.get('CREDENTIALS_DIRECTORY') else f' ({without_credentials(environment)})'} and the file {setting}"
         f" ({file or 'not set'}); put it in one of them."
     )
 

@@ -10,11 +10,14 @@ from typing import Final, Protocol
 
 from device_daemon.config.settings import Service
 from device_daemon.errors import KeyMissing
-from device_daemon.system.secret_file import find_secret, one_line
+from device_daemon.system.foreign_text import safe
+from device_daemon.system.secret_file import find_secret, one_line, read_text, without_credentials
 from device_daemon.voicelive.entra import Token
 
 KEY_VARIABLE = "AZURE_VOICELIVE_API_KEY"
 CREDENTIAL_NAME = "api-key"
+PROBLEM_NAME: Final = "api-key.problem"
+"""The credential that says why a stored key could not be decrypted; written by `voicelive-speaker-set-key --check`."""
 WHAT: Final = "API key"
 
 logger = logging.getLogger(__name__)
@@ -76,7 +79,9 @@ def find_key(service: Service, environment: Mapping[str, str]) -> tuple[str, str
         place = f"the environment variable {KEY_VARIABLE}"
         return one_line(variable, place, WHAT), place
     folder = environment.get("CREDENTIALS_DIRECTORY")
-    systemd = Path(folder, CREDENTIAL_NAME) if folder else "not run by systemd"
+    if folder and (problem := read_text(Path(folder, PROBLEM_NAME), WHAT)):
+        raise KeyMissing(safe(problem.strip()))
+    systemd = Path(folder, CREDENTIAL_NAME) if folder else without_credentials(environment)
     raise KeyMissing(
         f'no API key: looked for the systemd credential "{CREDENTIAL_NAME}" ({systemd}),'
         f" the file service.api_key_file ({file or 'not set'}) and the environment variable {KEY_VARIABLE}"

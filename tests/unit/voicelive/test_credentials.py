@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import os
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,23 @@ def test_without_a_key_all_three_places_are_named(tmp_path: Path) -> None:
         assert place in str(caught.value)
     with pytest.raises(KeyMissing, match=r"not run by systemd.*not set"):
         read_key(Service(), {})
+
+
+def test_a_service_without_credentials_is_not_said_to_be_run_by_hand() -> None:
+    environment = {"SYSTEMD_EXEC_PID": str(os.getpid())}
+    with pytest.raises(KeyMissing, match=r"systemd gives this service none, as in an LXC container"):
+        read_key(Service(), environment)
+    with pytest.raises(KeyMissing, match=r"not run by systemd"):  # started by a service: a terminal of a desktop, say
+        read_key(Service(), {"SYSTEMD_EXEC_PID": "1"})
+
+
+def test_a_stored_key_that_cannot_be_decrypted_is_reported_as_that(tmp_path: Path) -> None:
+    (tmp_path / "api-key.problem").write_text("the key cannot be decrypted; store it again\n", encoding="utf-8")
+    environment = {"CREDENTIALS_DIRECTORY": str(tmp_path)}
+    with pytest.raises(KeyMissing, match=r"^the key cannot be decrypted; store it again$"):
+        read_key(Service(), environment)
+    # Another place that holds a key is as good.
+    assert read_key(Service(), environment | {KEY_VARIABLE: "from-environment"}) == "from-environment"
 
 
 def test_a_file_may_be_given_from_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
