@@ -157,6 +157,7 @@ def _add_controls(subparsers: Any) -> None:
         ("greet", "NAME", "+", "open a conversation with that greeting of the config"),
         ("say", "TEXT", "+", "make an announcement; with --listen, listen to the answer"),
         ("again", "", None, "repeat the last answer"),
+        ("forget", "", None, "forget the last answer and what was said: the next conversation begins anew"),
         ("stop", "", None, "end the conversation"),
         ("mute", "on|off", "?", "close the microphone, also over restarts, or allow it again; alone: print on or off"),
         ("volume", "N|+N|-N", "?", "set the volume, in per cent; alone: print it"),

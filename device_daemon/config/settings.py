@@ -165,6 +165,8 @@ class ConversationLimits(Struct, frozen=True, forbid_unknown_fields=True):
     """Whether people may interrupt the speaker by talking (barge-in)."""
     resume_after_false_interruption: bool = True
     """Whether an answer goes on where it stopped after a cough, a door or a "mhm" interrupted it (false barge-in)."""
+    continue_for_s: Annotated[float, Meta(ge=0, le=86_400, extra=IN_SECONDS)] = 0.0
+    """A press within so many seconds goes on where the last conversation stopped, without a greeting; 0: never."""
 
 
 class Greeting(Struct, frozen=True, forbid_unknown_fields=True):

@@ -102,8 +102,14 @@ class Dialogue:
     """
 
     def __init__(  # noqa: PLR0915 - each field with what it means
-        self, opening: Opening | None, policy: ConversationPolicy, deadlines: Deadlines | None = None
+        self,
+        opening: Opening | None,
+        policy: ConversationPolicy,
+        deadlines: Deadlines | None = None,
+        *,
+        before: ConversationTranscript | None = None,
     ) -> None:
+        """`before` is what was said in the conversation that this one continues."""
         self.opening = opening
         """What is said first; None if the person speaks first."""
         self.greeting = GreetingLedger.opened(opening)
@@ -131,11 +137,11 @@ class Dialogue:
         """Numbers the requests for the greeting."""
         self._greeting_failure: SpeakerError | None = None
         """Why the last request for the greeting failed."""
-        self._untold = False
+        self._untold = before is not None
         """The session does not know yet what was said before it began."""
         self._untold_responses: list[str] = []
         """Of these the session does not know yet how much was heard: the cached greeting, and what was resumed."""
-        self._transcript = ConversationTranscript()
+        self._transcript = before or ConversationTranscript()
         # The speaker and the microphone
         self._playback = PlaybackLedger()
         self._resumable = ResumableAnswer(
@@ -198,6 +204,18 @@ class Dialogue:
     def awaits_microphone(self) -> bool:
         """The microphone is open and gives no sound: MicrophoneFlows is due with its next period."""
         return self._microphone_open and not self._microphone_flows
+
+    def heard_until(self, now: float) -> ConversationTranscript:
+        """Return what was said and heard; an answer that sounds when the conversation is ended counts as far as it came."""
+        accepted = self.responses.accepted or ""
+        if self._playback.flushing and (received_ms := self._playback.received_ms(accepted)):
+            left_ms = max(0.0, self._playback.expected_end_s - now) * 1000
+            self._transcript.cut(accepted, max(0.0, 1 - left_ms / received_ms))
+        return self._transcript
+
+    def forget(self) -> None:
+        """Forget what was said so far: no other session is told of it."""
+        self._transcript.clear()
 
     def may_be_heard(self, response_id: str) -> bool:
         """Return whether the sound of a response is played, or may be after a false interruption."""
@@ -364,7 +382,7 @@ class Dialogue:
         self._playback.session_lost()
         self._person_speaks = False
         self._greeting_requests = 0
-        self._untold = self.session.was_ready
+        self._untold |= self.session.was_ready
         if not self._playback.speaking:
             self._state_deadline_s = inf
             apology += self._enter(State.CONNECTING, now)

@@ -22,6 +22,7 @@ from device_daemon.conversation.metrics import Metrics
 from device_daemon.conversation.policy import ConversationPolicy, EndReason, turn_pause_s
 from device_daemon.conversation.ports import ClientPort
 from device_daemon.conversation.runner import ConversationRunner, RunnerContext
+from device_daemon.conversation.transcript import ConversationTranscript
 from device_daemon.errors import SpeakerError
 from device_daemon.greetings.opening import Opening
 from device_daemon.greetings.resolver import ConversationRequest, GreetingResolver
@@ -38,6 +39,15 @@ MAX_WAITING = 8
 """Requests that may wait for the end of a conversation."""
 ANSWER_KEPT_S = 300.0
 """How long the last answer can be repeated after its conversation; later it could be another person who hears it."""
+
+
+class PastConversation(Struct, frozen=True):
+    """What the next conversation may go on with."""
+
+    transcript: ConversationTranscript
+    assistant: str
+    until_s: float
+    """On time.monotonic."""
 
 
 class ManagerCallbacks(Struct):
@@ -96,6 +106,7 @@ class ConversationManager:
         self._task: asyncio.Task[None] | None = None
         self._waiting: deque[ConversationRequest] = deque()
         self._answer: tuple[bytes, float] = b"", 0.0
+        self._past: PastConversation | None = None
         self._closing: set[asyncio.Future[None]] = set()
 
     @property
@@ -170,11 +181,11 @@ class ConversationManager:
         pcm, until_s = self._answer
         return pcm if self._loop.time() < until_s else b""
 
-    def forget_answer(self) -> None:
-        """Discard the last answer, so that nobody hears it again."""
-        self._answer = b"", 0.0
+    def forget(self) -> None:
+        """Discard the last answer and what was said so far, so that nobody hears of it again."""
+        self._answer, self._past = (b"", 0.0), None
         if self._runner:
-            self._runner.forget_answer()
+            self._runner.forget()
 
     async def finish(self, stopped: asyncio.Event) -> None:
         """Wait for the end of the conversation and of those that wait for it, or until `stopped`."""
@@ -250,7 +261,9 @@ class ConversationManager:
             on_greeting_heard=self._callbacks.on_greeting_heard,
             on_greeting_recorded=lambda opening, pcm: recorded.append((opening, pcm)),
         )
-        dialogue = Dialogue(await self._greetings.opening(request), self._policy(request))
+        before = self._continued(request)
+        opening = None if before else await self._greetings.opening(request)
+        dialogue = Dialogue(opening, self._policy(request), before=before)
         runner = ConversationRunner(dialogue, context, request.pressed_s, assistant=request.assistant)
         self._runner = runner
         self._microphone.conversation = runner.microphone_periods
@@ -264,6 +277,9 @@ class ConversationManager:
             self._answer = answer, self._loop.time() + ANSWER_KEPT_S
         self._runner = self._request = None
         self.ended_s = self._loop.time()
+        if request.listens and (kept_s := self._config.conversation.continue_for_s):
+            transcript = dialogue.heard_until(self.ended_s)
+            self._past = PastConversation(transcript, request.assistant, self.ended_s + kept_s)
         self._record(request, runner, end)
         self._past_metrics.join(metrics)
         self._current_metrics = Metrics()
@@ -280,6 +296,13 @@ class ConversationManager:
             *([on.MicrophoneFailed(microphone)] if microphone else []),
             *([on.SpeakerFailed(speaker)] if speaker else []),
         ]
+
+    def _continued(self, request: ConversationRequest) -> ConversationTranscript | None:
+        """Return what was said in the conversation that this request goes on with; None if it begins anew."""
+        past = self._past
+        if past is None or not request.continues or past.assistant != request.assistant:
+            return None
+        return past.transcript if request.pressed_s < past.until_s and past.transcript.summary() else None
 
     def _open_microphone(self, wanted: bool) -> None:
         if wanted:

@@ -151,8 +151,8 @@ class PlaybackLedger(Struct):
 
     def received_ms(self, response_id: str) -> int:
         """Return how much sound of a response was queued since the speaker was last silent."""
-        items = [item for item in self._items.values() if item.response_id == response_id]
-        return sum(item.received_bytes for item in items) // BYTES_PER_MS
+        every = (item for items in (self._items, *self._cut.values()) for item in items.values())
+        return sum(item.received_bytes for item in every if item.response_id == response_id) // BYTES_PER_MS
 
     def silent(self, event: Silent) -> bool:
         """Return True if this answers the newest order: nothing sounds any more."""

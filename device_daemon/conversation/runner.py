@@ -146,9 +146,10 @@ class ConversationRunner:
         """Return the sound of the last answer, 24 kHz mono S16LE; empty if there was none."""
         return self._recorder.answer()
 
-    def forget_answer(self) -> None:
-        """Discard the last answer, so that nobody hears it again."""
+    def forget(self) -> None:
+        """Discard the last answer and what was said so far, so that nobody hears of it again."""
         self._recorder = AnswerRecorder()
+        self.dialogue.forget()
 
     def stop(self, reason: EndReason) -> None:
         """End it now."""

@@ -75,6 +75,10 @@ class ConversationTranscript:
         if turn := self._of(response_id):
             turn.received_ms = received_ms
 
+    def clear(self) -> None:
+        """Forget all of it."""
+        self._turns.clear()
+
     def summary(self, of: str | None = None) -> str:
         """Return the text of a message that tells a session what was heard, or of one response; empty if nothing was.
 

@@ -12,6 +12,7 @@ JSON. The requests:
     say --listen TEXT      say it, and listen to the answer (`say TEXT --listen` is the same)
     say [--listen] -- TEXT the same for any text, whatever it begins and ends with
     again                  repeat the last answer
+    forget                 forget the last answer, and what the next press would go on with
     stop                   end the conversation, and drop the requests that wait for its end
     mute on|off            close the microphone, also over restarts; or allow it again
     volume N|+N|-N         set the volume, in per cent
@@ -80,6 +81,9 @@ class Controls(Protocol):
     def again(self) -> str:
         """Repeat the last answer."""
 
+    def forget(self) -> str:
+        """Forget the last answer and what was said."""
+
     def stop(self) -> str:
         """End the conversation."""
 
@@ -103,7 +107,7 @@ class Controls(Protocol):
         """The events from now on."""
 
 
-def execute(controls: Controls, line: str, now_s: float) -> str:  # noqa: C901 - one table of requests
+def execute(controls: Controls, line: str, now_s: float) -> str:  # noqa: C901, PLR0911 - one table of requests
     """Carry out one request line. Raises Refused."""
     command, _, rest = line.strip().partition(" ")
     rest = rest.strip()
@@ -121,6 +125,8 @@ def execute(controls: Controls, line: str, now_s: float) -> str:  # noqa: C901 -
             return controls.say(text, listen=listen)
         case "again", "":
             return controls.again()
+        case "forget", "":
+            return controls.forget()
         case "mute", "on" | "off":
             return controls.mute(on=rest == "on")
         case "volume", change if change:
@@ -131,7 +137,7 @@ def execute(controls: Controls, line: str, now_s: float) -> str:  # noqa: C901 -
             return json.dumps(controls.status())
         case _:
             raise Refused(
-                f"unknown command {line.strip()[:60]!r}; the commands are: press, hold, greet NAME, say TEXT [--listen], again, stop,"
+                f"unknown command {line.strip()[:60]!r}; the commands are: press, hold, greet NAME, say TEXT [--listen], again, forget, stop,"
                 " mute on|off, volume N|+N|-N, status, status --json, subscribe"
             )
 

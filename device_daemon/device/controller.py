@@ -232,7 +232,7 @@ class Controller:
         logger.info("microphone %s", "muted" if self.muted else "allowed again")
         if self.muted:
             self.conversations.stop(EndReason.MUTED)
-            self.conversations.forget_answer()
+            self.conversations.forget()
         self._show_resting_state()
         self.notices.play("muted" if self.muted else "unmuted")
         self.events.publish(report.MuteChanged(muted=self.muted))

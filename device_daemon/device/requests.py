@@ -73,14 +73,14 @@ class Requests:
         origin = origin or Origin(SOCKET, self._config.default_greeting, self._config.default_assistant)
         logger.info("pressed (%s)", origin.trigger, extra=fields(PRESSED, TRIGGER=origin.trigger))
         self._report("press", origin.trigger)
-        request = origin.request(pressed_s)
+        request = origin.request(pressed_s, continues=True)
         return self._carry_out(Kind.PRESS, request, on.Pressed())
 
     def begin_talking(self, at_s: float, origin: Origin) -> None:
         """A push-to-talk button went down."""
         logger.info("held (%s)", origin.trigger, extra=fields(PRESSED, TRIGGER=origin.trigger))
         self._report("talk", origin.trigger)
-        request = origin.request(at_s, held_from_s=at_s)
+        request = origin.request(at_s, held_from_s=at_s, continues=True)
         self._carry_out(Kind.TALK, request, on.TalkBegan(at_s))
 
     def end_talking(self, at_s: float) -> None:
@@ -93,7 +93,7 @@ class Requests:
     def wake_word(self, origin: Origin, ends_at_s: float) -> None:
         """A wake word was heard; what was said after `ends_at_s` is for the service."""
         self._report("wake-word", origin.trigger)
-        request = origin.request(ends_at_s, heard_from_s=ends_at_s)
+        request = origin.request(ends_at_s, heard_from_s=ends_at_s, continues=True)
         self._carry_out(Kind.WORD, request, on.WakeWordHeard())
 
     def again(self) -> str:
@@ -166,6 +166,11 @@ class Requests:
             return "ok: stopped"
         self._controller.notices.stop()
         return "ok: there was no conversation"
+
+    def forget(self) -> str:
+        """Forget the last answer and what was said: no conversation goes on with it."""
+        self._conversations.forget()
+        return "ok: forgotten"
 
     def hold(self, trigger: str = SOCKET) -> str:
         """A button was held down for `hold_s`: mute, or unmute."""

@@ -43,6 +43,8 @@ class ConversationRequest(Struct, frozen=True):
     """The conversation is not to begin later than that."""
     assistant: str = SERVICE_ASSISTANT
     """Who answers, as the config calls it."""
+    continues: bool = False
+    """It may go on where the last conversation stopped, and then has no greeting."""
     asked: bool = True
     """A person waits for it; otherwise no notice is spoken about what failed before the first word."""
 

@@ -220,12 +220,12 @@ def test_a_value_of_a_wrong_kind_is_named_with_what_is_allowed(case: Case) -> No
         Case(
             "a key with a hyphen for an underscore",
             LOCAL + "conversation: {idle-timeout-s: 3}",
-            "2:16: conversation.idle-timeout-s: unknown key; allowed: idle_timeout_s, max_duration_s, interruptible, resume_after_false_interruption (did you mean 'idle_timeout_s'?)",
+            "2:16: conversation.idle-timeout-s: unknown key; allowed: idle_timeout_s, max_duration_s, interruptible, resume_after_false_interruption, continue_for_s (did you mean 'idle_timeout_s'?)",
         ),
         Case(
             "a key that is like no other",
             LOCAL + "conversation: {color: red}",
-            "2:16: conversation.color: unknown key; allowed: idle_timeout_s, max_duration_s, interruptible, resume_after_false_interruption",
+            "2:16: conversation.color: unknown key; allowed: idle_timeout_s, max_duration_s, interruptible, resume_after_false_interruption, continue_for_s",
         ),
         Case(
             "a misspelt section",

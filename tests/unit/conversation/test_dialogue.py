@@ -265,3 +265,19 @@ def test_after_the_end_nothing_happens_any_more() -> None:
     story.then(on.Pressed())
     assert story.then(on.SpeechStarted(), on.Pressed(), story.delta()) == []
     assert story.wait(1000) == []
+
+
+def test_an_answer_that_an_end_cuts_off_counts_as_heard_only_so_far() -> None:
+    story = Story().answering()
+    story.then(on.Transcript("assistant", "one two three four", "r2"))
+    story.now += 0.5
+    story.then(on.StopRequested(EndReason.STOPPED))
+    assert "You: one two t ... (the user heard no more of this)" in story.dialogue.heard_until(story.now).summary()
+
+
+def test_what_was_said_is_forgotten_and_no_later_session_is_told() -> None:
+    story = Story().greeted()
+    assert "You: Hello!" in story.dialogue.heard_until(story.now).summary()
+    story.dialogue.forget()
+    story.reconnected()
+    assert story.recalled() == ""

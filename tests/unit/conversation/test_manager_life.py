@@ -12,7 +12,8 @@ import pytest
 
 from device_daemon.audio.microphone_router import MicrophoneRouter
 from device_daemon.audio.speaker import Speaker
-from device_daemon.config.settings import Config, MicrophoneSettings, Service
+from device_daemon.config.settings import SERVICE_ASSISTANT, Config, ConversationLimits, MicrophoneSettings, Service
+from device_daemon.conversation import commands as do
 from device_daemon.conversation import events as on
 from device_daemon.conversation.commands import End
 from device_daemon.conversation.manager import MAX_WAITING, ConversationManager, ManagerCallbacks
@@ -59,7 +60,7 @@ class QuietSpeaker(FakeSpeaker):
 class Device:
     """A manager, and what it did to everything around it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, continue_for_s: float = 0.0) -> None:
         self.client = FakeClient([])
         self.microphone = ClosedMicrophone()
         self.speaker = QuietSpeaker()
@@ -69,7 +70,8 @@ class Device:
         self.on_begin: Callable[[], None] = lambda: None
         self.triggers: list[str] = []
         self.greetings_heard_ms: list[float] = []
-        self.config = Config(service=Service(local=True))
+        limits = ConversationLimits(continue_for_s=continue_for_s)
+        self.config = Config(service=Service(local=True), conversation=limits)
         self.cache = GreetingCache(folder / "greetings")
         saved_state = SavedState(folder)
         self.manager = ConversationManager(
@@ -178,16 +180,83 @@ async def test_the_last_answer_can_be_repeated_until_it_is_forgotten(device: Dev
     assert device.manager.last_answer() == SECOND
     await device.ended()
     assert device.manager.last_answer() == SECOND, "also when its conversation is over"
-    device.manager.forget_answer()
+    device.manager.forget()
     assert device.manager.last_answer() == b""
 
 
 async def test_an_answer_of_the_conversation_that_is_open_is_forgotten_too(device: Device) -> None:
     await device.greeted()
     await device.answered(SECOND)
-    device.manager.forget_answer()
+    device.manager.forget()
     assert device.manager.last_answer() == b""
     await device.manager.close()
+
+
+async def spoken(device: Device, *, press: bool = True, assistant: str = SERVICE_ASSISTANT) -> None:
+    """Another conversation is open, and its session ready."""
+    opened = len(device.client.connections)
+    device.manager.begin(request(continues=press, assistant=assistant))
+    await until(lambda: len(device.client.connections) > opened)
+    device.connection.arrive(on.SessionCreated("s"), on.SessionUpdated())
+    await settle()
+
+
+def told(device: Device) -> str:
+    """What the newest session is told that was said before."""
+    return "".join(message.text for message in device.connection.messages if isinstance(message, do.Recall))
+
+
+def greets(device: Device) -> bool:
+    """Whether the conversation that is open has a greeting, from the cache or not."""
+    runner = device.manager.current
+    return runner is not None and runner.dialogue.opening is not None
+
+
+async def test_a_press_soon_after_a_conversation_goes_on_where_it_stopped_and_does_not_greet(tmp_path: Path) -> None:
+    device = Device(tmp_path, continue_for_s=60.0)
+    await device.greeted()
+    device.connection.arrive(on.Transcript("user", "Who is Ada?"))
+    await device.answered(SECOND)
+    device.connection.arrive(on.Transcript("assistant", "A countess.", "r2"))
+    await device.ended()
+    await spoken(device)
+    assert not greets(device)
+    assert "You: Hello!" in told(device)
+    assert "User: Who is Ada?" in told(device)
+    assert device.states[-1] is State.LISTENING
+    await device.ended()
+    await spoken(device)
+    assert "User: Who is Ada?" in told(device), "and once more"
+    await device.ended()
+    await device.manager.close()
+
+
+@pytest.mark.parametrize("how", ["too late", "muted", "not by a press", "to another assistant", "nothing was said"])
+async def test_a_conversation_begins_anew_where_the_last_one_is_forgotten_or_another_is_meant(
+    tmp_path: Path, how: str
+) -> None:
+    device = Device(tmp_path, continue_for_s=1e-9 if how == "too late" else 60.0)
+    if how == "nothing was said":
+        await spoken(device)
+    else:
+        await device.greeted()
+    if how == "muted":
+        device.manager.stop(EndReason.MUTED)
+        device.manager.forget()
+    await device.ended()
+    assistant = "guide" if how == "to another assistant" else SERVICE_ASSISTANT
+    await spoken(device, press=how != "not by a press", assistant=assistant)
+    assert told(device) == ""
+    assert greets(device)
+    await device.ended()
+    await device.manager.close()
+
+
+async def test_by_default_every_conversation_begins_anew(device: Device) -> None:
+    await device.greeted()
+    await device.ended()
+    await spoken(device)
+    assert greets(device)
 
 
 async def test_when_the_end_is_reported_the_conversation_shows_its_state_no_more(device: Device) -> None:

@@ -37,6 +37,9 @@ class Speaker:
     def again(self) -> str:
         return self._do("again")
 
+    def forget(self) -> str:
+        return self._do("forget")
+
     def stop(self) -> str:
         return self._do("stop")
 
