@@ -155,7 +155,7 @@ def _add_controls(subparsers: Any) -> None:
         ("press", "", None, "press the button: start, interrupt, or end a conversation"),
         ("hold", "", None, "hold the button: mute, or unmute"),
         ("greet", "NAME", "+", "open a conversation with that greeting of the config"),
-        ("say", "TEXT", "+", "make an announcement; with --listen, listen to the answer"),
+        ("say", "TEXT", "+", "make an announcement, and wait until it was heard; with --listen, listen to the answer"),
         ("again", "", None, "repeat the last answer"),
         ("forget", "", None, "forget the last answer and what was said: the next conversation begins anew"),
         ("stop", "", None, "end the conversation"),

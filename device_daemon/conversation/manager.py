@@ -165,10 +165,18 @@ class ConversationManager:
                 self._waiting.append(request)
             else:
                 logger.info("%s: its request is dropped: %s", request.trigger, reason)
+                request.on_said(str(reason))
         if self.current is None:
             return False
         self.current.stop(reason)
         return True
+
+    def withdraw(self, request: ConversationRequest) -> bool:
+        """Drop a request that waits; return False if it does not wait any more."""
+        waits = [each for each in self._waiting if each is not request]
+        withdrawn = len(waits) < len(self._waiting)
+        self._waiting = deque(waits)
+        return withdrawn
 
     def talk_button_released(self) -> None:
         """Drop the requests of a push-to-talk button that is not held any more: nobody would speak."""
@@ -235,12 +243,15 @@ class ConversationManager:
     def _done(self, task: asyncio.Task[None]) -> None:
         self._task = None
         if not task.cancelled() and (error := task.exception()):
+            if self._request is not None:
+                self._request.on_said(f"a bug in this program: {error!r}")
             self._runner = self._request = None
             logger.error("a bug in this program; please report it", exc_info=error)
         while self._waiting and self._task is None:
             request = self._waiting.popleft()
             if request.expires_s is not None and self._loop.time() > request.expires_s:
                 logger.info("%s: no conversation is opened, its time is over", request.trigger)
+                request.on_said("its time is over")
             else:
                 self._start(request)
 
@@ -259,6 +270,7 @@ class ConversationManager:
             on_microphone=self._open_microphone,
             on_transcript=self._callbacks.on_transcript,
             on_greeting_heard=self._callbacks.on_greeting_heard,
+            on_opening_over=lambda heard: request.on_said(None if heard else _why_not(runner)),
             on_greeting_recorded=lambda opening, pcm: recorded.append((opening, pcm)),
         )
         before = self._continued(request)
@@ -270,6 +282,7 @@ class ConversationManager:
         if request.heard_from_s is not None:
             runner.microphone_periods(self._microphone.since(request.heard_from_s))
         end = await runner.run(*self._first_events(request))
+        request.on_said(None if end.reason is EndReason.SAID else str(end.failure or end.reason))
         self._microphone.conversation = None
         if not self._callbacks.keeps_microphone_open(end.failure):
             await self._microphone.close()  # before the light says that it is closed
@@ -373,3 +386,8 @@ class ConversationManager:
             error_sound=config.sounds.error,
             notices=config.sounds.notices,
         )
+
+
+def _why_not(runner: ConversationRunner) -> str:
+    """Why the first words of a conversation that goes on were not heard."""
+    return str(runner.dialogue.last_failure or "somebody spoke or pressed first")

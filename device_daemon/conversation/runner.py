@@ -24,6 +24,7 @@ from device_daemon.conversation.ports import CLOSE_DEADLINE_S, ClientPort, Conne
 from device_daemon.conversation.recorder import AnswerRecorder
 from device_daemon.conversation.uplink import LIMIT_MS, Uplink
 from device_daemon.errors import ConnectionLost, SpeakerError
+from device_daemon.greetings.ledger import Step
 from device_daemon.greetings.opening import Opening
 from device_daemon.state import State
 from device_daemon.system.foreign_text import ForeignLog
@@ -65,10 +66,17 @@ class RunnerContext(Struct):
     on_transcript: Callable[[str, str], None] = field(default=lambda _role, _text: None)
     on_greeting_heard: Callable[[float], None] = field(default=lambda _ms: None)
     """Called with the milliseconds from the press to the greeting's first sample."""
+    on_opening_over: Callable[[bool], None] = field(default=lambda _heard: None)
+    """Called once, if the conversation goes on after its first words: whether they were heard."""
     on_greeting_recorded: Callable[[Opening, bytes], None] = field(default=lambda _opening, _pcm: None)
     """The service spoke a greeting that is to be cached, to its end."""
     uplink_limit_ms: int = LIMIT_MS
     """How much microphone audio may wait to be sent."""
+
+
+def opening_over(dialogue: Dialogue) -> bool:
+    """Whether the first words were heard, or will not be; True if there are none."""
+    return dialogue.greeting.step in {Step.NONE, Step.DONE, Step.SKIPPED}
 
 
 class ConversationRunner:
@@ -94,6 +102,7 @@ class ConversationRunner:
         self._recorder = AnswerRecorder()
         self.greets_itself = False
         """The service greets by itself."""
+        self._opening_over = opening_over(dialogue)
         self._session: asyncio.Task[None] | None = None
         self._sessions: set[asyncio.Task[None]] = set()
         self._generation = 0
@@ -239,6 +248,9 @@ class ConversationRunner:
             if self.dialogue.last_failure is not before:
                 logger.warning("%s", self.dialogue.last_failure)
             self._carry_out(commands)
+            if not self._opening_over and opening_over(self.dialogue) and self.dialogue.ended is None:
+                self._opening_over = True
+                self._context.on_opening_over(self.dialogue.greeting.step is Step.DONE)
         except Exception as error:
             logger.exception("a bug in this program; please report it")
             if not self._ended.done():

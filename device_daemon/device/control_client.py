@@ -14,11 +14,15 @@ from pathlib import Path
 
 SUBSCRIBE = "subscribe"
 ANSWER_DEADLINE_S = 10.0
+SAY_ANSWER_DEADLINE_S = 600.0
+"""`say` is answered when it was said: five minutes for its turn, and then for the text."""
 
 
 def ask(path: Path, line: str) -> str:
     """Make one request and return its answer. Raises OSError (nobody listens) or TimeoutError."""
     with _connected(path, line) as connection:
+        if line.split(maxsplit=1)[:1] == ["say"]:
+            connection.settimeout(SAY_ANSWER_DEADLINE_S)
         answer = b""
         with contextlib.suppress(ConnectionResetError):
             while chunk := connection.recv(65_536):

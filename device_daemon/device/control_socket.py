@@ -1,8 +1,8 @@
 """The server's side of the local socket behind `press`, `status`, `mute` and the other commands; other programs may use it, too.
 
 The protocol, on a Unix stream socket: connect, write one line of UTF-8, read until the end; one request a connection.
-An answer comes when the request was accepted, not when it is done. The answer is one line, `ok: ` or
-`error: ` and a sentence for people; that of `status` is several lines without `ok: `, that of `status --json` one line of
+An answer comes when the request was accepted, not when it is done; that of `say` when the text was heard, or will not be.
+The answer is one line, `ok: ` or `error: ` and a sentence for people; that of `status` is several lines without `ok: `, that of `status --json` one line of
 JSON. The requests:
 
     press                  as the button: open a conversation, interrupt the speaker, or end the conversation
@@ -19,11 +19,12 @@ JSON. The requests:
     status [--json]        what the speaker does, its counters and latencies
     subscribe              a line of JSON for each event from now on, until you disconnect (docs/events.md)
 
-`greet` and `say` wait for the end of the current conversation: `ok: queued, 0 before it`. Eight may wait.
+`greet` and `say` wait for the end of the current conversation: `ok: queued, 0 before it`. Eight may wait, `say` for five
+minutes.
 
 A request may have 8 KiB and take five seconds to arrive, a TEXT 1000 characters. Sixteen clients may be connected; one
 more, and the oldest of them is disconnected, so that idle clients cannot block the socket. The same holds for eight
-subscribers, which are counted by themselves.
+subscribers, which are counted by themselves. Whoever waits for the answer to `say` is not counted.
 
 Root, the daemon's own user and the members of the socket's group may ask. Two checks decide that: the socket's mode
 (0660), and the peer's credentials from the kernel (SO_PEERCRED).
@@ -39,7 +40,7 @@ import os
 import pwd
 import socket
 import struct
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -75,8 +76,8 @@ class Controls(Protocol):
     def greet(self, name: str) -> str:
         """Open a conversation with a greeting of the config."""
 
-    def say(self, text: str, *, listen: bool) -> str:
-        """Say a text; with `listen`, a person may answer."""
+    def say(self, text: str, *, listen: bool) -> Awaitable[str]:
+        """Say a text; with `listen`, a person may answer. The answer comes when it was heard."""
 
     def again(self) -> str:
         """Repeat the last answer."""
@@ -107,8 +108,8 @@ class Controls(Protocol):
         """The events from now on."""
 
 
-def execute(controls: Controls, line: str, now_s: float) -> str:  # noqa: C901, PLR0911 - one table of requests
-    """Carry out one request line. Raises Refused."""
+def execute(controls: Controls, line: str, now_s: float) -> str | Awaitable[str]:  # noqa: C901, PLR0911 - one table
+    """Carry out one request line; return its answer, or what to wait for. Both raise Refused."""
     command, _, rest = line.strip().partition(" ")
     rest = rest.strip()
     match command, rest:
@@ -233,6 +234,8 @@ class ControlSocket:
         self._clients: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
         """In the order in which they came."""
         self._subscribers: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
+        self._waiting: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
+        """Who waits for something to be said; the conversations bound how many these are."""
 
     async def listen(self) -> None:
         """Bind the socket, unless it is bound: clients may connect, and wait for `serve`.
@@ -271,7 +274,9 @@ class ControlSocket:
         if self._server is not None:
             self._server.close()
         self._listener.close()
-        if tasks := {*self._clients, *self._subscribers}:
+        for writer in self._waiting.values():
+            writer.write(b"error: it was not said: the speaker is being stopped\n")
+        if tasks := {*self._clients, *self._subscribers, *self._waiting}:
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks, timeout=1.0)
@@ -292,7 +297,7 @@ class ControlSocket:
                 self._clients.pop(task)
                 await self._send_events(task, controls, writer)
                 return
-            answer = request.refusal or self._carry_out(controls, request.line)
+            answer = request.refusal or await self._carry_out(task, controls, request.line)
             async with asyncio.timeout(self._request_deadline_s):
                 writer.write(f"{answer}\n".encode())
                 await writer.drain()
@@ -301,6 +306,7 @@ class ControlSocket:
         finally:
             self._clients.pop(task, None)
             self._subscribers.pop(task, None)
+            self._waiting.pop(task, None)
             writer.close()
 
     async def _send_events(self, task: asyncio.Task[None], controls: Controls, writer: asyncio.StreamWriter) -> None:
@@ -332,9 +338,13 @@ class ControlSocket:
             return _Request(refusal=f"error: a request may have {LINE_LIMIT_BYTES} bytes")
         return _Request(line) if line.strip() else _Request(refusal="error: the request is empty")
 
-    def _carry_out(self, controls: Controls, line: str) -> str:
+    async def _carry_out(self, task: asyncio.Task[None], controls: Controls, line: str) -> str:
         try:
-            return execute(controls, line, asyncio.get_running_loop().time())
+            answer = execute(controls, line, asyncio.get_running_loop().time())
+            if isinstance(answer, str):
+                return answer
+            self._waiting[task] = self._clients.pop(task)
+            return await answer
         except Refused as refusal:
             return f"error: {refusal}"
         except Exception as error:

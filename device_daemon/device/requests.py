@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from msgspec import Struct
@@ -25,6 +25,8 @@ from device_daemon.system.saved_state import SavedState
 logger = logging.getLogger(__name__)
 
 ANNOUNCEMENT_CHARACTERS = 1_000
+SAY_DEADLINE_S = 300.0
+"""How long an announcement waits for its turn while somebody waits for the answer."""
 SOCKET = "control socket"
 
 
@@ -152,13 +154,33 @@ class Requests:
         request = Origin(SOCKET, name, self._config.default_assistant).request(self._loop.time())
         return self._carry_out(Kind.GREET, request)
 
-    def say(self, text: str, *, listen: bool) -> str:
-        """Speak a text through the service; with `listen`, hear what a person answers."""
+    def say(self, text: str, *, listen: bool) -> Awaitable[str]:
+        """Speak a text through the service; with `listen`, hear what a person answers.
+
+        Returns:
+            The answer when the text was heard; raises Refused, with the reason, when it was not.
+        """
         if len(text) > ANNOUNCEMENT_CHARACTERS:
             raise Refused(f"an announcement may have {ANNOUNCEMENT_CHARACTERS} characters; this one has {len(text)}")
         kind = Kind.GREET if listen else Kind.SAY
         origin = Origin(SOCKET, NO_GREETING, self._config.default_assistant)
-        return self._carry_out(kind, origin.request(self._loop.time(), text=text, listens=listen))
+        outcome: asyncio.Future[str | None] = self._loop.create_future()
+
+        def on_said(why_not: str | None) -> None:
+            if not outcome.done():
+                outcome.set_result(why_not)
+
+        request = origin.request(self._loop.time(), text=text, listens=listen, on_said=on_said)
+        self._carry_out(kind, request)
+        return self._said(request, outcome)
+
+    async def _said(self, request: ConversationRequest, outcome: asyncio.Future[str | None]) -> str:
+        done, _ = await asyncio.wait({outcome}, timeout=SAY_DEADLINE_S)
+        if not done and self._conversations.withdraw(request):
+            raise Refused(f"it was not said: another conversation did not end for {SAY_DEADLINE_S:g} s; it is dropped")
+        if why_not := await outcome:  # what has begun ends by itself: a conversation has a longest duration
+            raise Refused(f"it was not said: {why_not}")
+        return "ok: said"
 
     def stop(self) -> str:
         """End the conversation and drop the requests that wait for its end, or cut a notice short."""

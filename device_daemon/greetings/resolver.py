@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import socket
+from collections.abc import Callable
 from datetime import datetime
 
 from msgspec import Struct
@@ -20,6 +21,10 @@ from device_daemon.system.saved_state import SavedState
 
 DISK_DEADLINE_S = 0.1
 """A press does not wait longer for a cached greeting that has to be read from disk: the service speaks it."""
+
+
+def ignore_outcome(_why_not: str | None) -> None:
+    """The default of `on_said`: nobody waits for it."""
 
 
 class ConversationRequest(Struct, frozen=True):
@@ -47,6 +52,9 @@ class ConversationRequest(Struct, frozen=True):
     """It may go on where the last conversation stopped, and then has no greeting."""
     asked: bool = True
     """A person waits for it; otherwise no notice is spoken about what failed before the first word."""
+    on_said: Callable[[str | None], None] = ignore_outcome
+    """Called, perhaps more than once, with None when its first words were heard, or with why they were not; the first call
+    counts."""
 
 
 class GreetingResolver:

@@ -86,7 +86,7 @@ complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using hold' -l socket
 complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using; and test $_shtab_voicelive_speaker_npos -eq 0' -a greet -d 'open a conversation with that greeting of the config'
 complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using greet' -s h -l help -d 'show this help message and exit'
 complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using greet' -l socket -x -d 'the running speaker'"'"'s control socket'
-complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using; and test $_shtab_voicelive_speaker_npos -eq 0' -a say -d 'make an announcement; with --listen, listen to the answer'
+complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using; and test $_shtab_voicelive_speaker_npos -eq 0' -a say -d 'make an announcement, and wait until it was heard; with --listen, listen to the answer'
 complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using say' -s h -l help -d 'show this help message and exit'
 complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using say' -l socket -x -d 'the running speaker'"'"'s control socket'
 complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using say' -l listen -d 'listen to the answer'

@@ -187,8 +187,10 @@ async def test_control_commands_with_and_without_a_speaker(room: Room) -> None:
         code, out, _ = await nobody.types("press", "--socket", str(device.socket))
         assert (code, out) == (0, "opening a conversation\n")
         await device.enters("listening")
-        code, out, _ = await shell.types("say", "dinner", "is", "ready")
-        assert (code, out) == (0, "queued, 0 before it\n")
+        announcing = asyncio.create_task(shell.types("say", "dinner", "is", "ready"))
         code, _, err = await shell.types("again")
         assert code == 1
         assert "no answer to repeat" in err
+    code, out, err = await announcing
+    assert (code, out) == (1, "")
+    assert "it was not said: the speaker is being stopped" in err

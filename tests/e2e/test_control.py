@@ -9,6 +9,7 @@ import time
 import numpy as np
 
 from device_daemon.audio.pcm import volume_gain
+from device_daemon.localservice.faults import NONE, Faults
 from tests.e2e.room import GREETING, Room, voice
 
 
@@ -16,16 +17,30 @@ async def test_an_announcement_is_heard_word_for_word_and_nobody_is_listened_to(
     async with room.speaker() as device:
         before_s = room.card.captured_until_s
         asked_s = time.monotonic()
-        assert await device.ask("say dinner is ready come to the table") == "ok: announcing"
-        assert await device.ask("say not so fast") == "ok: queued, 0 before it"
-        for words in ("dinner is ready come to the table", "not so fast"):
-            await device.enters("idle")
+        announced = ("dinner is ready come to the table", "not so fast")
+        answers = await asyncio.gather(*(device.ask(f"say {words}") for words in announced))
+        assert answers == ["ok: said", "ok: said"]
+        for words in announced:
             sound = voice(words)
             assert room.heard(sound, asked_s).frames == len(sound) // 2
         assert room.card.captured_until_s == before_s
         assert not room.card.microphone_open
         assert "input_audio_buffer.append" not in room.session.types("in")
         assert "1000 characters" in await device.ask("say " + "la " * 400)
+
+
+async def test_what_an_announcement_failed_at_is_its_answer(room: Room) -> None:
+    async with room.speaker() as device:
+        room.service.faults = Faults(text_responses=True)
+        answer = await device.ask("say dinner is ready")
+        assert answer.startswith("error: it was not said: ")
+        assert "without sound" in answer
+        room.service.faults = NONE
+        asked_s = time.monotonic()
+        answering = asyncio.create_task(device.ask("say --listen shall we wait for you at the table"))
+        await room.sounds(asked_s)
+        await device.ask("stop")
+        assert await answering == "error: it was not said: it was stopped"
 
 
 async def test_greetings_by_name_press_and_hold_do_what_the_button_does(room: Room) -> None:

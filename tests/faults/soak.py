@@ -183,7 +183,7 @@ class _Conversation:
                 await asyncio.sleep(said_s + _QUESTION_S - time.monotonic())
                 await device.let_go(_HELD_PIN)
             case Opening.ANNOUNCE:
-                await device.ask("say hello to everybody in this house")
+                self._announcement = asyncio.create_task(device.ask("say hello to everybody in this house"))
         await self._until({"listening", "waiting"})
 
     async def _take(self, turn: Turn) -> None:

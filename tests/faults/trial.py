@@ -95,6 +95,8 @@ class _Trial:
         self.acted_s = 0.0
         """When the person began to wait."""
         self.asked_s: float | None = None
+        self.announcement: asyncio.Task[str] | None = None
+        """What `say` answers."""
 
     async def run(self) -> None:
         stopped = End.STOPPED in self.row.ends
@@ -158,7 +160,7 @@ class _Trial:
             return
         if stage is Stage.ANNOUNCING:
             began_s = time.monotonic()
-            await device.ask(f"say {GREETING}")
+            self.announcement = asyncio.create_task(device.ask(f"say {GREETING}"))
             await room.sounds(began_s)
             return
         if stage is Stage.HELD:

@@ -9,7 +9,7 @@ import os
 import pwd
 import socket
 import stat
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,13 @@ import pytest
 
 from device_daemon.device import control_socket
 from device_daemon.device.control_client import ask
-from device_daemon.device.control_socket import LINE_LIMIT_BYTES, SUBSCRIBERS_AT_ONCE, ControlSocket, Refused
+from device_daemon.device.control_socket import (
+    CONNECTIONS_AT_ONCE,
+    LINE_LIMIT_BYTES,
+    SUBSCRIBERS_AT_ONCE,
+    ControlSocket,
+    Refused,
+)
 from device_daemon.device.events import VolumeChanged
 from tests.unit.device.recording_speaker import Speaker
 
@@ -46,10 +52,47 @@ async def asked(tmp_path: Path, line: str) -> str:
         return await asyncio.to_thread(ask, tmp_path / "run" / "control.sock", line)
 
 
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(PATIENCE_S):
+        while not condition():  # noqa: ASYNC110 - what is waited for has no event of its own
+            await asyncio.sleep(0.01)
+
+
 async def test_a_request_is_carried_out_and_answered(speaker: Speaker, tmp_path: Path) -> None:
     assert await asked(tmp_path, "say  Dinner\nis ready.") == "ok: say"
     assert speaker.done == [("say", "Dinner is ready.")], "a text of several lines is still one request"
     assert await asked(tmp_path, "status") == "idle, volume 50\nspeaker: underruns 1"
+
+
+async def test_an_announcement_is_answered_when_it_was_said_and_meanwhile_everybody_else_is(
+    speaker: Speaker, tmp_path: Path
+) -> None:
+    speaker.may_answer.clear()
+    announcing = [asyncio.create_task(asked(tmp_path, f"say number {number}")) for number in range(3)]
+    await until(lambda: len(speaker.done) == 3)
+    idle = [await asyncio.open_unix_connection(tmp_path / "run" / "control.sock") for _ in range(CONNECTIONS_AT_ONCE)]
+    for _ in range(3):
+        assert await asked(tmp_path, "hold") == "ok: hold"
+    assert not any(answer.done() for answer in announcing)
+    speaker.may_answer.set()
+    assert await asyncio.gather(*announcing) == ["ok: say"] * 3
+    for _, writer in idle:
+        writer.close()
+
+
+async def test_what_was_not_said_is_answered_with_the_reason(speaker: Speaker, tmp_path: Path) -> None:
+    speaker.refusal = "it was not said: the service answered with text only"
+    assert await asked(tmp_path, "say Dinner") == "error: it was not said: the service answered with text only"
+
+
+async def test_whoever_waits_for_an_announcement_hears_that_the_speaker_is_being_stopped(tmp_path: Path) -> None:
+    speaker = Speaker()
+    speaker.may_answer.clear()
+    server = await serving(tmp_path / "run" / "control.sock", speaker)
+    announcing = asyncio.create_task(asked(tmp_path, "say Dinner"))
+    await until(lambda: len(speaker.done) == 1)
+    await server.close()
+    assert await announcing == "error: it was not said: the speaker is being stopped"
 
 
 async def test_a_refusal_is_an_answer_that_says_why(speaker: Speaker, tmp_path: Path) -> None:

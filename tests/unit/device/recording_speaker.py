@@ -2,10 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable, Generator
 from typing import Any
 
 from device_daemon.device.control_socket import Refused
 from device_daemon.device.event_stream import EventStream, Subscription
+
+
+class Outcome:
+    """What becomes of an announcement; nobody has to wait for it."""
+
+    def __init__(self, speaker: Speaker, answer: str) -> None:
+        self._speaker = speaker
+        self.answer = answer
+
+    def __await__(self) -> Generator[Any, None, str]:
+        yield from self._speaker.may_answer.wait().__await__()
+        if self._speaker.refusal:
+            raise Refused(self._speaker.refusal)
+        return self.answer
 
 
 class Speaker:
@@ -15,6 +31,10 @@ class Speaker:
         self.volume = 50
         self.done: list[tuple[Any, ...]] = []
         self.events = EventStream()
+        self.may_answer = asyncio.Event()
+        """What is to be said was said, or failed for the reason of `refusal`."""
+        self.may_answer.set()
+        self.refusal = ""
 
     def _do(self, *what: Any) -> str:
         self.done.append(what)
@@ -31,8 +51,8 @@ class Speaker:
             raise Refused(f"there is no greeting {name!r}")
         return self._do("greet", name)
 
-    def say(self, text: str, *, listen: bool) -> str:
-        return self._do("say", text, *(["and listen"] if listen else []))
+    def say(self, text: str, *, listen: bool) -> Awaitable[str]:
+        return Outcome(self, self._do("say", text, *(["and listen"] if listen else [])))
 
     def again(self) -> str:
         return self._do("again")

@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from device_daemon.device.control_socket import Refused, execute
-from tests.unit.device.recording_speaker import Speaker
+from tests.unit.device.recording_speaker import Outcome, Speaker
 
 
 @pytest.mark.parametrize(
@@ -41,12 +41,14 @@ from tests.unit.device.recording_speaker import Speaker
 )
 def test_each_request_does_what_it_says(line: str, done: tuple[Any, ...]) -> None:
     speaker = Speaker()
-    assert execute(speaker, line, 1.5) == f"ok: {done[0]}"
+    answer = execute(speaker, line, 1.5)
+    assert (answer.answer if isinstance(answer, Outcome) else answer) == f"ok: {done[0]}"
     assert speaker.done == [done]
 
 
 def test_the_status_for_machines_is_one_line_of_json() -> None:
     told = execute(Speaker(), "status --json", 0.0)
+    assert isinstance(told, str)
     assert "\n" not in told
     assert json.loads(told)["text"] == "zwei\nZeilen"
 

@@ -91,12 +91,24 @@ async def test_programs_are_refused_with_the_reason_and_in_silence(tmp_path: Pat
 
 async def test_an_announcement_needs_a_speaker_and_no_microphone(tmp_path: Path) -> None:
     requests, controller = speaker(tmp_path, deaf=True)
-    assert requests.say("Dinner.", listen=False) == "ok: announcing"
-    assert len(controller.conversations.begun) == 1
+    answer = asyncio.ensure_future(requests.say("Dinner.", listen=False))
+    (request,) = controller.conversations.begun
+    request.on_said(None)
+    assert await answer == "ok: said"
     requests, controller = speaker(tmp_path, dumb=True)
     with pytest.raises(Refused, match="the speaker is in use by another program"):
         requests.say("Dinner.", listen=False)
     assert controller.conversations.begun == []
+
+
+async def test_what_was_not_said_is_answered_with_the_reason(tmp_path: Path) -> None:
+    requests, controller = speaker(tmp_path)
+    answer = asyncio.ensure_future(requests.say("Dinner.", listen=False))
+    (request,) = controller.conversations.begun
+    request.on_said("the service answered with text only")
+    request.on_said(None)
+    with pytest.raises(Refused, match="it was not said: the service answered with text only"):
+        await answer
 
 
 async def test_a_sensor_and_the_clock_ask_for_nothing_while_a_device_is_out_of_order(tmp_path: Path) -> None:
@@ -120,7 +132,9 @@ async def test_a_request_is_for_the_assistant_of_its_trigger_and_a_programs_for_
     requests.press(1.0, Origin("button on pin 5", "none", "guide"))
     requests.wake_word(Origin("wake word alexa", "none"), 1.0)
     requests.greet("none")
-    requests.say("Dinner.", listen=False)
+    answer = asyncio.ensure_future(requests.say("Dinner.", listen=False))
+    controller.conversations.begun[-1].on_said(None)
+    await answer
     asked = [request.assistant for request in controller.conversations.begun]
     assert asked == ["chef", "guide", "service", "chef", "chef"]
 
