@@ -16,11 +16,12 @@ from typing import Final, Protocol
 import numpy as np
 
 from device_daemon.audio.echo.cancellers import CANCELLERS, FRAME_BYTES, Canceller
+from device_daemon.audio.echo.presence import EchoPresence
 from device_daemon.audio.echo.processor import LocalCancelling
 from device_daemon.audio.echo.reference import ReferenceTrack
 from device_daemon.audio.pcm import BYTES_PER_FRAME, SAMPLE_RATE_HZ
 from device_daemon.localservice.vad import TurnDetector, TurnSettings, TurnStarted
-from scripts.benchmark.command_line import Parser, count, progress
+from scripts.benchmark.command_line import CannotMeasure, Parser, count, progress
 from scripts.rig.acoustics import Wave, impulse_response, rms, soft_clip
 from scripts.rig.utterance import utterance
 
@@ -31,6 +32,9 @@ CLIP_AT: Final = 3.0
 """Times the effective value: speech has peaks of 4 to 6 times that, so its loud vowels are distorted by some 10 %."""
 NOISE_LEVEL: Final = 15.0
 INTERRUPTION_EVERY_S: Final = 8.0
+WITHIN_MS: Final = 250
+"""How much later than without any echo an interruption should be noticed."""
+TURNS: Final = TurnSettings(speech_duration_ms=80, silence_duration_ms=300, speech_duration_assistant_speaking_ms=200)
 HEARD_WITHIN_S: Final = 1.5
 """After the person's last sound: later, the speaker noticed something else."""
 SENTENCES: Final = (
@@ -79,7 +83,7 @@ class OnTheDevice:
     """local: the device cancels, and sends what is left."""
 
     def __init__(self, track: ReferenceTrack, canceller: Canceller) -> None:
-        self._cancelling = LocalCancelling(track, canceller)
+        self._cancelling = LocalCancelling(track, canceller, EchoPresence())
 
     def process(self, near: bytes, begins_at_s: float) -> bytes:
         """Return what the device's canceller leaves."""
@@ -213,7 +217,9 @@ class Result:
     said: int = 0
     heard: int = 0
     delays_ms: list[float] = field(default_factory=list)
-    """From the person's first sound until the turn detection has it, beyond what it needs without echo."""
+    """From the person's first sound until the turn detection has it."""
+    beyond_ms: list[float] = field(default_factory=list)
+    """The same, minus what the turn detection needs for the same words where no loudspeaker sounds."""
     correlations: list[float] = field(default_factory=list)
     """Of what arrived after the speaker fell silent with what was said."""
     cpu_ms_per_s: float = 0.0
@@ -228,7 +234,7 @@ class Session:
         self._loudspeaker = Loudspeaker(self._track, gain)
         self.microphone = Microphone(room, self._loudspeaker, seed)
         self._way = WAYS[way](self._track)
-        self._detector = TurnDetector(TurnSettings(speech_duration_ms=80, silence_duration_ms=300), SAMPLE_RATE_HZ, 0)
+        self._detector = TurnDetector(TURNS, SAMPLE_RATE_HZ, 0)
         self.arrived: list[bytes] = []
         self.cpu_s = 0.0
         self.frames = 0
@@ -261,17 +267,18 @@ def interrupted(room: Room, way: str, number: int, level_db: float, seed: int) -
     session = Session(room, way, seed)
     result = Result()
     people = [utterance(text, voice).astype(np.float64) for text, voice in INTERRUPTIONS]
+    people = [wave * (ECHO_LEVEL / rms(wave)) * 10 ** (level_db / 20) for wave in people]
+    without_echo_ms = [turn_detection_ms(wave, seed) for wave in people]
     starts: list[tuple[float, Wave]] = []
     for index in range(number):
         wave = people[index % len(people)]
-        wave = wave * (ECHO_LEVEL / rms(wave)) * 10 ** (level_db / 20)
         at_s = 6.0 + index * INTERRUPTION_EVERY_S
         session.microphone.say(round(at_s * SAMPLE_RATE_HZ), wave)
         starts.append((at_s, wave))
     chunks = round((8.0 + number * INTERRUPTION_EVERY_S) * SAMPLE_RATE_HZ / CHUNK)
     found = list(session.run(chunks))
     arrived = np.frombuffer(b"".join(session.arrived), np.int16).astype(np.float64)
-    for at_s, wave in starts:
+    for index, (at_s, wave) in enumerate(starts):
         result.said += 1
         until_s = at_s + len(wave) / SAMPLE_RATE_HZ + HEARD_WITHIN_S
         hit = next((found_s for found_s in found if at_s < found_s <= until_s), None)
@@ -279,6 +286,7 @@ def interrupted(room: Room, way: str, number: int, level_db: float, seed: int) -
             continue
         result.heard += 1
         result.delays_ms.append((hit - at_s) * 1000)
+        result.beyond_ms.append(result.delays_ms[-1] - without_echo_ms[index % len(people)])
         pace = 1 + room.drift_ppm * 1e-6  # the microphone's clock, in which things arrive, against the room's
         if (similar := _similarity(arrived, _paced(wave, pace), at_s * pace, hit)) is not None:
             result.correlations.append(similar)
@@ -288,6 +296,19 @@ def interrupted(room: Room, way: str, number: int, level_db: float, seed: int) -
         if not any(at < found_s <= at + len(wave) / SAMPLE_RATE_HZ + HEARD_WITHIN_S for at, wave in starts)
     )
     return result
+
+
+def turn_detection_ms(wave: Wave, seed: int) -> float:
+    """Return how long the turn detection itself needs for a person's words, in the same noise and without any echo."""
+    quiet = SAMPLE_RATE_HZ  # the detector learns the noise
+    near = np.random.default_rng(seed).standard_normal(quiet + len(wave)) * NOISE_LEVEL
+    near[quiet:] += wave
+    detector = TurnDetector(TURNS, SAMPLE_RATE_HZ, 0)
+    for at in range(0, len(near), CHUNK):
+        chunk = near[at : at + CHUNK]
+        if detector.feed(np.rint(chunk).astype(np.int16), assistant_speaking=True):
+            return (at + len(chunk) - quiet) * 1000 / SAMPLE_RATE_HZ
+    raise CannotMeasure("the turn detection does not hear these words at all: is espeak-ng's voice installed?")
 
 
 def _paced(wave: Wave, pace: float) -> Wave:
@@ -317,23 +338,42 @@ def main(argv: Sequence[str]) -> int:
     parser = Parser("echo", "Does the speaker interrupt itself, and can it be interrupted?")
     parser.add_argument("--minutes", type=count, default=10, help="how long the speaker talks to nobody (10)")
     parser.add_argument("--interruptions", type=count, default=60, help="how often it is talked over, per level (60)")
+    parser.add_argument("--way", action="append", choices=list(WAYS), help="only this way; can be given again")
+    parser.add_argument(
+        "--room", action="append", choices=[room.name for room in ROOMS], help="only this room; can be given again"
+    )
     parser.add_argument("--seed", type=int, default=1)
     options: argparse.Namespace = parser.parse_args(argv)
     print(
-        "| way | room | interrupted itself | heard, as loud | heard, 6 dB softer | delay ms (p50, p95) | words after | CPU ms/s |"
+        "| way | room | interrupted itself | heard, as loud | heard, 6 dB softer | delay ms (p50, p95, largest) | "
+        f"beyond turn detection, as loud (p50, p95, largest; over {WITHIN_MS}) | the same, 6 dB softer | words after | CPU ms/s |"
     )
-    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
-    for way, room in itertools.product(WAYS, ROOMS):
+    print("|" + " --- |" * 10)
+    ways, rooms = options.way or list(WAYS), [room for room in ROOMS if room.name in (options.room or room.name)]
+    for way, room in itertools.product(ways, rooms):
         progress(f"{way}, {room.name}")
         itself, cpu = alone(room, way, options.minutes, options.seed)
         loud = interrupted(room, way, options.interruptions, 0.0, options.seed + 1)
         soft = interrupted(room, way, options.interruptions, -6.0, options.seed + 2)
-        delays = sorted(loud.delays_ms + soft.delays_ms) or [float("nan")]
         words = sorted(loud.correlations + soft.correlations) or [float("nan")]
         print(
-            f"| {way} | {room.name} | {itself} in {options.minutes} min | {loud.heard} of {loud.said} | "
-            f"{soft.heard} of {soft.said} | {delays[len(delays) // 2]:.0f}, {delays[int(len(delays) * 0.95)]:.0f} | "
+            f"| {way} | {room.name} | {itself} in {options.minutes} min, {loud.self_interruptions + soft.self_interruptions} "
+            f"between interruptions | {loud.heard} of {loud.said} | {soft.heard} of {soft.said} | "
+            f"{_spread(loud.delays_ms + soft.delays_ms)} | {_beyond(loud)} | {_beyond(soft)} | "
             f"{words[len(words) // 2]:.2f} (least {words[0]:.2f}) | {cpu:.1f} |",
             flush=True,
         )
     return 0
+
+
+def _spread(values_ms: list[float]) -> str:
+    values = sorted(values_ms)
+    if not values:
+        return "-"
+    return f"{values[len(values) // 2]:.0f}, {values[int(len(values) * 0.95)]:.0f}, {values[-1]:.0f}"
+
+
+def _beyond(result: Result) -> str:
+    """What was not heard at all is late, too."""
+    late = sum(1 for ms in result.beyond_ms if ms > WITHIN_MS) + result.said - result.heard
+    return f"{_spread(result.beyond_ms)}; {late}"

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from device_daemon.audio.echo.cancellers import CANCELLERS, unavailable
 from device_daemon.audio.echo.modes import EchoChoice, EchoLadder, EchoMode
+from device_daemon.audio.echo.presence import EchoPresence
 from device_daemon.audio.echo.processor import LocalCancelling
 from device_daemon.audio.echo.reference import ReferenceTrack
 from device_daemon.audio.pcm import BYTES_PER_FRAME
@@ -18,6 +19,8 @@ from device_daemon.audio.period import Period
 from device_daemon.config.settings import EchoSettings
 
 logger = logging.getLogger(__name__)
+
+NO_ECHO = "the microphone does not hear the loudspeaker (headphones?), so nothing is cancelled now"
 
 
 class EchoControl:
@@ -42,12 +45,16 @@ class EchoControl:
         self.track = ReferenceTrack()
         """What the loudspeaker plays; kept in every mode, since the mode can change with a session."""
         self._cancelling: LocalCancelling | None = None
+        self._presence = EchoPresence()
         self._mode = self._ladder.choice().mode
         self._log()
 
     def choice(self) -> EchoChoice:
         """Return the mode in force and the reason for it."""
-        return self._ladder.choice()
+        choice = self._ladder.choice()
+        if self._presence.heard:
+            return choice
+        return EchoChoice(choice.mode, f"{choice.reason}; {NO_ECHO}")
 
     def refused(self, code: str, message: str) -> bool:
         """Report that the service refused a session; True if another mode is in force now, for a new session."""
@@ -58,28 +65,33 @@ class EchoControl:
         return changed
 
     def _log(self) -> None:
-        choice = self._ladder.choice()
+        choice = self.choice()
         logger.info("echo cancellation: %s: %s", choice.mode, choice.reason)
 
     # The capture thread
 
     def process(self, periods: list[Period]) -> list[Period]:
         """Return the periods as the mode in force wants them: with a reference, without echo, or as they are."""
+        heard = self._presence.heard
         if self._mode is EchoMode.CLIENT_REFERENCE:
-            return [self._with_reference(period) for period in periods]
-        if self._mode is EchoMode.LOCAL:
-            return self._cancelled(periods)
+            periods = [self._with_reference(period) for period in periods]
+        elif self._mode is EchoMode.LOCAL:
+            periods = self._cancelled(periods)
+        if heard != self._presence.heard:
+            self._log()
         return periods
 
     def _with_reference(self, period: Period) -> Period:
-        if not self.track.sounded_since(period.begins_at_s):
+        sounds = self.track.sounded_since(period.begins_at_s)
+        frames = len(period.pcm) // BYTES_PER_FRAME
+        reference = self.track.read(period.begins_at_s, frames) if sounds else bytes(len(period.pcm))
+        if not self._presence.observe(period.pcm, reference) or not sounds:
             return period  # no reference stands for silence
-        reference = self.track.read(period.begins_at_s, len(period.pcm) // BYTES_PER_FRAME)
         return Period(period.pcm, period.captured_at_s, reference)
 
     def _cancelled(self, periods: list[Period]) -> list[Period]:
         if self._cancelling is None:
-            self._cancelling = LocalCancelling(self.track, CANCELLERS[self._canceller_name]())
+            self._cancelling = LocalCancelling(self.track, CANCELLERS[self._canceller_name](), self._presence)
         return [
             Period(pcm, end_s)
             for period in periods

@@ -112,7 +112,6 @@ class EchoLadder:
         self._card_name = card_name
         self._local_unavailable = local_unavailable
         self._refused = ""
-        self._no_echo = False
 
     def choice(self) -> EchoChoice:
         """Return the mode in force now."""
