@@ -20,6 +20,7 @@ class State(StrEnum):
     SPEAKING = "speaking"
     WAITING = "waiting"
     WAKE_WORD = "wake-word"
+    RINGING = "ringing"
     MUTED = "muted"
     OFFLINE = "offline"
     NO_CLOCK = "no-clock"
@@ -27,14 +28,19 @@ class State(StrEnum):
 
 
 MICROPHONE_OPEN = frozenset(
-    {State.CONNECTING, State.GREETING, State.LISTENING, State.THINKING, State.SPEAKING, State.WAKE_WORD}
+    {
+        *(State.CONNECTING, State.GREETING, State.LISTENING, State.THINKING, State.SPEAKING),
+        *(State.WAKE_WORD, State.RINGING),
+    }
 )
 """The microphone may be open in these states only: their lights say so."""
 
-IN_CONVERSATION = MICROPHONE_OPEN - {State.WAKE_WORD} | {State.WAITING}
+IN_CONVERSATION = MICROPHONE_OPEN - {State.WAKE_WORD, State.RINGING} | {State.WAITING}
 """States of an open conversation."""
 
-RESTING = frozenset({State.IDLE, State.WAKE_WORD, State.MUTED, State.OFFLINE, State.NO_CLOCK, State.ERROR})
+RESTING = frozenset(
+    {State.IDLE, State.WAKE_WORD, State.RINGING, State.MUTED, State.OFFLINE, State.NO_CLOCK, State.ERROR}
+)
 """States that may last: a press leaves each of them."""
 
 _OPENING = frozenset({State.CONNECTING, State.GREETING})

@@ -21,6 +21,8 @@ from device_daemon.localservice.child import LocalClient
 from device_daemon.state import State
 from device_daemon.system.paths import Paths
 from device_daemon.system.saved_state import SavedState
+from device_daemon.timers.clocks import clocks
+from device_daemon.timers.timers import Timers
 from device_daemon.triggers.button import Buttons
 from device_daemon.triggers.setup import TriggerSetup
 from device_daemon.voicelive.client import Client
@@ -55,7 +57,8 @@ class Wiring:
         echo = EchoControl(config.audio.echo, card_name(config.audio.microphone.device))
         self._client = _client(config, environment, echo)
         greeting_cache = GreetingCache(folders.state / "greetings")
-        self.controller = Controller(config, self._client, saved_state, greeting_cache, show, echo=echo)
+        timers = Timers(config.timers, saved_state, loop=asyncio.get_running_loop(), now=clocks())
+        self.controller = Controller(config, self._client, saved_state, greeting_cache, show, echo=echo, timers=timers)
         self.requests = Requests(config, self.controller, saved_state, about)
         self.triggers = TriggerSetup(config, buttons, self.requests, self.controller)
 

@@ -15,7 +15,7 @@ from device_daemon.errors import VoiceMissing
 
 logger = logging.getLogger(__name__)
 
-Earcon = Literal["ready", "error", "muted", "unmuted", "moment"]
+Earcon = Literal["ready", "error", "muted", "unmuted", "moment", "timer"]
 
 _EARCONS: dict[Earcon, tuple[tuple[float, int], ...]] = {
     "ready": ((784.0, 0), (1174.7, 80)),
@@ -23,8 +23,10 @@ _EARCONS: dict[Earcon, tuple[tuple[float, int], ...]] = {
     "muted": ((659.3, 0), (440.0, 70)),
     "unmuted": ((440.0, 0), (659.3, 70)),
     "moment": ((587.3, 0), (587.3, 110)),
+    "timer": ((880.0, 0), (1108.7, 120), (1318.5, 240), (880.0, 480), (1108.7, 600), (1318.5, 720)),
 }
-"""Notes: pitch in Hz, start in ms. Rising is "go on", falling is "it is over", low is "trouble", level is "wait"."""
+"""Notes: pitch in Hz, start in ms. Rising is "go on", falling is "it is over", low is "trouble", level is "wait"; a timer
+rings with a chord that rises twice."""
 
 NOTE_MS = 130
 _ATTACK_MS = 8
@@ -53,7 +55,7 @@ _spoken: dict[str, bytes] = {}
 
 @cache
 def earcon(name: Earcon) -> bytes:
-    """Return a short soft sound as pcm (24 kHz, mono, 16 bit), at most 250 ms long."""
+    """Return a short soft sound as pcm (24 kHz, mono, 16 bit), at most 250 ms long; that of timers 850 ms."""
     notes = _EARCONS[name]
     length = _samples(max(start_ms for _, start_ms in notes) + NOTE_MS)
     mixed = [0.0] * length
@@ -89,7 +91,11 @@ async def notice(name: str) -> bytes:
 
 
 def _earcon_of(notice_name: str) -> Earcon:
-    return "moment" if notice_name == "moment" else "error"
+    match notice_name:
+        case "moment" | "timer":
+            return notice_name
+        case _:
+            return "error"
 
 
 def _note(pitch_hz: float) -> list[float]:

@@ -113,6 +113,11 @@ class Speaker:
         self._thread.volume = min(100, max(0, percent))
         self._thread.wake()
 
+    def play_at_least_at(self, percent: int) -> None:
+        """Play no less loud than that, whatever the volume is, until this is called with 0: an alarm is to be heard."""
+        self._thread.least_volume = percent
+        self._thread.wake()
+
     @property
     def queued_ms(self) -> int:
         """How much sound is still to be played, without what the card has already."""
@@ -154,6 +159,7 @@ class _PlaybackThread(PcmThread):
     ) -> None:
         super().__init__(loop, "playback", settings.device, settings.period_ms, settings.periods)
         self.volume = settings.volume
+        self.least_volume = 0
         self._queue = queue
         self._emit = emit
         self._reference = reference or ReferenceTrack()
@@ -208,8 +214,8 @@ class _PlaybackThread(PcmThread):
             player = self._player = Player(stream, self._queue, self._ledger, self._emit, reference=self._reference)
         try:
             while not self.stopping:
-                if volume != self.volume:
-                    volume = self.volume
+                if volume != (wanted := max(self.volume, self.least_volume)):
+                    volume = wanted
                     player.set_volume(volume)
                 with self._lock:
                     wrote = player.work()

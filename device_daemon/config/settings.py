@@ -58,7 +58,18 @@ Weekdays = Annotated[
 ]
 
 PatternName = Literal[
-    "off", "on", "blink", "slow-blink", "double-blink", "triple-blink", "pulse", "breathe", "tick", "flicker", "wink"
+    "off",
+    "on",
+    "blink",
+    "slow-blink",
+    "double-blink",
+    "triple-blink",
+    "pulse",
+    "breathe",
+    "tick",
+    "flicker",
+    "wink",
+    "ring",
 ]
 PATTERN_NAMES: tuple[str, ...] = get_args(PatternName)
 DimmablePatternName = Literal[PatternName, "level"]
@@ -393,6 +404,17 @@ class Sounds(Struct, frozen=True, forbid_unknown_fields=True):
     """Volume of the sounds, in per cent."""
 
 
+class TimerSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """How timers and alarms ring."""
+
+    volume: Percent = 60
+    """How loud they ring at least, in per cent, however low the speaker's own volume is."""
+    snooze_s: Annotated[float, Meta(ge=10, le=7200, extra=IN_SECONDS)] = 540.0
+    """After how many seconds they ring again if they are snoozed."""
+    ring_for_s: Annotated[float, Meta(ge=10, le=7200, extra=IN_SECONDS)] = 600.0
+    """After how many seconds they stop by themselves, and count as missed."""
+
+
 class Mute(Struct, frozen=True, forbid_unknown_fields=True):
     """A hardware switch that closes the microphone; it overrides everything."""
 
@@ -430,6 +452,8 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     """The lights that show the state."""
     sounds: Sounds = Sounds()
     """Short sounds and spoken notices."""
+    timers: TimerSettings = TimerSettings()
+    """How timers and alarms ring."""
     mute: Mute = Mute()
     """The hardware mute switch."""
     privacy: Privacy = Privacy()

@@ -149,6 +149,8 @@ class Dialogue:
         )
         self._cached_greeting_plays = False
         self._ready_sound_due = opening is None and policy.ready_sound
+        self._chimes = False
+        """What sounds reminds people of a timer."""
         self._microphone_open = False
         self._microphone_flows = False
         """The open microphone gives sound."""
@@ -360,6 +362,8 @@ class Dialogue:
                 return self._talk_ended(at_s, now)
             case on.RepeatRequested(pcm):
                 return self._repeat_answer(pcm, now)
+            case on.ChimeRequested():
+                return self._chime(now)
             case on.StopRequested(reason):
                 return self._end(reason)
             case on.MicrophoneFailed(error):
@@ -602,6 +606,7 @@ class Dialogue:
         protected = self._is_protected
         if not self._playback.silent(event):
             return []
+        chimed, self._chimes = self._chimes, False
         self._resumable.heard_to_its_end()
         if protected:
             self._discard_microphone_sound()
@@ -614,8 +619,8 @@ class Dialogue:
             if self.responses.heard:  # the network is slower than the voice
                 self._state_deadline_s = now + self._deadlines.stall_s
             return self._enter(State.THINKING, now) if self.state is State.SPEAKING else []
-        if self.state in {State.LISTENING, State.WAITING}:
-            return self._listen(now)  # a sound of our own ended: the idle time counts from here
+        if self.state in {State.LISTENING, State.WAITING} and not chimed:
+            return self._listen(now)  # a sound of our own ended: the idle time counts from here, but for a chime
         return self._go_on(now) if self.state is State.SPEAKING else []
 
     def _response_over(self, now: float) -> list[Command]:
@@ -846,6 +851,14 @@ class Dialogue:
         play = [*self._dismiss_response(), self._playback.play_local(pcm, now)]
         self._state_deadline_s = self._playback.expected_end_s + self._deadlines.stall_s
         return [*play, *self._enter(State.SPEAKING, now)]
+
+    def _chime(self, now: float) -> list[Command]:
+        """Remind people that a timer rings, in a pause of the conversation."""
+        waits = self.state in {State.LISTENING, State.WAITING} and not self._push_to_talk.open
+        if not waits or self._person_speaks or self._playback.sounding:
+            return []
+        self._chimes = True
+        return [self._playback.notice("timer", now)]
 
     # The person holds a button to talk
 

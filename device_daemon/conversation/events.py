@@ -16,6 +16,7 @@ from device_daemon.errors import SpeakerError
 
 __all__ = [
     "AudioDelta",
+    "ChimeRequested",
     "Closed",
     "Event",
     "Flushed",
@@ -170,6 +171,10 @@ class RepeatRequested(Struct, frozen=True):
     pcm: bytes
 
 
+class ChimeRequested(Struct, frozen=True):
+    """A timer rings: it is to be heard softly, unless somebody speaks."""
+
+
 class StopRequested(Struct, frozen=True):
     """End the conversation: somebody asked for it, muted the device, or the service is being stopped."""
 
@@ -201,5 +206,5 @@ ServiceEvent = (
     | ServiceWarning
     | Closed
 )
-PersonEvent = Pressed | WakeWordHeard | TalkBegan | TalkEnded | RepeatRequested
+PersonEvent = Pressed | WakeWordHeard | TalkBegan | TalkEnded | RepeatRequested | ChimeRequested
 Event = ServiceEvent | SpeakerEvent | PersonEvent | StopRequested | MicrophoneFailed | MicrophoneFlows

@@ -2,7 +2,8 @@
 
 The protocol, on a Unix stream socket: connect, write one line of UTF-8, read until the end; one request a connection.
 An answer comes when the request was accepted, not when it is done; that of `say` when the text was heard, or will not be.
-The answer is one line, `ok: ` or `error: ` and a sentence for people; that of `status` is several lines without `ok: `, that of `status --json` one line of
+The answer is one line, `ok: ` or `error: ` and a sentence for people; those of `status` and `timers` are several lines
+without `ok: `, that of `status --json` one line of
 JSON. The requests:
 
     press                  as the button: open a conversation, interrupt the speaker, or end the conversation
@@ -13,7 +14,10 @@ JSON. The requests:
     say [--listen] -- TEXT the same for any text, whatever it begins and ends with
     again                  repeat the last answer
     forget                 forget the last answer, and what the next press would go on with
-    stop                   end the conversation, and drop the requests that wait for its end
+    stop                   end the conversation, drop the requests that wait for its end, and stop what rings
+    timers                 the timers and alarms that are set, a line each
+    timers cancel NAME     cancel one of them, by name or number, or `all`
+    snooze [MINUTES]       have what rings ring again later
     mute on|off            close the microphone, also over restarts; or allow it again
     volume N|+N|-N         set the volume, in per cent
     status [--json]        what the speaker does, its counters and latencies
@@ -91,6 +95,15 @@ class Controls(Protocol):
     def mute(self, *, on: bool) -> str:
         """Close the microphone, also over restarts; or allow it again."""
 
+    def timers(self) -> str:
+        """The timers and alarms that are set, a line each."""
+
+    def cancel_timer(self, name: str) -> str:
+        """Cancel timers or alarms."""
+
+    def snooze(self, minutes: str = "") -> str:
+        """Have what rings ring again later."""
+
     def set_volume(self, percent: int) -> str:
         """Set the volume; also kept for the next start."""
 
@@ -108,7 +121,7 @@ class Controls(Protocol):
         """The events from now on."""
 
 
-def execute(controls: Controls, line: str, now_s: float) -> str | Awaitable[str]:  # noqa: C901, PLR0911 - one table
+def execute(controls: Controls, line: str, now_s: float) -> str | Awaitable[str]:  # noqa: C901, PLR0911, PLR0912 - a table
     """Carry out one request line; return its answer, or what to wait for. Both raise Refused."""
     command, _, rest = line.strip().partition(" ")
     rest = rest.strip()
@@ -130,6 +143,12 @@ def execute(controls: Controls, line: str, now_s: float) -> str | Awaitable[str]
             return controls.forget()
         case "mute", "on" | "off":
             return controls.mute(on=rest == "on")
+        case "timers", "":
+            return controls.timers()
+        case "timers", words if words.startswith("cancel "):
+            return controls.cancel_timer(words.removeprefix("cancel ").strip())
+        case "snooze", minutes:
+            return controls.snooze(minutes)
         case "volume", change if change:
             return controls.set_volume(_volume(change, controls.volume))
         case "status", "":
@@ -139,7 +158,7 @@ def execute(controls: Controls, line: str, now_s: float) -> str | Awaitable[str]
         case _:
             raise Refused(
                 f"unknown command {line.strip()[:60]!r}; the commands are: press, hold, greet NAME, say TEXT [--listen], again, forget, stop,"
-                " mute on|off, volume N|+N|-N, status, status --json, subscribe"
+                " timers, timers cancel NAME, snooze [MINUTES], mute on|off, volume N|+N|-N, status, status --json, subscribe"
             )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, Final, Protocol
 
 from msgspec.structs import asdict
@@ -22,8 +22,10 @@ from device_daemon.conversation.policy import EndReason
 from device_daemon.conversation.ports import ClientPort
 from device_daemon.device import events as report
 from device_daemon.device.event_stream import EventStream
+from device_daemon.device.events import timer_event
 from device_daemon.device.notices import Notices
 from device_daemon.device.reminder import Reminder
+from device_daemon.device.ringer import Ringer
 from device_daemon.errors import ClockNotSet, DeviceUnknown, ServiceUnreachable, SpeakerError
 from device_daemon.greetings.cache import GreetingCache
 from device_daemon.greetings.resolver import GreetingResolver
@@ -33,6 +35,8 @@ from device_daemon.state import State, check_transition
 from device_daemon.system.foreign_text import safe
 from device_daemon.system.logs import STATE_CHANGED, fields
 from device_daemon.system.saved_state import SavedState
+from device_daemon.timers.schedule import Change
+from device_daemon.timers.timers import Timers
 from device_daemon.voicelive.greeting_prefetch import GreetingPrefetch
 from device_daemon.voicelive.quota import QuotaClient, TokenBucket, connections_per_minute
 from device_daemon.voicelive.reachability import Reachability
@@ -90,9 +94,11 @@ class Controller:
         show: Callable[[State], None],
         *,
         echo: EchoControl,
+        timers: Timers,
     ) -> None:
         self.events = EventStream()
         self.echo = echo
+        self.timers = timers
         self._config = config
         self._saved_state = saved_state
         self._show = show
@@ -136,6 +142,10 @@ class Controller:
                 keeps_microphone_open=self._microphone_wanted,
             ),
         )
+        self._ringer = Ringer(
+            self.speaker, self.conversations, lambda: timers.ringing, config.timers.volume, loop=self._loop
+        )
+        timers.on_changes = self._timers_changed
         self._switch_off = False
         self._wake_words: WakeWordsPort | None = None
         self._wake_words_health = Health(Part.WAKE_WORDS)
@@ -154,6 +164,7 @@ class Controller:
         self._show_resting_state()
         self._reachability.begin(at_once=True)
         self._reminder.start()
+        self.timers.start()
 
     async def finish_conversation(self, stopped: asyncio.Event) -> None:
         """Wait for the end of the current conversation, or until `stopped`."""
@@ -165,6 +176,8 @@ class Controller:
 
     async def close(self) -> None:
         """End the conversation, close both cards, and close the connections to the service politely; all at once."""
+        self.timers.close()
+        self._ringer.close()
         self.conversations.stop(EndReason.STOPPED)
         await asyncio.gather(
             self._close_devices(),
@@ -245,6 +258,7 @@ class Controller:
         self._prefetch.stop()
         self.notices.stop()  # an earlier notice must not talk into the greeting
         self.notices.prepare(PREPARE_NOTICES_AFTER_S)
+        self._ringer.update()
 
     def _greeting_heard(self, after_ms: float) -> None:
         number = self.conversations.number
@@ -255,6 +269,7 @@ class Controller:
         if failure:
             self._reachability.report(failure)
         self._show_resting_state()
+        self._ringer.update()
         if failure and failure.notice and person_waits:
             self.notices.say(failure.notice)
         if isinstance(failure, ServiceUnreachable):
@@ -273,6 +288,12 @@ class Controller:
         return report.ConversationEnded(
             conversation=self.conversations.number, reason=EndReason(last["ended"]), **known
         )
+
+    def _timers_changed(self, changes: Sequence[Change]) -> None:
+        for change in changes:
+            self.events.publish(timer_event(change, self.timers.due_at(change.entry)))
+        self._ringer.update()
+        self._show_resting_state()
 
     def _reachability_changed(self, failure: SpeakerError | None) -> None:
         """Take the outcome of a connection attempt; each outcome is logged once."""
@@ -331,6 +352,8 @@ class Controller:
     @property
     def resting(self) -> State:
         """The state between conversations, as it is now."""
+        if self.timers.ringing:
+            return State.RINGING  # whatever else is true: it has the highest priority in the lights' table
         return resting_state(muted=self.muted, failures=self._failures(), wake_words=self._router.words is not None)
 
     @property
@@ -423,6 +446,7 @@ class Controller:
             "microphone": _card(microphone),
             "speaker": _card(self.speaker),
             "echo": asdict(self.echo.choice()),
+            "timers": self.timers.status(),
             "levels_dbfs": {
                 "microphone": round(microphone.level_dbfs(), 1),
                 "speaker": round(self.speaker.level_dbfs(), 1),

@@ -7,15 +7,18 @@ docs/events.schema.json is generated from these types. Fields are added; they ar
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal
 
 from msgspec import Struct
 
 from device_daemon.conversation.policy import EndReason
 from device_daemon.health import Part
 from device_daemon.state import State
+from device_daemon.timers.schedule import Change, How
 
 Gesture = Literal["press", "double", "hold", "talk", "wake-word", "motion", "schedule"]
+TimerKind = Literal["timer", "alarm"]
+TimerEnd = Literal["stopped", "snoozed", "missed", "cancelled"]
 
 
 class Event(Struct, frozen=True, kw_only=True, tag_field="event"):
@@ -87,6 +90,31 @@ class VolumeChanged(Event, frozen=True, kw_only=True, tag="volume"):
     """Per cent."""
 
 
+class TimerSet(Event, frozen=True, kw_only=True, tag="timer-set"):
+    """A timer or an alarm was set or changed. Its name is not told: somebody said it."""
+
+    timer: int
+    """Its number, as in the command `timers`."""
+    kind: TimerKind
+    due: datetime
+    """When it rings next."""
+
+
+class TimerFinished(Event, frozen=True, kw_only=True, tag="timer-finished"):
+    """A timer or an alarm begins to ring."""
+
+    timer: int
+    kind: TimerKind
+
+
+class TimerStopped(Event, frozen=True, kw_only=True, tag="timer-stopped"):
+    """It does not ring any more, or it was cancelled and will not."""
+
+    timer: int
+    kind: TimerKind
+    how: TimerEnd
+
+
 class HealthChanged(Event, frozen=True, kw_only=True, tag="health"):
     """A part failed, or works again."""
 
@@ -109,6 +137,27 @@ AnyEvent = (
     | ConversationEnded
     | MuteChanged
     | VolumeChanged
+    | TimerSet
+    | TimerFinished
+    | TimerStopped
     | HealthChanged
     | EventsDropped
 )
+
+
+_TIMER_ENDS: Final[dict[How, TimerEnd]] = {
+    How.STOPPED: "stopped",
+    How.SNOOZED: "snoozed",
+    How.MISSED: "missed",
+    How.CANCELLED: "cancelled",
+}
+
+
+def timer_event(change: Change, due: datetime) -> Event:
+    """Return what is reported of a timer or an alarm, which is due then."""
+    number, kind = change.entry.number, change.entry.kind
+    if change.how is How.SET:
+        return TimerSet(timer=number, kind=kind, due=due)
+    if change.how is How.RINGS:
+        return TimerFinished(timer=number, kind=kind)
+    return TimerStopped(timer=number, kind=kind, how=_TIMER_ENDS[change.how])

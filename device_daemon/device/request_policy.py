@@ -50,6 +50,7 @@ class Outcome(Enum):
     HEAR = "is heard while held"
     END = "ends it"
     IGNORE = "nothing"
+    SILENCE = "stops the ringing"
     REFUSE = "says that it is muted"
 
 
@@ -71,10 +72,14 @@ TABLE: Final[dict[Kind, dict[Situation, Outcome]]] = {
     Kind.SAY: _row(_O.OPEN, _O.TRY, _O.OPEN, _O.WAIT, _O.WAIT, _O.WAIT, _O.WAIT),
 }
 
+WHILE_RINGING: Final = {Kind.PRESS: _O.SILENCE, Kind.TALK: _O.SILENCE}
+"""What is otherwise while a timer or an alarm rings, whatever else the device is doing."""
+
 _COUNT_AS_ONE: Final = frozenset({Kind.PRESS, Kind.WORD, Kind.MOTION})
 
 _BY_STATE: Final = {
     State.STARTING: Situation.AT_REST,
+    State.RINGING: Situation.AT_REST,
     State.IDLE: Situation.AT_REST,
     State.WAKE_WORD: Situation.AT_REST,
     State.OFFLINE: Situation.OUT_OF_ORDER,
@@ -95,11 +100,17 @@ def situation(state: State, *, announcing: bool) -> Situation:
     return Situation.ANNOUNCING if announcing else _BY_STATE[state]
 
 
-def decide(kind: Kind, now: Situation, *, since_other_s: float | None = None) -> Outcome:
+def decide(kind: Kind, now: Situation, *, ringing: bool = False, since_other_s: float | None = None) -> Outcome:
     """Return what becomes of a request.
 
-    `since_other_s` is how long ago another trigger opened the conversation there is, None without one.
+    Args:
+        kind: Who asks.
+        now: What the device is doing, apart from ringing.
+        ringing: A timer or an alarm rings.
+        since_other_s: How long ago another trigger opened the conversation there is, None without one.
     """
+    if ringing and kind in WHILE_RINGING:
+        return WHILE_RINGING[kind]
     if kind in _COUNT_AS_ONE and since_other_s is not None and since_other_s < AT_ONCE_S:
         return Outcome.IGNORE
     return TABLE[kind][now]
@@ -107,6 +118,11 @@ def decide(kind: Kind, now: Situation, *, since_other_s: float | None = None) ->
 
 def as_markdown() -> str:
     """Return the table as the README has it."""
-    lines = ["| | " + " | ".join(Situation) + " |", "| --- |" + " --- |" * len(Situation)]
-    lines += [f"| {kind} | " + " | ".join(row[now].value for now in Situation) + " |" for kind, row in TABLE.items()]
+    lines = ["| | " + " | ".join([*Situation, "a timer rings"]) + " |", "| --- |" + " --- |" * (len(Situation) + 1)]
+    for kind, row in TABLE.items():
+        outcomes = [
+            *(row[now].value for now in Situation),
+            WHILE_RINGING[kind].value if kind in WHILE_RINGING else "the same",
+        ]
+        lines.append(f"| {kind} | {' | '.join(outcomes)} |")
     return "\n".join([*lines, ""])

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any
 
 from msgspec import Struct
@@ -21,8 +22,11 @@ from device_daemon.device.status import as_text
 from device_daemon.greetings.resolver import ConversationRequest
 from device_daemon.system.logs import PRESSED, fields
 from device_daemon.system.saved_state import SavedState
+from device_daemon.timers.entries import label
+from device_daemon.timers.schedule import TimerRefused
 
 logger = logging.getLogger(__name__)
+
 
 ANNOUNCEMENT_CHARACTERS = 1_000
 SAY_DEADLINE_S = 300.0
@@ -61,6 +65,9 @@ class Requests:
         self._controller = controller
         self._conversations = controller.conversations
         self._saved_state = saved_state
+        self._timers = controller.timers
+        self._silenced = False
+        """The last press stopped the ringing."""
         self._loop = asyncio.get_running_loop()
 
     # From people
@@ -69,6 +76,35 @@ class Requests:
     def muted(self) -> bool:
         """The microphone stays closed."""
         return self._controller.muted
+
+    @property
+    def ringing(self) -> bool:
+        """A timer or an alarm rings."""
+        return self._timers.ringing
+
+    def stop_ringing(self) -> bool:
+        """Silence what rings; returns whether anything did. For the stop word, a press and the command."""
+        return bool(self._timers.stop())
+
+    def snooze(self, minutes: str = "") -> str:
+        """Have what rings, or was stopped a moment ago, ring again after so many minutes (the config's by default)."""
+        if minutes and not (minutes.isascii() and minutes.isdigit()):
+            raise Refused(f"snooze takes a number of minutes; not {minutes!r}")
+        with _refusing():
+            snoozed = self._timers.snooze(int(minutes) * 60.0 if minutes else None)
+        return f"ok: {'; '.join(map(self._timers.describe, snoozed))}"
+
+    def timers(self) -> str:
+        """The timers and alarms that are set, a line each, and those that were missed."""
+        lines = [*self._timers.numbered_lines(), *self._timers.missed_lines()]
+        self._timers.forget_missed()
+        return "\n".join(lines) or "no timer or alarm is set"
+
+    def cancel_timer(self, name: str) -> str:
+        """Cancel the timer or alarm of that name or number, or `all`."""
+        with _refusing():
+            cancelled = self._timers.cancel(name)
+        return f"ok: cancelled: {', '.join(map(label, cancelled))}"
 
     def press(self, pressed_s: float, origin: Origin | None = None) -> str:
         """A press opens a conversation, interrupts the speaker, or ends the conversation."""
@@ -116,9 +152,12 @@ class Requests:
     def double_press(self, at_s: float, origin: Origin) -> None:
         """The second of two quick presses, of which the first has acted already: repeats the last answer.
 
-        Where there is no answer it is a press.
+        Where there is no answer it is a press. If the first press stopped the ringing of a timer, it rings again later (snooze).
         """
-        if self._conversations.last_answer():
+        if self._silenced:
+            self._report("double", origin.trigger)
+            self.snooze()
+        elif self._conversations.last_answer():
             logger.info("pressed twice (%s)", origin.trigger, extra=fields(PRESSED, TRIGGER=origin.trigger))
             self._report("double", origin.trigger)
             self.again()
@@ -183,8 +222,9 @@ class Requests:
         return "ok: said"
 
     def stop(self) -> str:
-        """End the conversation and drop the requests that wait for its end, or cut a notice short."""
-        if self._conversations.stop(EndReason.STOPPED):
+        """End the conversation and drop the requests that wait for its end, or cut a notice short; stop what rings."""
+        silenced = self.stop_ringing()
+        if self._conversations.stop(EndReason.STOPPED) or silenced:
             return "ok: stopped"
         self._controller.notices.stop()
         return "ok: there was no conversation"
@@ -242,14 +282,21 @@ class Requests:
         conversation, open_for = self._conversations.current, self._conversations.request
         if conversation is None:
             # Where the conversation before is just being closed, the next one waits for that.
-            return decide(kind, situation(self._controller.readiness, announcing=False))
+            now = situation(self._controller.readiness, announcing=False)
+            return decide(kind, now, ringing=self._timers.ringing)
         other = open_for is not None and open_for.trigger != trigger
         since_s = self._loop.time() - self._conversations.opened_s if other else None
         announcing = open_for is not None and not open_for.listens
-        return decide(kind, situation(self._controller.state, announcing=announcing), since_other_s=since_s)
+        now = situation(self._controller.state, announcing=announcing)
+        return decide(kind, now, ringing=self._timers.ringing, since_other_s=since_s)
 
     def _carry_out(self, kind: Kind, request: ConversationRequest, event: on.PersonEvent | None = None) -> str:
-        match self._decide(kind, request.trigger):
+        outcome = self._decide(kind, request.trigger)
+        self._silenced = outcome is Outcome.SILENCE
+        match outcome:
+            case Outcome.SILENCE:
+                self.stop_ringing()
+                return "ok: the ringing is stopped"
             case Outcome.OPEN | Outcome.TRY:
                 if obstacle := self._controller.obstacle(listens=request.listens):
                     if event is not None:
@@ -292,3 +339,12 @@ class Requests:
         if before:
             return f"ok: queued, {before - 1} before it"
         return f"ok: {'opening a conversation' if request.listens else 'announcing'}"
+
+
+@contextlib.contextmanager
+def _refusing() -> Iterator[None]:
+    """Refuse what the timers refuse. Raises Refused."""
+    try:
+        yield
+    except TimerRefused as refusal:
+        raise Refused(str(refusal)) from None

@@ -94,6 +94,7 @@ PATTERNS: dict[str, Pattern] = {
     # Half the frames are enough for what flickers, and it is what is shown for most of a conversation.
     "flicker": Pattern(_waves(60, 3, 5, lowest=0.2, every=2), "dances like a voice, mostly lit"),
     "wink": Pattern(_steps((46, 1.0), (4, 0.0)), "lit, and dark for a moment every two seconds"),
+    "ring": Pattern(_steps((9, 1.0), (4, 0.0), (3, 1.0), (4, 0.0)), "long and short flashes in turn, without a pause"),
 }
 """Every pattern begins lit (a change of state is seen at once) and none flashes more than three times a second."""
 
@@ -122,6 +123,12 @@ class Look(Struct, frozen=True):
 
 
 TABLE: dict[State, Look] = {
+    State.RINGING: Look(
+        "ring",
+        "white",
+        "a timer or an alarm rings: press the button; the microphone is open for the wake words only, if there are any, and"
+        " closed while muted",
+    ),
     State.MUTED: Look("slow-blink", "red", "the microphone is closed until you allow it again"),
     State.ERROR: Look("double-blink", "magenta", "something is broken: `voicelive-speaker status` says what"),
     State.OFFLINE: Look("breathe", "amber", "the voice service cannot be reached; the speaker keeps trying"),
@@ -142,7 +149,7 @@ TABLE: dict[State, Look] = {
     State.WAKE_WORD: Look("wink", "white", "listening for the wake word; no sound leaves the device"),
     State.IDLE: Look("off", "white", "waiting for a press; the microphone is closed"),
 }
-"""In order of priority: the first state that applies is shown, so muted hides all others and idle hides none.
+"""In order of priority: the first state that applies is shown, so ringing hides all others and idle hides none.
 
 States with the same pattern (starting and connecting, greeting and speaking) mean the same to someone in the room;
 all others differ in rhythm alone, because a single LED has no colours. Red is the muted microphone's only.

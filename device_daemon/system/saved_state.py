@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Final, get_type_hints
+from typing import Annotated, Any, Final, get_type_hints
 
 import msgspec
 
@@ -35,6 +35,10 @@ class Remembered(msgspec.Struct):
     muted: bool = False
     volume: Annotated[int, msgspec.Meta(ge=0, le=100)] | None = None
     """As last set by a person; None: as in the config."""
+    timers: list[Any] = msgspec.field(default_factory=list)
+    """Timers and alarms; `timers.store` reads each by itself."""
+    missed_timers: list[Any] = msgspec.field(default_factory=list)
+    """Those that rang and nobody came."""
 
 
 _TYPES: Final = get_type_hints(Remembered, include_extras=True)
@@ -83,6 +87,10 @@ class SavedState:
         """Have it written as it is now; returns at once."""
         self._writer.put(msgspec.json.encode(self.remembered))
 
+    async def flush(self, deadline_s: float = FLUSH_DEADLINE_S) -> bool:
+        """Wait until everything is written; returns False if the disk does not take it, or not in time."""
+        return await self._writer.flush(deadline_s) and self.health.ok
+
     async def close(self) -> None:
         """Wait until everything is written, or for as long as a stopping daemon may."""
         if not await self._writer.flush(FLUSH_DEADLINE_S):
@@ -109,7 +117,7 @@ class SavedState:
                 logger.info("%s: can be written again", self._path)
             return
         failure = SpeakerError(
-            f"{self._path}: cannot be written ({error.strerror or error}); volume and mute are lost when the speaker"
+            f"{self._path}: cannot be written ({error.strerror or error}); volume, mute and timers are lost when the speaker"
             " stops. Free some space, or check the folder's owner."
         )
         if self.health.failed(failure, now_s):

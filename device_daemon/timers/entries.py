@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from datetime import date, timedelta
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Struct
 from msgspec.structs import replace
@@ -32,7 +32,7 @@ class Timer(Struct, frozen=True, tag_field="kind", tag="timer"):
     countdown: Countdown
 
     @property
-    def kind(self) -> str:
+    def kind(self) -> Literal["timer"]:
         """For people and programs."""
         return "timer"
 
@@ -76,7 +76,7 @@ class Alarm(Struct, frozen=True, tag_field="kind", tag="alarm"):
     """While it is snoozed."""
 
     @property
-    def kind(self) -> str:
+    def kind(self) -> Literal["alarm"]:
         """For people and programs."""
         return "alarm"
 

@@ -33,14 +33,25 @@ class ButtonActions:
         self._origin = origin
         self._undecided_since_s: float | None = None
         """A press while muted, which may still become the hold that unmutes."""
+        self._silences = False
+        """The press stopped the ringing of a timer: muted or not, and however long it lasts, it means nothing else."""
 
     def handle(self, gesture: Gesture) -> None:
         """Act on the next gesture. What is refused is answered with a spoken notice, or by the light."""
         with contextlib.suppress(Refused):
             match gesture:
+                case Press(at_s) if self._requests.ringing:
+                    self._silences = True
+                    self._requests.press(at_s, self._origin)
+                case DoublePress(at_s) if self._silences:
+                    self._requests.double_press(at_s, self._origin)
+                case Hold() if self._silences:
+                    pass
                 case Press(at_s) | DoublePress(at_s) if self._requests.muted:
+                    self._silences = False
                     self._undecided_since_s = at_s
                 case Press(at_s):
+                    self._silences = False
                     self._requests.press(at_s, self._origin)
                 case DoublePress(at_s):
                     self._requests.double_press(at_s, self._origin)

@@ -50,7 +50,7 @@ function _shtab_voicelive_speaker_using
   test "$_shtab_voicelive_speaker_cmdpath" = "$argv"
 end
 
-set -g _shtab_voicelive_speaker_commands run check-config config devices doctor press hold greet say again forget stop mute volume status local-service
+set -g _shtab_voicelive_speaker_commands run check-config config devices doctor press hold greet say again forget stop timers snooze mute volume status local-service
 set -g _shtab_voicelive_speaker_opts_with_value --config --fault --key --port --replies --report --socket --token
 
 complete -c voicelive-speaker -e
@@ -96,9 +96,15 @@ complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using again' -l socke
 complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using; and test $_shtab_voicelive_speaker_npos -eq 0' -a forget -d 'forget the last answer and what was said: the next conversation begins anew'
 complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using forget' -s h -l help -d 'show this help message and exit'
 complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using forget' -l socket -x -d 'the running speaker'"'"'s control socket'
-complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using; and test $_shtab_voicelive_speaker_npos -eq 0' -a stop -d 'end the conversation'
+complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using; and test $_shtab_voicelive_speaker_npos -eq 0' -a stop -d 'end the conversation; stop what rings'
 complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using stop' -s h -l help -d 'show this help message and exit'
 complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using stop' -l socket -x -d 'the running speaker'"'"'s control socket'
+complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using; and test $_shtab_voicelive_speaker_npos -eq 0' -a timers -d 'list timers and alarms; cancel NAME (or number, or all) cancels them'
+complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using timers' -s h -l help -d 'show this help message and exit'
+complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using timers' -l socket -x -d 'the running speaker'"'"'s control socket'
+complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using; and test $_shtab_voicelive_speaker_npos -eq 0' -a snooze -d 'have what rings ring again later'
+complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using snooze' -s h -l help -d 'show this help message and exit'
+complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using snooze' -l socket -x -d 'the running speaker'"'"'s control socket'
 complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using; and test $_shtab_voicelive_speaker_npos -eq 0' -a mute -d 'close the microphone, also over restarts, or allow it again; alone: print on or off'
 complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using mute' -s h -l help -d 'show this help message and exit'
 complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using mute' -l socket -x -d 'the running speaker'"'"'s control socket'

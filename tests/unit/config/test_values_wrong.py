@@ -7,9 +7,7 @@ import pytest
 from device_daemon.config.settings import PATTERN_NAMES
 from tests.unit.config.cases import LOCAL, Case, check
 
-SECTIONS = (
-    "service, include, conversation, assistants, greetings, names, triggers, audio, lights, sounds, mute, privacy"
-)
+SECTIONS = "service, include, conversation, assistants, greetings, names, triggers, audio, lights, sounds, timers, mute, privacy"
 IN_SERVICE = (
     "endpoint, local, model, agent, auth, entra, api_key_file, voice, instructions, turn_detection, noise_reduction, "
     "transcription, phrase_list, standby, proxy, ca_file"
@@ -230,7 +228,7 @@ def test_a_value_of_a_wrong_kind_is_named_with_what_is_allowed(case: Case) -> No
         Case(
             "a misspelt section",
             LOCAL + "lihgts: []",
-            f"2:1: lihgts: unknown key; allowed: {SECTIONS} (did you mean 'lights'?)",
+            "2:1: lihgts: unknown key (did you mean 'lights'?)",
         ),
         Case(
             "a misspelt key that is needed",

@@ -155,6 +155,28 @@ def test_the_idle_time_counts_from_when_the_speaker_fell_silent() -> None:
     assert story.wait(0.2) == [do.End(EndReason.IDLE)]
 
 
+def test_a_timer_is_heard_in_the_pauses_and_does_not_keep_the_conversation_open() -> None:
+    story = Story().greeted()
+    for _ in range(2):
+        story.wait(10.0)
+        story.then(on.ChimeRequested())
+        assert story.has_sound("timer")
+        ticket = story.ticket()
+        assert story.then(on.ChimeRequested()) == [], "it sounds already"
+        story.then(on.Silent(ticket, story.now))
+    assert story.wait(9.9) == []
+    assert story.wait(0.2) == [do.End(EndReason.IDLE)]
+
+
+def test_a_timer_is_not_heard_while_somebody_speaks() -> None:
+    assert Story().answering().then(on.ChimeRequested()) == []
+    story = Story().greeted()
+    story.then(on.SpeechStarted())
+    assert story.then(on.ChimeRequested()) == []
+    story.then(on.SpeechStopped())
+    assert story.then(on.ChimeRequested()) == [], "it thinks"
+
+
 def test_a_long_conversation_ends_at_its_limit_and_falls_silent() -> None:
     story = Story(policy=ConversationPolicy(max_duration_s=60)).ready()
     story.then(on.ResponseCreated("r1"), story.delta(pcm=bytes(48_000 * 100)), on.Started("item-r1", story.now))

@@ -389,6 +389,13 @@ class World(RuleBasedStateMachine):
         self.may_resume = ""
         self.feed(on.RepeatRequested(bytes(48 * 300)))
 
+    @rule()
+    def a_timer_rings(self) -> None:
+        self.feed(on.ChimeRequested())
+        if chimes := [command for command in self.commands if isinstance(command, do.Notice)]:
+            assert self.state in {State.LISTENING, State.WAITING}
+            assert self.queue == chimes, "nothing else sounds"
+
     @precondition(lambda self: self.held_since_s is None)
     @rule()
     def button_goes_down(self) -> None:

@@ -66,6 +66,15 @@ class Speaker:
     def mute(self, *, on: bool) -> str:
         return self._do("mute", on)
 
+    def timers(self) -> str:
+        return "1  pasta: timer of 10 minutes, 5 minutes left"
+
+    def cancel_timer(self, name: str) -> str:
+        return self._do("cancel", name)
+
+    def snooze(self, minutes: str = "") -> str:
+        return self._do("snooze", minutes)
+
     def set_volume(self, percent: int) -> str:
         self.volume = percent
         return self._do("volume", percent)

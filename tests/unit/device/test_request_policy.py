@@ -25,6 +25,12 @@ def test_each_request_has_an_outcome_in_each_situation(kind: Kind, now: Situatio
     assert decide(kind, now, since_other_s=since_other_s) is TABLE[kind][now]
 
 
+@given(KINDS, SITUATIONS)
+def test_while_something_rings_a_press_stops_that_and_does_nothing_else(kind: Kind, now: Situation) -> None:
+    pressed = kind in {Kind.PRESS, Kind.TALK}
+    assert decide(kind, now, ringing=True) is (Outcome.SILENCE if pressed else TABLE[kind][now])
+
+
 @given(st.sampled_from(State), st.booleans())
 def test_each_state_is_a_situation_and_an_announcement_is_one_whatever_it_shows(state: State, announcing: bool) -> None:
     now = situation(state, announcing=announcing)

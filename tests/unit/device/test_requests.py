@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from device_daemon.config.settings import ButtonTrigger, Config, Service, Trigger
+from device_daemon.config.settings import ButtonTrigger, Config, Service, TimerSettings, Trigger
+from device_daemon.conversation.policy import EndReason
 from device_daemon.device.control_socket import Refused
 from device_daemon.device.event_stream import EventStream
 from device_daemon.device.events import Triggered
@@ -17,6 +18,8 @@ from device_daemon.device.requests import Origin, Requests
 from device_daemon.errors import DeviceBusy, DeviceGone, SpeakerError
 from device_daemon.state import State
 from device_daemon.system.saved_state import SavedState
+from device_daemon.timers.timers import Timers
+from tests.unit.timers.clocks import Clocks
 
 DEAF = DeviceGone("the microphone is gone: plug it in again", "default")
 DUMB = DeviceBusy("the speaker is in use by another program: stop that", "default")
@@ -35,6 +38,12 @@ class Conversations:
         self.begun.append(request)
         return 0
 
+    def stop(self, _reason: EndReason) -> bool:
+        return False
+
+    def last_answer(self) -> bytes:
+        return b"sound"
+
 
 class Notices:
     """Notes what is said."""
@@ -49,7 +58,8 @@ class Notices:
 class Controller:
     """At rest, with the failures that a test gives it."""
 
-    def __init__(self, microphone: SpeakerError | None, speaker: SpeakerError | None) -> None:
+    def __init__(self, microphone: SpeakerError | None, speaker: SpeakerError | None, timers: Timers) -> None:
+        self.timers = timers
         self.conversations = Conversations()
         self.notices = Notices()
         self.events = EventStream()
@@ -63,12 +73,19 @@ class Controller:
 
 
 def speaker(
-    folder: Path, *, deaf: bool = False, dumb: bool = False, triggers: Sequence[Trigger] = ()
+    folder: Path,
+    *,
+    deaf: bool = False,
+    dumb: bool = False,
+    triggers: Sequence[Trigger] = (),
+    clocks: Clocks | None = None,
 ) -> tuple[Requests, Controller]:
-    controller: Any = Controller(DEAF if deaf else None, DUMB if dumb else None)
-    return Requests(
-        Config(service=Service(local=True), triggers=list(triggers)), controller, SavedState(folder)
-    ), controller
+    saved_state = SavedState(folder)
+    clocks = clocks or Clocks()
+    timers = Timers(TimerSettings(), saved_state, loop=clocks, now=clocks.now)
+    timers.start()
+    controller: Any = Controller(DEAF if deaf else None, DUMB if dumb else None, timers)
+    return Requests(Config(service=Service(local=True), triggers=list(triggers)), controller, saved_state), controller
 
 
 async def test_a_press_over_a_dead_microphone_says_which_and_opens_nothing_every_time(tmp_path: Path) -> None:
@@ -149,3 +166,78 @@ async def test_whoever_asks_is_reported_whatever_becomes_of_it(tmp_path: Path) -
             event = await events.next()
             assert isinstance(event, Triggered)
             assert (event.gesture, event.trigger) == (gesture, trigger)
+
+
+# Timers
+
+
+def ringing(folder: Path) -> tuple[Requests, Controller, Clocks]:
+    """A speaker on which the pasta timer rings."""
+    clocks = Clocks()
+    requests, controller = speaker(folder, clocks=clocks)
+    controller.timers.set_timer("pasta", 60.0)
+    clocks.pass_by(60.0)
+    assert requests.ringing
+    return requests, controller, clocks
+
+
+async def test_a_press_stops_the_ringing_and_opens_no_conversation_muted_or_not(tmp_path: Path) -> None:
+    for muted in (False, True):
+        requests, controller, _ = ringing(tmp_path / str(muted))
+        controller.muted = muted
+        controller.readiness = State.MUTED if muted else State.IDLE
+        assert requests.press(1.0) == "ok: the ringing is stopped"
+        assert not requests.ringing
+        assert controller.conversations.begun == []
+
+
+async def test_a_push_to_talk_button_stops_it_too(tmp_path: Path) -> None:
+    requests, controller, _ = ringing(tmp_path)
+    requests.begin_talking(1.0, Origin("button on pin 17", "none"))
+    assert not requests.ringing
+    assert controller.conversations.begun == []
+
+
+async def test_a_double_press_snoozes_what_its_first_press_stopped_and_no_answer_is_repeated(tmp_path: Path) -> None:
+    requests, _, clocks = ringing(tmp_path)
+    requests.press(1.0)
+    requests.double_press(1.3, Origin("button on pin 17", "none"))
+    assert "9 minutes left" in requests.timers()
+    clocks.pass_by(540.0)
+    assert requests.ringing
+
+
+async def test_the_command_stop_silences_what_rings_though_no_conversation_is_open(tmp_path: Path) -> None:
+    requests, _, _ = ringing(tmp_path)
+    assert requests.stop() == "ok: stopped"
+    assert not requests.ringing
+
+
+async def test_a_wake_word_opens_a_conversation_while_it_rings_on(tmp_path: Path) -> None:
+    requests, controller, _ = ringing(tmp_path)
+    requests.wake_word(Origin("wake word alexa", "none"), 1.0)
+    assert len(controller.conversations.begun) == 1
+    assert requests.ringing
+
+
+async def test_snooze_takes_minutes_and_says_what_is_wrong_with_anything_else(tmp_path: Path) -> None:
+    requests, _, _ = ringing(tmp_path)
+    with pytest.raises(Refused, match="a number of minutes; not 'soon'"):
+        requests.snooze("soon")
+    assert requests.snooze("5") == "ok: pasta: timer of 5 minutes, 5 minutes left"
+    with pytest.raises(Refused, match="nothing rings"):
+        requests.snooze("5")
+
+
+async def test_timers_are_listed_with_what_was_missed_which_is_told_once(tmp_path: Path) -> None:
+    requests, controller, clocks = ringing(tmp_path)
+    clocks.pass_by(TimerSettings().ring_for_s)
+    controller.timers.set_timer("", 90.0)
+    assert requests.timers().splitlines() == [
+        "1  timer 1: timer of 1 minute 30 seconds, 1 minute 30 seconds left",
+        "missed: timer pasta, Mon 05 Jan 07:01",
+    ]
+    assert requests.cancel_timer("1") == "ok: cancelled: timer 1"
+    assert requests.timers() == "no timer or alarm is set"
+    with pytest.raises(Refused, match="there is no timer or alarm eggs"):
+        requests.cancel_timer("eggs")

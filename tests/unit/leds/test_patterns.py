@@ -151,9 +151,9 @@ def test_red_belongs_to_the_muted_microphone() -> None:
 
 
 @given(st.sets(st.sampled_from(State)))
-def test_muted_hides_error_hides_offline_hides_the_conversation(states: set[State]) -> None:
+def test_ringing_hides_muted_hides_error_hides_offline_hides_the_conversation(states: set[State]) -> None:
     shown = foremost(states)
-    chain = [State.MUTED, State.ERROR, State.OFFLINE]
+    chain = [State.RINGING, State.MUTED, State.ERROR, State.OFFLINE]
     expected = next((state for state in chain if state in states), None)
     if expected:
         assert shown is expected

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -20,6 +20,7 @@ class Requests:
 
     def __init__(self, *, muted: bool = False, refuses: bool = False) -> None:
         self.muted = muted
+        self.ringing = False
         self.refuses = refuses
         self.asked: list[tuple[Any, ...]] = []
 
@@ -103,3 +104,30 @@ def test_a_refusal_is_no_exception_for_the_button() -> None:
     assert len(asked_by([Press(1.0), DoublePress(1.2), Hold()], requests)) == 3
     PushToTalkActions(requests, BUTTON).handle(Press(1.4))
     assert len(requests.asked) == 4
+
+
+@pytest.mark.parametrize("muted", [False, True])
+def test_a_press_that_stops_the_ringing_means_nothing_else_however_long_it_lasts(muted: bool) -> None:
+    requests = Requests(muted=muted)
+    requests.ringing = True
+    button = ButtonActions(cast("Any", requests), BUTTON)
+    button.handle(Press(1.0))
+    requests.ringing = False
+    button.handle(Hold())
+    button.handle(Release(2.5))
+    assert requests.asked == [("press", 1.0, BUTTON)]
+    for gesture in (Press(5.0), Hold(), Release(6.5)):
+        button.handle(gesture)
+    assert requests.asked[-1] == ("hold", BUTTON.trigger), "the next one does"
+
+
+@pytest.mark.parametrize("muted", [False, True])
+def test_a_second_press_after_one_that_stopped_the_ringing_is_a_double_press_muted_or_not(muted: bool) -> None:
+    requests = Requests(muted=muted)
+    requests.ringing = True
+    button = ButtonActions(cast("Any", requests), BUTTON)
+    button.handle(Press(1.0))
+    requests.ringing = False
+    for gesture in (Release(1.1), DoublePress(1.3), Release(1.4)):
+        button.handle(gesture)
+    assert requests.asked == [("press", 1.0, BUTTON), ("double press", 1.3, BUTTON)]

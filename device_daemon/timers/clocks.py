@@ -1,0 +1,27 @@
+"""Reads the clocks that timers go by: CLOCK_BOOTTIME, which counts while suspended too, and the time of day."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+from device_daemon.system import clock_sync
+from device_daemon.system.time_zone import local_zone
+from device_daemon.timers.countdown import Now
+
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+def clocks(boot_id_file: Path = BOOT_ID) -> Callable[[], Now]:
+    """Return a function that returns the moment it is called at."""
+    try:
+        boot_id = boot_id_file.read_text(encoding="ascii").strip()
+    except (OSError, ValueError):
+        boot_id = str(uuid.uuid4())  # each start counts as a boot: what is left is seen by the time of day
+
+    def now() -> Now:
+        return Now(time.clock_gettime(time.CLOCK_BOOTTIME), boot_id, time.time(), local_zone(), clock_sync.is_set())
+
+    return now
