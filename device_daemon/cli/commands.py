@@ -52,6 +52,10 @@ def check_config(args: argparse.Namespace) -> int:
     config = load(path, installed())
     if warning := key_file_warning(config.service):
         print(f"{warning[0]}; run: {warning[1]}", file=sys.stderr)
+    if args.credentials:
+        from device_daemon.voicelive.credentials import check_credentials  # noqa: PLC0415
+
+        check_credentials(config.service, os.environ)
     print(f"{path}: ok")
     if names := press_only(config):
         print(

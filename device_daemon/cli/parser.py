@@ -60,6 +60,9 @@ def parser(default_config: Path | None = None) -> argparse.ArgumentParser:
     )
     _add_config(check, default_config)
     check.add_argument("file", type=Path, nargs="?", metavar="FILE", help="the same as --config FILE")
+    check.add_argument(
+        "--credentials", action="store_true", help="also whether this user can read the key and certificates it needs"
+    )
 
     config = _add(
         subparsers,

@@ -1,16 +1,12 @@
-"""Checks on the file that holds the API key: who else can read it, and whether the service can see it."""
+"""Check of the file that holds the API key: who else can read it."""
 
 from __future__ import annotations
 
 import shlex
 import stat
 from pathlib import Path
-from typing import Final
 
 from device_daemon.config.settings import Service
-
-_HIDDEN_FROM_SERVICE: Final = (Path("/home"), Path("/root"), Path("/run/user"))
-"""What ProtectHome=yes in the unit hides."""
 
 
 def key_file_warning(service: Service) -> tuple[str, str] | None:
@@ -28,11 +24,3 @@ def key_file_warning(service: Service) -> tuple[str, str] | None:
         f"{path}: other users of this machine can read or change this key file (mode {stat.S_IMODE(mode):04o})",
         f"chmod 600 {shlex.quote(str(path))}",
     )
-
-
-def is_hidden_from_service(service: Service) -> bool:
-    """Whether service.api_key_file is in a folder that the systemd unit does not see."""
-    if not service.api_key_file:
-        return False
-    path = Path(service.api_key_file)
-    return any(path.is_relative_to(folder) for folder in _HIDDEN_FROM_SERVICE)

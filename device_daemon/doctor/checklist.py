@@ -28,7 +28,9 @@ from device_daemon.doctor.board import Board
 from device_daemon.doctor.findings import Finding, Status, failed, skipped
 from device_daemon.doctor.person import Nobody, Person, Terminal
 from device_daemon.doctor.runner import CheckRunner
-from device_daemon.doctor.service import ServiceChecks, judge_mute
+from device_daemon.doctor.service import UNIT, ServiceChecks, judge_mute
+from device_daemon.doctor.service_view import NAME as AS_SERVICE
+from device_daemon.doctor.service_view import check_as_service
 from device_daemon.doctor.settings import Settings
 from device_daemon.doctor.sound import SoundChecks
 from device_daemon.errors import SettingUnusable
@@ -76,7 +78,6 @@ async def check_device(
         settings, service, board = Settings(config_path, environment), ServiceChecks(environment), Board()
         await runner.run("config", settings.check_config(), QUICK_S)
         await runner.run("service", service.check_unit(), ASKING_S)
-        settings.unit_installed = service.installed
         await runner.run("speaker running", service.check_speaker(), ASKING_S)
         await runner.run("storage", service.check_storage(), QUICK_S)
         for finding in judge_mute(service.remembered(), service.status):
@@ -85,6 +86,11 @@ async def check_device(
         await runner.run("clock", network.check_clock(), QUICK_S)
         for schedule in _triggers(settings, ScheduleTrigger):
             await runner.run(f"schedule {schedule.at}", triggers.check_schedule(schedule), QUICK_S)
+        if service.installed and os.getuid() == 0:
+            await runner.run(AS_SERVICE, check_as_service(UNIT, config_path), ASKING_S)
+        elif service.installed:
+            what = "not checked as the service's user: only root may look from its sandbox"
+            runner.add(skipped(AS_SERVICE, what, remedies.AS_ROOT))
         await _check_service_route(runner, settings)
         stopped = await _stop_service(service, person)
         if service.running and not stopped:

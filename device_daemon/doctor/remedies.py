@@ -36,6 +36,7 @@ STOP_SERVICE = "sudo systemctl stop voicelive-speaker"
 JOURNAL = "journalctl -u voicelive-speaker -n 50"
 GET_LGPIO = "sudo apt install python3-lgpio"
 AS_ROOT = "sudo voicelive-speaker doctor"
+AS_SERVICE = "sudo systemctl cat voicelive-speaker    # User= and Protect…= say what it may read"
 DEV = Path("/dev")
 
 

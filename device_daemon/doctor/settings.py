@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from device_daemon.config.key_file import is_hidden_from_service, key_file_warning
+from device_daemon.config.key_file import key_file_warning
 from device_daemon.config.reader import load
 from device_daemon.config.settings import Config, Service
 from device_daemon.config.wake_words import Installed
@@ -62,8 +62,6 @@ class Settings:
     places: CredentialPlaces = CredentialPlaces()
     config: Config | None = None
     credential: Credential | None = None
-    unit_installed: bool = False
-    """Whether it is a systemd service that has to read the key."""
     secrets: list[str] = field(default_factory=list, repr=False)
     """Keys that were read: they are redacted in every report."""
 
@@ -118,10 +116,6 @@ class Settings:
                 return
             if warning := key_file_warning(service):
                 yield note(CREDENTIAL, *warning)
-            if self.unit_installed and is_hidden_from_service(service) and place == service.api_key_file:
-                what = f"{place}: the service cannot see it: its unit hides home folders (ProtectHome=yes)"
-                yield failed(CREDENTIAL, what, remedies.set_key())
-                return
             self.secrets.append(key)
             self.credential = Key(key)
             what = f"an API key of {len(key)} characters in {place}"

@@ -13,6 +13,7 @@ from device_daemon.errors import KeyMissing
 from device_daemon.system.foreign_text import safe
 from device_daemon.system.secret_file import find_secret, one_line, read_text, without_credentials
 from device_daemon.voicelive.entra import Token
+from device_daemon.voicelive.tls import tls_context
 
 KEY_VARIABLE = "AZURE_VOICELIVE_API_KEY"
 CREDENTIAL_NAME = "api-key"
@@ -60,6 +61,20 @@ def read_key(service: Service, environment: Mapping[str, str]) -> str:
     if is_readable_by_others(Path(place)):
         logger.warning("%s: every user of this machine can read the API key; run: chmod o-rwx %s", place, place)
     return key
+
+
+def check_credentials(service: Service, environment: Mapping[str, str]) -> None:
+    """Read all that signs in, and service.ca_file; use no network. Blocking. Raises KeyMissing or SettingUnusable."""
+    if service.local:
+        return
+    tls_context(service.ca_file)
+    if service.auth == "entra":
+        # Takes 140 to 330 ms.
+        from device_daemon.voicelive.entra_identity import token_source  # noqa: PLC0415
+
+        token_source(service, environment)
+    else:
+        find_key(service, environment)
 
 
 def is_readable_by_others(path: Path) -> bool:

@@ -8,7 +8,7 @@
 _shtab_voicelive_speaker_subparsers=(run check-config config devices doctor press hold greet say again forget stop timers snooze mute volume status local-service)
 
 _shtab_voicelive_speaker_run_option_strings=(-h --help --config --verbose)
-_shtab_voicelive_speaker_check_config_option_strings=(-h --help --config)
+_shtab_voicelive_speaker_check_config_option_strings=(-h --help --config --credentials)
 _shtab_voicelive_speaker_config_option_strings=(-h --help --config)
 _shtab_voicelive_speaker_devices_option_strings=(-h --help --config)
 _shtab_voicelive_speaker_doctor_option_strings=(-h --help --config --json --report)
@@ -37,6 +37,7 @@ _shtab_voicelive_speaker_run___help_nargs=0
 _shtab_voicelive_speaker_run___verbose_nargs=0
 _shtab_voicelive_speaker_check_config__h_nargs=0
 _shtab_voicelive_speaker_check_config___help_nargs=0
+_shtab_voicelive_speaker_check_config___credentials_nargs=0
 _shtab_voicelive_speaker_config__h_nargs=0
 _shtab_voicelive_speaker_config___help_nargs=0
 _shtab_voicelive_speaker_devices__h_nargs=0

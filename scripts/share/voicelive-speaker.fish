@@ -65,6 +65,7 @@ complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using run' -l verbose
 complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using; and test $_shtab_voicelive_speaker_npos -eq 0' -a check-config -d 'check the config file; lists all errors with line and column'
 complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using check-config' -s h -l help -d 'show this help message and exit'
 complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using check-config' -l config -x -d 'the YAML file (/etc/voicelive-speaker/config.yaml)'
+complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using check-config' -l credentials -d 'also whether this user can read the key and certificates it needs'
 complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using; and test $_shtab_voicelive_speaker_npos -eq 0' -a config -d 'print a value of the config, or change one: comments stay, a wrong change is refused, the old file becomes *.bak'
 complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using config' -s h -l help -d 'show this help message and exit'
 complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using config' -l config -x -d 'the YAML file (/etc/voicelive-speaker/config.yaml)'

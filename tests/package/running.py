@@ -16,6 +16,9 @@ BASE, NEW = (Path(os.environ[name]) for name in ("BASE", "NEW"))
 
 CONFIG = "/etc/voicelive-speaker/config.yaml"
 CLOUD = "service: {endpoint: https://kitchen.cognitiveservices.azure.com}\n"
+CLOUD_WITH_FILE = (
+    "service: {endpoint: https://kitchen.cognitiveservices.azure.com, api_key_file: /etc/voicelive-speaker/key}"
+)
 PRELUDE = """
 exec 2>&1
 status_of() { for i in $(seq 100); do voicelive-speaker status | grep "$1" && return; sleep 0.2; done; voicelive-speaker status; return 1; }
@@ -66,20 +69,49 @@ def test_an_encrypted_key_of_the_version_before_is_guarded_too(guest: Guest) -> 
 def test_where_credentials_are_taken_away_from_services_that_is_said(guest: Guest) -> None:
     # As the tools of LXC do it.
     guest.write("/etc/systemd/system/service.d/zzz-lxc-service.conf", "[Service]\nLoadCredential=\n")
-    ran = guest.boot(f"""{PRELUDE}
+    ran = guest.boot(
+        f"""{PRELUDE}
 echo secret-key-of-the-owner | voicelive-speaker-set-key
 systemctl start voicelive-speaker
 status_of "systemd gives this service none"
-voicelive-speaker doctor --json >/tmp/found || true
-grep -o '"credential".*"failed"' /tmp/found || {{ cat /tmp/found; exit 1; }}
+voicelive-speaker doctor | grep -A 5 "as the service  *FAILED"
 echo "--- by a file"
-install -o voicelive-speaker -m 600 /dev/stdin /etc/voicelive-speaker/key <<<another-key-of-the-owner
-echo "service: {{endpoint: https://kitchen.cognitiveservices.azure.com, api_key_file: /etc/voicelive-speaker/key}}" >{CONFIG}
+install -o voicelive-speaker -m 600 /dev/stdin /etc/voicelive-speaker/key <another-key
+echo "{CLOUD_WITH_FILE}" >{CONFIG}
 systemctl restart voicelive-speaker
 ! voicelive-speaker status | grep "API key"
-""")
+voicelive-speaker doctor | grep "as the service  *ok"
+""".replace("<another-key", "<<EOF\nanother-key-of-the-owner\nEOF")
+    )
     assert ran.code == 0, ran.said
     assert "service.api_key_file" in ran.said.split("--- ")[0]
+
+
+def test_the_doctor_sees_what_the_service_cannot_read_though_root_can(guest: Guest) -> None:
+    guest.write("/home/lisa/key", "secret-key-of-the-owner\n")
+    guest.write("/etc/voicelive-speaker/key", "secret-key-of-the-owner\n")
+    look = """voicelive-speaker doctor | sed -n "/as the service/,/->/p" | tr -s "\\n " " "; echo"""
+    ran = guest.boot(f"""{PRELUDE}
+chmod 600 /etc/voicelive-speaker/key
+echo "{CLOUD_WITH_FILE}" >{CONFIG}
+{look}
+echo "{CLOUD_WITH_FILE.replace("/etc/voicelive-speaker", "/home/lisa")}" >{CONFIG}
+{look}
+echo secret-key-of-the-owner | voicelive-speaker-set-key
+{look}
+chmod 600 {CONFIG}
+{look}
+systemctl is-active voicelive-speaker
+""")
+    assert ran.code == 0, ran.said
+    of_root, in_a_home, stored, config = [line for line in ran.said.splitlines() if line.startswith("as the service")]
+    assert "FAILED" in of_root
+    assert "/etc/voicelive-speaker/key: cannot read the API key: Permission denied" in of_root
+    assert "FAILED" in in_a_home
+    assert "/home/lisa/key" in in_a_home
+    assert "ok its user can read config and credential" in stored
+    assert "FAILED" in config
+    assert CONFIG in config
 
 
 def test_targets_that_are_never_reached_keep_nobody_waiting(guest: Guest) -> None:

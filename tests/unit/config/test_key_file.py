@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from device_daemon.cli import main
-from device_daemon.config.key_file import is_hidden_from_service, key_file_warning
+from device_daemon.config.key_file import key_file_warning
 from device_daemon.config.settings import Service
 
 
@@ -27,12 +27,6 @@ def test_a_key_file_for_others_is_warned_about(mode: int, warned: bool, tmp_path
 def test_without_a_key_file_there_is_nothing_to_warn_about(tmp_path: Path) -> None:
     assert key_file_warning(Service()) is None
     assert key_file_warning(Service(api_key_file=str(tmp_path / "none"))) is None
-    assert not is_hidden_from_service(Service())
-
-
-def test_home_folders_are_hidden_from_the_service() -> None:
-    assert is_hidden_from_service(Service(api_key_file="/home/lisa/key"))
-    assert not is_hidden_from_service(Service(api_key_file="/etc/voicelive-speaker/api-key"))
 
 
 def test_check_config_says_so_and_accepts_the_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
