@@ -80,6 +80,12 @@ async def test_what_the_service_cannot_read_is_a_failure_in_its_own_words() -> N
     assert finding.what.endswith("/home/pi/key: cannot read the API key.")
 
 
+async def test_where_systemd_runs_nothing_for_it_the_service_is_not_blamed() -> None:
+    finding = await look(Programs(ProgramResult(1, "", "Failed to connect to bus: No such file or directory\n")))
+    assert finding.status is Status.SKIPPED
+    assert "connect to bus" in finding.what
+
+
 async def test_a_config_that_is_not_the_services_is_not_blamed_on_it() -> None:
     programs = Programs(ProgramResult(1, "", ""))
     finding = await look(programs, Path("/tmp/other.yaml"))
