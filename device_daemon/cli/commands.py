@@ -46,7 +46,7 @@ def check_config(args: argparse.Namespace) -> int:
     from device_daemon.config.key_file import key_file_warning  # noqa: PLC0415
     from device_daemon.config.reader import load  # noqa: PLC0415 - see above
     from device_daemon.greetings.variants import press_only  # noqa: PLC0415
-    from device_daemon.triggers.wakeword_engine import installed  # noqa: PLC0415
+    from device_daemon.triggers.wakeword_models import installed  # noqa: PLC0415
 
     path = args.file or args.config
     config = load(path, installed())

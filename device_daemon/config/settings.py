@@ -220,7 +220,7 @@ class WakeWordTrigger(Struct, frozen=True, forbid_unknown_fields=True, tag_field
     """A wake word, detected on the device; no audio leaves the device before it."""
 
     word: Text
-    """The word's name, such as okay_nabu."""
+    """The word's name, such as okay_nabu; or the path of a model: .json of microWakeWord, .tflite of openWakeWord."""
     greeting: Text = NO_GREETING
     """The greeting it begins with, or none: then what is said right after the word is heard."""
     assistant: Text = SERVICE_ASSISTANT

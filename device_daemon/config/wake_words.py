@@ -1,11 +1,13 @@
-"""Validation of wake words against those that are installed.
+"""Validation of wake words against those that are installed, and of files of the owner.
 
 The installed ones are passed in: a config can be checked on a machine without the engine.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
 
 from msgspec import Struct
 
@@ -13,20 +15,39 @@ from device_daemon.config.problems import Problems, alternatives, dotted, quoted
 from device_daemon.config.settings import Config, WakeWordTrigger
 from device_daemon.config.source_map import SourceMap
 
+MODEL_FILES: Final = (".json", ".tflite")
+"""How the name of a model's file ends: the description of a microWakeWord model, or an openWakeWord model."""
+
+
+def _no_flaw(_word: str) -> str:
+    return ""
+
 
 class Installed(Struct, frozen=True):
     """Wake words of this machine: `words` as `name_of` returns them, none without an engine.
 
-    `command` installs the engine.
+    `command` installs the engine; `file_flaw` loads a file and returns what is wrong with it, empty for nothing.
     """
 
     words: Sequence[str]
     command: str
+    file_flaw: Callable[[str], str] = _no_flaw
+
+
+def is_file(word: str) -> bool:
+    """Return whether a wake word of the config is a model's file, not the name of an installed word."""
+    return "/" in word or word.endswith(MODEL_FILES)
 
 
 def name_of(word: str) -> str:
-    """Return the model name of a wake word in any spelling: "Okay Nabu" is okay_nabu."""
+    """Return the model name of a wake word in any spelling: "Okay Nabu" is okay_nabu, /words/computer.json computer."""
+    word = Path(word).stem if is_file(word) else word
     return "_".join(word.lower().replace("_", " ").split())
+
+
+def label_of(word: str) -> str:
+    """Return what the journal and `status` call a word: as the config has it, or the name of its file."""
+    return name_of(word) if is_file(word) else word
 
 
 def check_wake_words(config: Config, source_map: SourceMap, problems: Problems, installed: Installed | None) -> None:
@@ -37,7 +58,10 @@ def check_wake_words(config: Config, source_map: SourceMap, problems: Problems, 
             continue
         location = source_map.value(trigger, "word")
         name = name_of(trigger.word)
-        if installed is not None and not installed.words:
+        if is_file(trigger.word):
+            if flaw := _file_flaw(trigger.word, installed):
+                problems.add(location, f"found {quoted(trigger.word)}, which cannot be used: {flaw}")
+        elif installed is not None and not installed.words:
             sentence = (
                 f"found {quoted(trigger.word)}, and no engine that listens for words; `{installed.command}` installs it"
             )
@@ -54,3 +78,11 @@ def check_wake_words(config: Config, source_map: SourceMap, problems: Problems, 
             )
         else:
             first[name] = trigger
+
+
+def _file_flaw(word: str, installed: Installed | None) -> str:
+    if not word.endswith(MODEL_FILES):
+        return f"its name ends neither in {MODEL_FILES[0]} (microWakeWord) nor in {MODEL_FILES[1]} (openWakeWord)"
+    if not Path(word).is_absolute():
+        return "the path is relative; write it from / on"
+    return installed.file_flaw(word) if installed is not None else ""

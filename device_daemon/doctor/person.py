@@ -24,6 +24,9 @@ class Person(Protocol):
     def meter(self, level_dbfs: float, /) -> None:
         """Show a level meter; the next call redraws it, other text is written below it."""
 
+    def score(self, score: float, /) -> None:
+        """Show how sure the engine is of a wake word, 1 is enough; the next call redraws it."""
+
     async def confirm(self, question: str, /) -> bool | None:
         """Ask a yes-no question; None without an answer in time."""
 
@@ -40,6 +43,9 @@ class Nobody:
         """Does nothing."""
 
     def meter(self, _level_dbfs: float, /) -> None:
+        """Does nothing."""
+
+    def score(self, _score: float, /) -> None:
         """Does nothing."""
 
     async def confirm(self, _question: str, /) -> None:
@@ -64,10 +70,11 @@ class Terminal:
 
     def meter(self, level_dbfs: float) -> None:
         """Draw over the previous meter."""
-        self._metering = True
-        share = (max(level_dbfs, _QUIETEST_DBFS) - _QUIETEST_DBFS) / -_QUIETEST_DBFS
-        bar = "#" * round(share * _METER_WIDTH)
-        self._write(f"\r   [{bar:<{_METER_WIDTH}}] {level_dbfs:4.0f} dBFS ")
+        self._draw((max(level_dbfs, _QUIETEST_DBFS) - _QUIETEST_DBFS) / -_QUIETEST_DBFS, f"{level_dbfs:4.0f} dBFS")
+
+    def score(self, score: float) -> None:
+        """Draw over the previous meter."""
+        self._draw(min(score, 1.0), f"{score:4.0%} of what it takes")
 
     async def confirm(self, question: str) -> bool | None:
         """Enter alone is a yes."""
@@ -96,6 +103,11 @@ class Terminal:
             loop.remove_reader(sys.stdin.fileno())
         line = os.read(sys.stdin.fileno(), 1024)
         return line.decode(errors="replace") if line else None
+
+    def _draw(self, share: float, text: str) -> None:
+        self._metering = True
+        bar = "#" * round(share * _METER_WIDTH)
+        self._write(f"\r   [{bar:<{_METER_WIDTH}}] {text} ")
 
     def _end_of_meter(self) -> str:
         metering, self._metering = self._metering, False

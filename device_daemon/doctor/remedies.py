@@ -27,7 +27,7 @@ from device_daemon.errors import (
 )
 from device_daemon.system import clock_sync
 from device_daemon.system.paths import SYSTEM_CONFIG
-from device_daemon.triggers.wakeword_engine import INSTALL_COMMAND
+from device_daemon.triggers.wakeword_models import INSTALL_COMMAND
 from device_daemon.voicelive.credentials import KEY_VARIABLE
 
 SET_CLOCK = "sudo timedatectl set-ntp true"

@@ -19,7 +19,7 @@ from device_daemon.doctor.findings import failed, note, ok, skipped
 from device_daemon.doctor.programs import run
 from device_daemon.doctor.runner import Check, in_thread
 from device_daemon.errors import ConfigError, KeyMissing
-from device_daemon.triggers.wakeword_engine import installed
+from device_daemon.triggers.wakeword_models import installed
 from device_daemon.voicelive.credentials import (
     CREDENTIAL_NAME,
     Credential,

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, tzinfo
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 import msgspec
 from msgspec import Struct
@@ -25,7 +25,7 @@ from device_daemon.config.settings import (
     ScheduleTrigger,
     WakeWordTrigger,
 )
-from device_daemon.config.wake_words import name_of
+from device_daemon.config.wake_words import label_of, name_of
 from device_daemon.doctor import remedies
 from device_daemon.doctor.findings import Finding, failed, note, ok
 from device_daemon.doctor.person import Person
@@ -57,6 +57,7 @@ class PersonDeadlines(Struct, frozen=True):
 DEADLINES: Final = PersonDeadlines()
 _AFTER_WORD_S: Final = 1.0
 """Replaces `refractory_s` of the config: the next word is asked for at once."""
+_METER_EACH_S: Final = 0.2
 _MOTION_SENSOR: Final = "motion sensor"
 
 
@@ -159,29 +160,65 @@ async def check_wake_words(
     deadlines: PersonDeadlines = DEADLINES,
 ) -> Check:
     """Run the engine on the microphone and ask a person to say each word. Raises WakeWordsUnusable, DeviceUnknown."""
-    async with _listening(words, microphone) as heard:
+    async with _listening(words, microphone) as (heard, engine):
         await heard.until_listened(deadlines.warm_up_ms)
-        for word in words:
-            name = f"wake word {word.word}"
+        for index, word in enumerate(words):
+            name = f"wake word {label_of(word.word)}"
             if not person.present:
                 yield ok(name, "the engine runs on the microphone")
                 continue
             person.instruct(f"say {name_of(word.word).replace('_', ' ')}")
+            meter = ScoreMeter(engine, index, person)
             try:
-                async with asyncio.timeout(deadlines.word_s):
+                async with asyncio.timeout(deadlines.word_s), meter:
                     await heard.until_heard(word.word, asyncio.get_running_loop().time())
             except TimeoutError:
                 settings = (
                     f"sensitivity: up to 1, now {word.sensitivity:g};"
                     f" or audio.microphone.gain_db: 10 more, now {microphone.gain_db:g}"
                 )
-                yield failed(name, f"not heard within {deadlines.word_s:g} s", remedies.edit(config_path, settings))
+                what = f"not heard within {deadlines.word_s:g} s; at best it was {meter.best:.0%} sure of it"
+                yield failed(name, what, remedies.edit(config_path, settings))
             else:
                 yield ok(name, "heard")
 
 
+class ScoreMeter:
+    """Shows a person how sure the engine is of a word while they speak; `best` is the highest that it was."""
+
+    def __init__(self, engine: WakeWords, index: int, person: Person) -> None:
+        self.best = 0.0
+        self._engine = engine
+        self._index = index
+        self._person = person
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        self._engine.scores()  # what was said before does not count
+        self._task = asyncio.create_task(self._run(), name="score meter")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait({self._task})
+        self._show()
+
+    async def _run(self) -> None:
+        while True:
+            await asyncio.sleep(_METER_EACH_S)
+            self._show()
+
+    def _show(self) -> None:
+        score = self._engine.scores()[self._index]
+        self.best = max(self.best, score)
+        self._person.score(score)
+
+
 @asynccontextmanager
-async def _listening(words: Sequence[WakeWordTrigger], settings: MicrophoneSettings) -> AsyncIterator[WakeWordEvents]:
+async def _listening(
+    words: Sequence[WakeWordTrigger], settings: MicrophoneSettings
+) -> AsyncIterator[tuple[WakeWordEvents, WakeWords]]:
     """Open the microphone for the engine; both are closed in any case."""
     loop = asyncio.get_running_loop()
     heard = WakeWordEvents()
@@ -195,7 +232,7 @@ async def _listening(words: Sequence[WakeWordTrigger], settings: MicrophoneSetti
     microphone = Microphone(settings, loop=loop, on_periods=listen, on_failure=heard.fail, on_recovery=lambda: None)
     try:
         microphone.open()
-        yield heard
+        yield heard, engine
     finally:
         await microphone.close()
         await engine.close()

@@ -20,6 +20,7 @@ from device_daemon.config.settings import (
     Trigger,
     WakeWordTrigger,
 )
+from device_daemon.config.wake_words import label_of
 from device_daemon.device.controller import Controller
 from device_daemon.device.requests import Origin, Requests
 from device_daemon.errors import SpeakerError
@@ -87,7 +88,7 @@ class TriggerSetup:
             return
 
         def heard(trigger: WakeWordTrigger, ends_at_s: float) -> None:
-            self._requests.wake_word(_origin(f"wake word {trigger.word}", trigger), ends_at_s)
+            self._requests.wake_word(_origin(f"wake word {label_of(trigger.word)}", trigger), ends_at_s)
 
         try:
             wake_words = WakeWords(words, loop=self._loop, on_word=heard, on_failure=self._controller.wake_words_failed)

@@ -16,10 +16,13 @@ from msgspec.structs import replace
 from device_daemon.audio.pcm import BYTES_PER_FRAME, BYTES_PER_MS
 from device_daemon.audio.period import Period
 from device_daemon.config.settings import WakeWordTrigger
+from device_daemon.config.wake_words import label_of
 from device_daemon.errors import SpeakerError, WakeWordsUnusable
 from device_daemon.system.loop_bridge import post_to_loop
-from device_daemon.triggers.wakeword_engine import Engine, MicroWakeWords, check_words
+from device_daemon.triggers.wakeword_engine import Engine
+from device_daemon.triggers.wakeword_engines import Engines
 from device_daemon.triggers.wakeword_listener import Listener
+from device_daemon.triggers.wakeword_models import check_words
 
 logger = logging.getLogger(__name__)
 
@@ -62,7 +65,7 @@ class WakeWords:
         loop: asyncio.AbstractEventLoop,
         on_word: Callable[[WakeWordTrigger, float], None],
         on_failure: Callable[[SpeakerError], None],
-        make_engine: Callable[[Sequence[WakeWordTrigger]], Engine] = MicroWakeWords,
+        make_engine: Callable[[Sequence[WakeWordTrigger]], Engine] = Engines,
     ) -> None:
         check_words(triggers)
         self._triggers = tuple(triggers)
@@ -77,6 +80,7 @@ class WakeWords:
         self._stopping = False
         self._closed = False
         self._counters = WakeWordCounters()
+        self._scores = [0.0] * len(self._triggers)
         self._busy_since_s: float | None = loop.time()
         """Since when the engine is loaded, or listens to one block; None while it waits for sound."""
         self._ended = asyncio.Event()
@@ -89,6 +93,12 @@ class WakeWords:
         """What happened since the program started."""
         with self._ready:
             return self._counters
+
+    def scores(self) -> list[float]:
+        """Return the highest score of each word since this was asked the last time; 1 is what it takes to be heard."""
+        with self._ready:
+            scores, self._scores = self._scores, [0.0] * len(self._triggers)
+        return scores
 
     def put(self, periods: list[Period]) -> None:
         """Have the next periods listened to; returns at once. At most `BUFFER_S` wait: then the oldest are dropped."""
@@ -148,7 +158,7 @@ class WakeWords:
 
     def _listen(self) -> None:
         listener = Listener(self._make_engine(self._triggers), self._triggers)
-        logger.info("wake words on this device: %s", ", ".join(trigger.word for trigger in self._triggers))
+        logger.info("wake words on this device: %s", ", ".join(label_of(trigger.word) for trigger in self._triggers))
         try:
             era = 0
             while (taken := self._take()) is not None:
@@ -156,10 +166,12 @@ class WakeWords:
                 if block_era != era:
                     era = block_era
                     listener.reset()
-                for trigger, ends_at_s in listener.hear(block):
-                    post_to_loop(self._loop, partial(self._report, trigger, ends_at_s, era))
+                found, scores = listener.hear(block), listener.scores()
                 with self._ready:
+                    self._scores = list(map(max, self._scores, scores))
                     self._count(frames=sum(len(period.pcm) for period in block) // BYTES_PER_FRAME)
+                for trigger, ends_at_s in found:
+                    post_to_loop(self._loop, partial(self._report, trigger, ends_at_s, era))
         finally:
             listener.close()
 

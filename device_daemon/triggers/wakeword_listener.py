@@ -44,6 +44,10 @@ class Listener:
             self._until_s = period.captured_at_s
         return found + self._hear(pieces)
 
+    def scores(self) -> list[float]:
+        """Return the highest score of each word since this was asked the last time."""
+        return self._engine.scores()
+
     def reset(self) -> None:
         """Forget the sound so far. A refusal stays: it is about the person, not about the sound."""
         self._engine.reset()

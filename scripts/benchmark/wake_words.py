@@ -17,7 +17,7 @@ from typing import Any, Final
 from device_daemon.config.settings import WakeWordTrigger
 from device_daemon.errors import SpeakerError
 from device_daemon.triggers.wakeword import BLOCK_MS, WakeWords
-from device_daemon.triggers.wakeword_engine import MicroWakeWords
+from device_daemon.triggers.wakeword_engines import Engines
 from device_daemon.triggers.wakeword_listener import Listener
 from scripts.benchmark.command_line import CannotMeasure, Parser, progress
 from scripts.benchmark.figures import Limit, Row, table
@@ -88,7 +88,7 @@ class Ears:
             WakeWordTrigger(word=word, sensitivity=sensitivity, refractory_s=words.EACH_FOR_ITSELF_S)
             for word in words.SPOKEN
         ]
-        self._listener = Listener(MicroWakeWords(triggers), triggers)
+        self._listener = Listener(Engines(triggers), triggers)
         self._now_s = 0.0
 
     def events(self, samples: Samples) -> Iterator[Event]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import yaml
 
 from device_daemon import __version__
-from device_daemon.triggers.wakeword_engine import INSTALL_COMMAND
+from device_daemon.triggers.wakeword_models import INSTALL_COMMAND
 from scripts.rig.device import config_for
 from tests.e2e.room import Room
 
@@ -128,7 +128,7 @@ async def test_triggers_that_cannot_be_are_told_all_at_once_with_what_is_allowed
     path.write_text(HANDS_FREE)
     code, out, err = await Shell(room, room.folder).types("check-config", "--config", str(path))
     assert (code, out) == (78, "")
-    words = "alexa, hey_jarvis, hey_mycroft, okay_nabu (did you mean 'okay_nabu'?)"
+    words = "alexa, hey_jarvis, hey_mycroft, hey_rhasspy, okay_nabu (did you mean 'okay_nabu'?)"
     own = "on the same days (sat, sun); give each a time of its own"
     assert [line.removeprefix(f"{path}:") for line in err.splitlines() if line.startswith(str(path))] == [
         f"5:29: triggers[1].word: found 'okay nabbu', which is not installed; allowed: {words}",
@@ -142,7 +142,9 @@ async def test_without_the_engine_its_words_are_told_with_the_one_command_that_i
     path = room.folder / "word.yaml"
     path.write_text(ONE_WORD)
     # As Python says of a package that is not there; only the process that is called is told so.
-    (room.folder / "sitecustomize.py").write_text("import sys; sys.modules['pymicro_wakeword'] = None")
+    (room.folder / "sitecustomize.py").write_text(
+        "import sys; sys.modules['pymicro_wakeword'] = sys.modules['pyopen_wakeword'] = None"
+    )
     shell = Shell(room, room.folder, PYTHONPATH=str(room.folder))
     told = (
         f"3:29: triggers[0].word: found 'alexa', and no engine that listens for words; `{INSTALL_COMMAND}` installs it"
@@ -159,7 +161,7 @@ async def test_words_are_checked_without_the_time_it_takes_to_load_an_engine(roo
     code, out, err = await shell.types("check-config", "--config", str(path))
     assert (code, out) == (0, f"{path}: ok\n")
     imported = {line.rpartition("|")[2].strip() for line in err.splitlines()}
-    assert "device_daemon.triggers.wakeword_engine" in imported
+    assert "device_daemon.triggers.wakeword_models" in imported
     assert not {"numpy", "pymicro_wakeword", "alsaaudio"} & imported
 
 

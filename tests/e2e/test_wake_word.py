@@ -1,5 +1,6 @@
 """Wake words: recognised on the device, with what is said in the same breath; before the word nothing leaves it."""
 
+import shutil
 import time
 from collections.abc import Mapping
 from functools import cache
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 import pymicro_wakeword
 
-from device_daemon.triggers.wakeword_engine import INSTALL_COMMAND
+from device_daemon.triggers.wakeword_models import INSTALL_COMMAND
 from scripts.rig import words
 from scripts.rig.device import LED_PIN, Device, PinChange
 from scripts.rig.tracks import Samples
@@ -206,4 +207,24 @@ async def test_when_the_service_is_back_it_listens_again_and_the_light_says_so_f
         await device.wait_until(lambda: device.led() == 1.0, "light")
         assert device.changes_of(LED_PIN)[-1].at_s < open_s
         calls_out(room)
+        await device.enters("listening")
+
+
+async def test_a_word_of_ones_own_opens_a_conversation_and_one_that_is_damaged_leaves_the_button(room: Room) -> None:
+    models = Path(pymicro_wakeword.__file__).parent / "models"
+    for suffix in (".json", ".tflite"):
+        shutil.copy(models / f"okay_nabu{suffix}", room.folder / f"okay_nabu{suffix}")
+    own = {**WORD, "word": str(room.folder / "okay_nabu.json")}
+    async with room.speaker(triggers=[own, BUTTON]) as device:
+        await waits_for_the_word(device)
+        calls_out(room)
+        await device.enters("listening")
+        assert (await device.status())["conversation"]["trigger"] == NAME
+    model = room.folder / "okay_nabu.tflite"
+    model.write_bytes(model.read_bytes()[:20_000])
+    async with room.speaker(triggers=[own, BUTTON]) as device:
+        await device.wait_until(lambda: device.state == "error", "state error")
+        await device.wait_for_log("okay_nabu.json: this model crashes the engine")
+        pressed_s = await device.press()
+        await room.hears(voice(GREETING), pressed_s)
         await device.enters("listening")

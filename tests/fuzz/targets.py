@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
+import pymicro_wakeword
+
 from device_daemon.config.reader import load
 from device_daemon.config.settings import Service
 from device_daemon.device.control_socket import Refused, execute
@@ -18,6 +20,7 @@ from device_daemon.errors import ConfigError
 from device_daemon.greetings.cache import GreetingCache, rendition_for
 from device_daemon.system.foreign_text import safe
 from device_daemon.system.saved_state import decode as decode_state
+from device_daemon.triggers.wakeword_models import file_flaw
 from device_daemon.voicelive.wire import UndecodableMessage
 from device_daemon.voicelive.wire import decode as decode_event
 from tests.unit.device.recording_speaker import Speaker
@@ -27,6 +30,11 @@ _NOTE_CHARACTERS: Final = 40
 _folder = tempfile.TemporaryDirectory(prefix="fuzz-")
 _FOLDER: Final = Path(_folder.name)
 _RENDITION: Final = rendition_for(Service(endpoint="https://a.services.ai.azure.com"), "hello", None)
+_MODEL: Final = (Path(pymicro_wakeword.__file__).parent / "models" / "alexa.tflite").read_bytes()
+_DESCRIPTION: Final = (
+    b'{"type": "micro", "wake_word": "Alexa", "model": "model.tflite", "version": 2,'
+    b' "micro": {"probability_cutoff": 0.9, "feature_step_size": 10, "sliding_window_size": 5}}'
+)
 
 
 def event(data: bytes) -> None:
@@ -80,6 +88,23 @@ def foreign(data: bytes) -> None:
     assert not set(line) & {"\n", "\r", "\x1b", "\x07", "\x9b", "\u202e", "\u2028"}
 
 
+def wake_word(data: bytes) -> None:
+    """A description of a wake word model is one, or is refused in one printable line; the file beside it is missing."""
+    path = _FOLDER / "word.json"
+    path.write_bytes(data)
+    flaw = file_flaw(str(path))
+    assert flaw
+    assert flaw.isprintable(), flaw
+
+
+def wake_word_model(data: bytes) -> None:
+    """A wake word model is used, or refused in one printable line; it never takes this process with it."""
+    (_FOLDER / "model.tflite").write_bytes(data)
+    path = _FOLDER / "model.json"
+    path.write_bytes(_DESCRIPTION)
+    assert file_flaw(str(path)).isprintable()
+
+
 TARGETS: Final[Mapping[str, Callable[[bytes], None]]] = {
     "event": event,
     "config": config,
@@ -87,7 +112,11 @@ TARGETS: Final[Mapping[str, Callable[[bytes], None]]] = {
     "state": state,
     "greeting": greeting,
     "foreign": foreign,
+    "wake word": wake_word,
+    "wake word model": wake_word_model,
 }
+SLOW: Final = frozenset({"wake word model"})
+"""Targets that start a process each time."""
 
 SEEDS: Final[Mapping[str, tuple[bytes, ...]]] = {
     "event": (
@@ -106,6 +135,8 @@ SEEDS: Final[Mapping[str, tuple[bytes, ...]]] = {
         b'{"last_templates": {"a": "b"}, "last_conversation_at": "2026-11-29T00:00:00Z", "muted": false, "volume": 50}',
     ),
     "greeting": (b"",),
+    "wake word": (_DESCRIPTION, b'{"model": "a.tflite", "wake_word": 1, "micro": null}'),
+    "wake word model": (_MODEL,),
     "foreign": ("a\u202eb\x1b[2J\r\n\u200d".encode(), b"\xff\xfe"),
 }
 """Where a search begins."""

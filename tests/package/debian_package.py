@@ -115,8 +115,8 @@ def test_all_modules_of_others_come_with_the_package(new: Guest) -> None:
 def test_a_wake_word_can_be_listened_for(new: Guest) -> None:
     script = (
         "from device_daemon.config.settings import WakeWordTrigger; "
-        "from device_daemon.triggers.wakeword_engine import MicroWakeWords; "
-        "MicroWakeWords([WakeWordTrigger(word='okay_nabu')]).hear(bytes(3200))"
+        "from device_daemon.triggers.wakeword_engines import Engines; "
+        "Engines([WakeWordTrigger(word='okay_nabu')]).hear(bytes(3200))"
     )
     new.must(f'cd /tmp && /usr/lib/voicelive-speaker/bin/python -c "{script}"')
 

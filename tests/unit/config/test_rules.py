@@ -13,6 +13,30 @@ from tests.unit.config.cases import LOCAL, Case, check, problems
 
 
 @pytest.mark.parametrize(
+    ("word", "sentence"),
+    [
+        ("words/computer.json", "the path is relative; write it from / on"),
+        ("/words/computer.onnx", "its name ends neither in .json (microWakeWord) nor in .tflite (openWakeWord)"),
+        ("/words/computer.json", "it is damaged"),
+    ],
+)
+def test_a_word_of_ones_own_that_cannot_be_used_is_named_with_the_reason(word: str, sentence: str) -> None:
+    text = LOCAL + f"triggers: [{{type: wake-word, word: {word}}}]"
+    with pytest.raises(ConfigError) as caught:
+        read(text, "config.yaml", installed=Installed([], "pip install engine", lambda _: "it is damaged"))
+    found = f"2:36: triggers[0].word: found '{word}', which cannot be used: {sentence}"
+    assert caught.value.problems == [f"config.yaml:{found}"]
+
+
+def test_a_word_of_ones_own_needs_no_engine_of_other_words_and_two_of_one_name_are_one_too_many() -> None:
+    twice = "[{type: wake-word, word: /a/computer.json}, {type: wake-word, word: /b/computer.tflite}]"
+    assert read(
+        LOCAL + "triggers: [{type: wake-word, word: /a/computer.json}]", "f", installed=Installed([], "")
+    ).triggers
+    assert "which triggers[0].word (line 2) listens for already" in problems(LOCAL + f"triggers: {twice}")[0]
+
+
+@pytest.mark.parametrize(
     "case",
     [
         Case(

@@ -41,12 +41,16 @@ class Somebody:
         self._answer = answer
         self._does = does
         self.asked: list[str] = []
+        self.scores: list[float] = []
 
     def instruct(self, line: str, /) -> None:
         self.asked.append(line)
         self._does()
 
     def meter(self, _level_dbfs: float, /) -> None: ...
+
+    def score(self, score: float, /) -> None:
+        self.scores.append(score)
 
     async def confirm(self, question: str, /) -> bool | None:
         self.asked.append(question)

@@ -14,7 +14,7 @@ from device_daemon.doctor.findings import Finding, Status
 from device_daemon.doctor.programs import ProgramResult
 from device_daemon.doctor.settings import CredentialPlaces, NotForThisUser, Settings, find_key_of_service
 from device_daemon.errors import KeyMissing
-from device_daemon.triggers.wakeword_engine import INSTALL_COMMAND
+from device_daemon.triggers.wakeword_models import INSTALL_COMMAND
 from device_daemon.voicelive.credentials import KEY_VARIABLE
 
 KEY = "s3cretS3cret"
@@ -52,7 +52,8 @@ async def test_a_valid_config_is_summed_up(tmp_path: Path, places: CredentialPla
 async def test_without_the_engine_of_its_wake_words_the_config_fails_and_the_rest_goes_by_it_all_the_same(
     tmp_path: Path, places: CredentialPlaces, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "pymicro_wakeword", None)
+    for package in ("pymicro_wakeword", "pyopen_wakeword"):
+        monkeypatch.setitem(sys.modules, package, None)
     config, credential = await look(WITH_WORD, tmp_path, {KEY_VARIABLE: KEY}, places)
     assert config.status is Status.FAILED
     assert "no engine that listens for words" in config.what
@@ -66,7 +67,7 @@ async def test_a_wake_word_that_is_not_installed_is_fixed_in_the_config(
     unknown = WITH_WORD.replace("alexa", "computer")
     config, credential = await look(unknown, tmp_path, {KEY_VARIABLE: KEY}, places)
     assert config.status is Status.FAILED
-    assert "allowed: alexa, hey_jarvis, hey_mycroft, okay_nabu" in config.what
+    assert "allowed: alexa, hey_jarvis, hey_mycroft, hey_rhasspy, okay_nabu" in config.what
     assert str(tmp_path / "config.yaml") in config.remedy
     assert credential.status is Status.OK
     config, _ = await look(WITH_WORD, tmp_path, {KEY_VARIABLE: KEY}, places)

@@ -19,7 +19,7 @@ from device_daemon.greetings.cache import DISK_LIMIT_BYTES, MEMORY_LIMIT_BYTES, 
 from device_daemon.system.paths import SYSTEM_CONFIG
 from device_daemon.triggers.gesture import DOUBLE_PRESS_S
 from device_daemon.triggers.presence import QUIET_AFTER_CONVERSATION_S
-from device_daemon.triggers.wakeword_engine import installed_words
+from device_daemon.triggers.wakeword_models import installed_words
 from device_daemon.voicelive.credentials import CREDENTIAL_NAME, KEY_VARIABLE
 from scripts import REPOSITORY
 from tests.unit.documents.markdown import DOCUMENTS

@@ -16,7 +16,8 @@ from device_daemon.audio.period import Period
 from device_daemon.config.settings import WakeWordTrigger
 from device_daemon.errors import SpeakerError, WakeWordsUnusable, WakeWordUnknown
 from device_daemon.triggers.wakeword import BLOCK_MS, BUFFER_S, WakeWords
-from device_daemon.triggers.wakeword_engine import INSTALL_COMMAND, Engine, Heard
+from device_daemon.triggers.wakeword_engine import Engine, Heard
+from device_daemon.triggers.wakeword_models import INSTALL_COMMAND
 
 ALEXA = WakeWordTrigger(word="alexa", refractory_s=0.1)
 PERIOD_MS = 20
@@ -47,6 +48,9 @@ class Scripted:
         if self.fault:
             raise self.fault
         return self.heard.get(piece, [])
+
+    def scores(self) -> list[float]:
+        return [0.1 * len(self.levels)]
 
     def reset(self) -> None:
         self.calls.append("reset")
@@ -281,7 +285,8 @@ async def test_a_fault_just_before_it_closes_is_not_told_after_it(engine: Script
 async def test_without_an_engine_the_error_names_the_command_that_installs_it(
     engine: Scripted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "pymicro_wakeword", None)
+    for package in ("pymicro_wakeword", "pyopen_wakeword"):
+        monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(WakeWordsUnusable) as caught:
         async with listening(engine, Host()):
             pass
@@ -290,7 +295,7 @@ async def test_without_an_engine_the_error_names_the_command_that_installs_it(
 
 
 async def test_a_word_that_is_not_installed_is_told_with_those_that_are() -> None:
-    with pytest.raises(WakeWordUnknown, match=r"'hey cat' .* alexa, hey_jarvis, hey_mycroft, okay_nabu"):
+    with pytest.raises(WakeWordUnknown, match=r"'hey cat' .* alexa, hey_jarvis, hey_mycroft, hey_rhasspy, okay_nabu"):
         WakeWords(
             [ALEXA, WakeWordTrigger(word="hey cat")],
             loop=asyncio.get_running_loop(),

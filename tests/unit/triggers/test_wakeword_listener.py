@@ -32,6 +32,9 @@ class Scripted:
         now_s = self.frames / ENGINE_RATE_HZ
         return [Heard(index, now_s - at_s) for at_s, index in self._words if before_s < at_s <= now_s]
 
+    def scores(self) -> list[float]:
+        return [0.0]
+
     def reset(self) -> None:
         self.streams.append(self.frames)
         self.frames = 0
