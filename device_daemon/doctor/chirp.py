@@ -28,7 +28,10 @@ _FADE_MS: Final = 10
 _PROMINENCE: Final = 15.0
 """Least ratio of the correlation peak to its median: noise did not reach 10 in a day of trials."""
 _FLOOR: Final = 1e-5
-_CLIPPED: Final = FULL_SCALE - 8
+CLIPPED: Final = FULL_SCALE - 8
+"""A 16-bit sample from here on is at full scale."""
+CLIPPED_SHARE: Final = 0.001
+"""More samples at full scale than this are heard as distortion."""
 
 
 class Loudness(Struct, frozen=True):
@@ -60,7 +63,7 @@ def loudness(pcm: bytes) -> Loudness:
     return Loudness(
         _dbfs(float(np.sqrt(np.mean(steady**2)))),
         _dbfs(float(np.abs(samples).max())),
-        float(np.mean(np.abs(samples) >= _CLIPPED / FULL_SCALE)),
+        float(np.mean(np.abs(samples) >= CLIPPED / FULL_SCALE)),
         dead=bool(np.all(samples == samples[0])),
     )
 
@@ -80,8 +83,8 @@ def loudest_dbfs(pcm: bytes, *, of_ms: int = 10, share: float = 0.1) -> float:
 @cache
 def chirps() -> bytes:
     """Two rising chirps with a pause between them: a match at both is no accident."""
-    pair = np.zeros(_SPAN_FRAMES + len(_chirp()))
-    pair[: len(_chirp())] = pair[_SPAN_FRAMES:] = _chirp()
+    pair = np.zeros(_SPAN_FRAMES + len(one_chirp()))
+    pair[: len(one_chirp())] = pair[_SPAN_FRAMES:] = one_chirp()
     return np.asarray(np.rint(pair * FULL_SCALE), "<i2").tobytes()
 
 
@@ -97,7 +100,7 @@ def find(recording: bytes, first_frame: int, last_frame: int) -> Echo | None:
         Position and level, None if there is no pair of chirps.
 
     """
-    samples, chirp = _floats(recording), _chirp()
+    samples, chirp = _floats(recording), one_chirp()
     lags = len(samples) - _SPAN_FRAMES - len(chirp) + 1
     if lags <= first_frame:
         return None
@@ -117,8 +120,8 @@ def find(recording: bytes, first_frame: int, last_frame: int) -> Echo | None:
 
 
 @cache
-def _chirp() -> Floats:
-    """Logarithmic sweep with raised-cosine fades."""
+def one_chirp() -> Floats:
+    """Logarithmic sweep with raised-cosine fades, shape (n,), of a peak of 0.3."""
     time_s = np.arange(CHIRP_MS * FRAMES_PER_MS) / SAMPLE_RATE_HZ
     octaves = math.log(_HIGHEST_HZ / _LOWEST_HZ)
     duration_s = CHIRP_MS / 1000

@@ -17,17 +17,16 @@ from device_daemon.audio.alsa.levels import MixerLevel, mixer_levels, silencing
 from device_daemon.audio.microphone import Microphone
 from device_daemon.audio.speaker import Speaker
 from device_daemon.config.settings import Audio
-from device_daemon.doctor import chirp, remedies
+from device_daemon.doctor import chirp, echo_path, remedies
+from device_daemon.doctor.echo_advice import advise
+from device_daemon.doctor.echo_path import EchoPath
 from device_daemon.doctor.findings import Finding, failed, note, ok, skipped
 from device_daemon.doctor.person import Person
 from device_daemon.doctor.recording import PlaybackEvents, Recording
 from device_daemon.doctor.runner import Check, in_thread
 
 METER_MS: Final = 100
-CLIPPED_SHARE: Final = 0.001
 LEAST_SNR_DB: Final = 10.0
-LOUD_ECHO_DB: Final = -3.0
-LATE_MS: Final = 150.0
 EARLY_MS: Final = 20
 """Tolerance of a card's clock."""
 
@@ -59,12 +58,14 @@ class SoundChecks:
     ) -> None:
         self._microphone = audio.microphone
         self._speaker = msgspec.structs.replace(audio.speaker, volume=volume)
-        self._echo = audio.echo.setting
+        self._echo = audio.echo.local or audio.echo.setting
         self._config_path = config_path
         self._person = person
         self._durations = durations or Durations()
         self._microphone_works = False
         """Whether the microphone gives more than digital silence."""
+        self._voice_dbfs: float | None = None
+        """How loud the person was who spoke."""
 
     async def check_card(self, direction: Direction) -> Check:
         """Whether the card opens, with which parameters, and whether its mixer silences it."""
@@ -99,7 +100,7 @@ class SoundChecks:
             return failed(
                 name, what, "alsamixer -V capture    # and check the microphone's switch, plug and wires", **measured
             )
-        if noise.clipped_share > CLIPPED_SHARE:
+        if noise.clipped_share > chirp.CLIPPED_SHARE:
             what = f"{noise.clipped_share:.0%} of the samples are clipped: it is overdriven"
             return failed(
                 name, what, self._edit("audio.microphone.gain_db: lower it; or alsamixer -V capture"), **measured
@@ -121,19 +122,20 @@ class SoundChecks:
         if level_dbfs < noise_dbfs + LEAST_SNR_DB:
             remedy = self._edit("audio.microphone.gain_db: 20; or alsamixer -V capture")
             return failed(name, f"too quiet: the voice was {what}", remedy, **measured)
-        if chirp.loudness(speech).clipped_share > CLIPPED_SHARE:
+        self._voice_dbfs = level_dbfs
+        if chirp.loudness(speech).clipped_share > chirp.CLIPPED_SHARE:
             return note(
                 name, f"{what}; the loudest parts are clipped", self._edit("audio.microphone.gain_db: -10"), **measured
             )
         return ok(name, what, **measured)
 
     async def check_speaker_sound(self) -> Check:
-        """Play a chirp and ask whether it was heard; without a microphone."""
+        """Play the sweep and ask whether it was heard; without a microphone."""
         await self._chirp(PlaybackEvents())
         yield await self._played()
 
     async def check_echo(self) -> Check:
-        """Play a chirp and detect it in the microphone signal."""
+        """Play the sweep, measure the echo path in the microphone signal, and say which `audio.echo` fits."""
         async with self._recording() as heard:
             await heard.until_ms(2 * self._durations.settling_ms)
             times = await self._chirp(PlaybackEvents())
@@ -143,7 +145,7 @@ class SoundChecks:
             yield skipped("echo", "the microphone is silent")
             return
         begin = heard.frame_at(times.started_s)
-        found = chirp.find(
+        found = echo_path.measure(
             heard.pcm(),
             max(0, begin - EARLY_MS * chirp.FRAMES_PER_MS),
             begin + self._durations.longest_echo_ms * chirp.FRAMES_PER_MS,
@@ -153,8 +155,9 @@ class SoundChecks:
         else:
             arrived_s = heard.time_of(found.frame)
             round_trip_ms, late_ms = ((arrived_s - since_s) * 1000 for since_s in (times.requested_s, times.started_s))
-            yield ok("speaker sound", "plays a chirp, and the microphone hears it")
-            yield self._judge_echo(round_trip_ms, late_ms, found.level_db)
+            yield ok("speaker sound", "plays chirps, and the microphone hears them")
+            yield self._judge_echo(found, round_trip_ms, late_ms)
+            yield self._advise(found, late_ms)
 
     async def _chirp(self, playing: PlaybackEvents) -> _Times:
         loop = asyncio.get_running_loop()
@@ -164,14 +167,14 @@ class SoundChecks:
             speaker.play("doctor:nothing", bytes(chirp.FRAMES_PER_MS * 2), 1)
             await playing.until_silent(1)  # now the card is open, and the chirp starts at once
             requested_s = loop.time()
-            speaker.play("doctor:chirp", chirp.chirps(), 2)
+            speaker.play("doctor:chirp", echo_path.sweep(), 2)
             return _Times(requested_s, await playing.until_started("doctor:chirp"), await playing.until_silent(2))
         finally:
             await speaker.close()
 
     async def _played(self) -> Finding:
-        name, what = "speaker sound", f"played two chirps at volume {self._speaker.volume}"
-        match await self._person.confirm("did you hear two chirps from the speaker?"):
+        name, what = "speaker sound", f"played four chirps at volume {self._speaker.volume}"
+        match await self._person.confirm("did you hear chirps from the speaker?"):
             case True:
                 return ok(name, f"{what}, and you heard them")
             case False:
@@ -181,31 +184,40 @@ class SoundChecks:
             case _:
                 return ok(name, what)
 
-    def _judge_echo(self, round_trip_ms: float, late_ms: float, level_db: float) -> Finding:
-        name = "echo"
+    def _judge_echo(self, path: EchoPath, round_trip_ms: float, late_ms: float) -> Finding:
+        drift = "unknown" if path.drift_ppm is None else f"{path.drift_ppm:.0f} ppm"
         what = (
-            f"the microphone hears the chirp: round trip {round_trip_ms:.0f} ms ({late_ms:.0f} ms of it outside known buffers),"
-            f" {level_db:.0f} dB relative to what was played at volume {self._speaker.volume}"
+            f"the microphone hears the chirps: round trip {round_trip_ms:.0f} ms ({late_ms:.0f} ms of it outside known"
+            f" buffers), {path.level_db:.0f} dB relative to what was played at volume {self._speaker.volume};"
+            f" distortion {path.distortion_db:.0f} dB; clocks of the cards apart: {drift}"
         )
         measured = {
             "round_trip_ms": round(round_trip_ms, 1),
             "late_ms": round(late_ms, 1),
-            "echo_db": round(level_db, 1),
+            "echo_db": round(path.level_db, 1),
+            "distortion_db": round(path.distortion_db, 1),
+            "clipped_share": round(path.clipped_share, 4),
         }
-        if level_db > LOUD_ECHO_DB:
-            remedy = "voicelive-speaker volume 50    # or move the microphone away from the speaker, or audio.echo: half-duplex"
-            return note(name, f"{what}; so loud that the speaker may interrupt itself", remedy, **measured)
-        if late_ms > LATE_MS:
-            remedy = self._edit("audio.speaker.device: the card itself, plughw:…, without Bluetooth or a sound server")
-            return note(name, f"{what}; so late that echo cancellation may fail", remedy, **measured)
-        return ok(name, what, **measured)
+        if path.drift_ppm is not None:
+            measured["drift_ppm"] = round(path.drift_ppm, 1)
+        return ok("echo", what, **measured)
+
+    def _advise(self, path: EchoPath, late_ms: float) -> Finding:
+        name = "talking over it"
+        advice = advise(path, late_ms, self._voice_dbfs, self._echo, self._speaker.volume)
+        measured = {} if advice.margin_db is None else {"margin_db": round(advice.margin_db, 1)}
+        if advice.fits:
+            return ok(name, advice.what, **measured)
+        remedies = [f"voicelive-speaker volume {advice.volume}    # or move the microphone away"] * bool(advice.volume)
+        remedies += [self._edit(advice.line)] * bool(advice.line)
+        return note(name, advice.what, "\n".join(remedies), **measured)
 
     async def _not_heard(self) -> Finding:
-        name, what = "echo", "the microphone does not hear the chirp"
+        name, what = "echo", "the microphone does not hear the chirps"
         if self._echo == "hardware":
             return ok(name, f"{what}: the card cancels it, as audio.echo: hardware says")
         hardware = self._edit("audio.echo: hardware, if this card cancels its own echo, as speakerphones do")
-        match await self._person.confirm("did you hear two chirps from the speaker?"):
+        match await self._person.confirm("did you hear chirps from the speaker?"):
             case True:
                 return note(name, f"{what}, but you did", hardware)
             case False:

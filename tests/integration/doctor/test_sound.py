@@ -14,6 +14,7 @@ from device_daemon.doctor.findings import Finding, Status
 from device_daemon.doctor.person import Nobody, Person
 from device_daemon.doctor.runner import Check, CheckRunner
 from device_daemon.doctor.sound import Durations, SoundChecks
+from scripts.rig.acoustics import impulse_response
 from scripts.rig.card import SimulatedCard
 from scripts.rig.tracks import Samples
 from tests.unit.doctor.test_gpio_checks import Somebody
@@ -72,7 +73,7 @@ async def test_it_hears_itself_as_late_and_as_loud_as_it_is(
     simulated = plug_in(echo_gain=10 ** (gain_db / 20), echo_delay_ms=delay_ms, **card)
     checks = doctor(volume=volume)
     findings = await found(checks.check_microphone_sound(), checks.check_echo())
-    assert list(findings) == ["microphone sound", "speaker sound", "echo"]
+    assert list(findings) == ["microphone sound", "speaker sound", "echo", "talking over it"]
     assert all(finding.status is Status.OK for finding in findings.values()), findings
     measured = findings["echo"].measured
     assert measured["late_ms"] == pytest.approx(delay_ms, abs=4)
@@ -82,14 +83,32 @@ async def test_it_hears_itself_as_late_and_as_loud_as_it_is(
     assert not simulated.speaker_open
 
 
-@pytest.mark.parametrize(
-    ("late_ms", "level_db", "words"), [(20.0, 0.0, "may interrupt itself"), (180.0, -14.0, "so late that")]
-)
-def test_an_echo_that_is_too_loud_or_too_late_is_a_note(late_ms: float, level_db: float, words: str) -> None:
-    finding = doctor()._judge_echo(late_ms + 10, late_ms, level_db)
+async def test_the_sweep_tells_a_room_with_a_poor_loudspeaker_and_two_clocks(plug_in: PlugIn) -> None:
+    card = plug_in()
+    card.set_room(impulse_response(6.0) * 10 ** (-12 / 20), clip_ceiling=6_000.0, noise=10.0, capture_ppm=150)
+    checks = doctor()
+    findings = await found(checks.check_microphone_sound(), checks.check_echo())
+    measured = findings["echo"].measured
+    assert measured["drift_ppm"] == pytest.approx(150, abs=20)
+    assert measured["distortion_db"] > -15
+    assert measured["clipped_share"] == 0
+    assert findings["talking over it"].status is Status.OK
+    assert "audio.echo: auto fits" in findings["talking over it"].what
+
+
+async def test_a_person_who_is_far_softer_than_the_echo_is_advised_a_volume(plug_in: PlugIn) -> None:
+    card = plug_in(noise=5.0, echo_gain=1.0, echo_delay_ms=5.0)
+
+    def speak() -> None:
+        card.say(sound(150.0, 3.0))
+
+    checks = doctor(Somebody(does=speak))
+    finding = (await found(checks.check_microphone_sound(), checks.check_echo()))["talking over it"]
     assert finding.status is Status.NOTE
-    assert words in finding.what
-    assert finding.remedy
+    assert "no canceller can hear you" in finding.what
+    assert finding.measured["margin_db"] == pytest.approx(-31, abs=3)
+    assert "voicelive-speaker volume 3" in finding.remedy
+    assert "audio: {echo: half-duplex}" in finding.remedy
 
 
 async def test_one_that_does_not_hear_itself_says_what_to_look_at(plug_in: PlugIn) -> None:
