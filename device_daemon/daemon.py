@@ -19,6 +19,7 @@ from device_daemon import __version__
 from device_daemon.config.settings import ButtonTrigger, Config
 from device_daemon.device.control_socket import ControlSocket
 from device_daemon.errors import ConfigError
+from device_daemon.language.language import language_for
 from device_daemon.leds.lights import Lights
 from device_daemon.state import State
 from device_daemon.system import exit_deadline, watchdog
@@ -152,6 +153,8 @@ class Daemon:
     async def _build(self, lights: Lights, buttons: Buttons) -> Wiring:
         # 37 ms of the start on a PC, and a second on a Pi Zero: in a thread, so that lights move and SIGTERM is obeyed.
         wiring = await asyncio.to_thread(importlib.import_module, "device_daemon.wiring")
+        for tag in self._config.languages:
+            await asyncio.to_thread(language_for, tag)  # reads its files and, where one is set, babel's
         build: Callable[..., Wiring] = wiring.Wiring
         return build(
             self._config, self._folders, self._environment, buttons, partial(self._show, lights), about=self._about

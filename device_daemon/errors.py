@@ -1,7 +1,7 @@
 """Exceptions, one class for each thing the owner can do about a failure.
 
 Each message is one sentence that names the file, device or setting and says what to do next. `notice` names the spoken
-notice (audio/sounds.py) that a person near the speaker hears; `retry` says whether the same attempt can succeed later
+notice (language/en.yaml) that a person near the speaker hears; `retry` says whether the same attempt can succeed later
 without a change by the owner.
 """
 

@@ -1,4 +1,7 @@
-"""What the device says by itself: short sounds, and spoken notices for when the voice service cannot speak."""
+"""What the device says by itself: short sounds, and spoken notices for when the voice service cannot speak.
+
+The sentences stand in `language`, a file per language.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from typing import Literal
 from device_daemon.audio import voice
 from device_daemon.audio.pcm import BYTES_PER_MS, FULL_SCALE, SAMPLE_RATE_HZ
 from device_daemon.errors import VoiceMissing
+from device_daemon.language.language import Language, Utterance
 
 logger = logging.getLogger(__name__)
 
@@ -35,22 +39,8 @@ _DECAY_MS = 60
 _PEAK = 0.3
 """Of full scale, -10 dB: about as loud as the notices' voice."""
 
-NOTICES: dict[str, str] = {
-    "broken": "Sorry, something is wrong with me. Please look into my log.",
-    "settings": "There is a mistake in my settings. Please check them.",
-    "sound-card": "I cannot hear you. Please check my microphone.",
-    "key": "The voice service does not accept my key. Please check it.",
-    "offline": "I cannot reach the voice service. Please check the network.",
-    "busy": "The voice service is busy. Please try again in a minute.",
-    "muted": "My microphone is off. Please turn it on to talk to me.",
-    "clock": "My clock is not set yet. Please try again in a minute.",
-    "moment": "One moment. Please wait.",
-    "try-again": "Sorry, that did not work. Please try again.",
-}
-"""What a person in the room hears, and can do; the names are those of `SpeakerError.notice`."""
-
 _PAUSE_MS = 100
-_spoken: dict[str, bytes] = {}
+_spoken: dict[Utterance, bytes] = {}
 
 
 @cache
@@ -70,24 +60,25 @@ def earcon(name: Earcon) -> bytes:
     return pcm.tobytes()
 
 
-def prepared_notice(name: str) -> bytes:
+def prepared_notice(name: str, language: Language) -> bytes:
     """Return a notice that was spoken before, without waiting; else its earcon alone (24 kHz, mono, 16 bit)."""
-    return _spoken.get(name) or earcon(_earcon_of(name))
+    return _spoken.get(language.notices[name]) or earcon(_earcon_of(name))
 
 
-async def notice(name: str) -> bytes:
-    """Return an earcon and the sentence `NOTICES[name]`, as pcm (24 kHz, mono, 16 bit).
+async def notice(name: str, language: Language) -> bytes:
+    """Return an earcon and the sentence of that name, as pcm (24 kHz, mono, 16 bit).
 
     Without espeak-ng it is the earcon alone, and the log says what is missing.
     """
-    if name not in _spoken:
+    utterance = language.notices[name]
+    if utterance not in _spoken:
         try:
-            sentence = await voice.speak(NOTICES[name])
+            sentence = await voice.speak(utterance.text, voice=utterance.voice)
         except VoiceMissing as error:
             logger.warning("notice %s is not spoken: %s", name, error)
             return earcon(_earcon_of(name))
-        _spoken[name] = earcon(_earcon_of(name)) + bytes(_PAUSE_MS * BYTES_PER_MS) + sentence
-    return _spoken[name]
+        _spoken[utterance] = earcon(_earcon_of(name)) + bytes(_PAUSE_MS * BYTES_PER_MS) + sentence
+    return _spoken[utterance]
 
 
 def _earcon_of(notice_name: str) -> Earcon:

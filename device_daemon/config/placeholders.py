@@ -6,7 +6,7 @@ import re
 
 from device_daemon.config.problems import quoted
 
-BUILT_IN = frozenset({"daypart", "time", "date", "weekday", "hostname", "since_last"})
+BUILT_IN = frozenset({"daypart", "salutation", "time", "date", "weekday", "hostname", "since_last", "welcome"})
 """Placeholders every greeting may use; the keys of `names` come on top."""
 
 IN_INSTRUCTIONS = BUILT_IN - {"since_last"}

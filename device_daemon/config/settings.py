@@ -13,6 +13,7 @@ from msgspec import Meta, Struct, field
 from msgspec.structs import replace
 
 from device_daemon.config import times
+from device_daemon.language import locales
 from device_daemon.state import State
 
 NO_GREETING = "none"
@@ -122,12 +123,13 @@ class Service(Struct, frozen=True, forbid_unknown_fields=True):
     """As which Microsoft Entra identity, with `auth: entra`; one word, or keys below it."""
     api_key_file: Text | None = None
     """A file that holds the API key, and that only the speaker can read."""
-    voice: Text = "en-US-Ava:DragonHDLatestNeural"
-    """The voice that speaks."""
+    voice: Text | None = None
+    """The voice that speaks; by default one of the `language`, en-US-Ava:DragonHDLatestNeural without one."""
     instructions: str = ""
     """Who the speaker is and how it answers."""
-    turn_detection: TurnDetection = field(default_factory=lambda: {"type": "azure_semantic_vad"})
-    """Voice activity detection (VAD) of the service; passed on as it is, after its names are checked."""
+    turn_detection: TurnDetection = field(default_factory=dict)
+    """Voice activity detection (VAD) of the service, by default that for the `language` (azure_semantic_vad for English);
+    passed on as it is, after its names are checked."""
     noise_reduction: Literal["azure_deep_noise_suppression", "near_field", "far_field", "off"] = (
         "azure_deep_noise_suppression"
     )
@@ -152,7 +154,9 @@ class Assistant(Struct, frozen=True, forbid_unknown_fields=True):
     agent: Agent | None = None
     """A Foundry agent that answers instead of a model."""
     voice: Text | None = None
-    """The voice that speaks."""
+    """The voice that speaks; by default that of the assistant's language, if it has one, else that of the service."""
+    language: locales.Tag | None = None
+    """The language of the greetings' placeholders and, by default, of the voice."""
     instructions: str | None = None
     """Who this assistant is and how it answers."""
     phrase_list: list[Text] | None = None
@@ -162,7 +166,10 @@ class Assistant(Struct, frozen=True, forbid_unknown_fields=True):
         """Return the settings of the service with those of this assistant in their place."""
         names = ("model", "agent", "voice", "instructions", "phrase_list")
         given = {name: value for name in names if (value := getattr(self, name)) is not None}
-        return replace(service, **({"agent": None} if self.model else {}), **given)
+        # What it does without: an agent where it has a model, the voice of another language.
+        unset = {"agent": None} if self.model else {}
+        unset |= {"voice": None} if self.language else {}
+        return replace(service, **(unset | given))
 
 
 class ConversationLimits(Struct, frozen=True, forbid_unknown_fields=True):
@@ -434,14 +441,16 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
 
     service: Service
     """Which voice service, and how to sign in."""
+    language: locales.Tag | None = None
+    """The language of notices, placeholders and, by default, of the voice, such as de-DE; English if left out."""
     include: list[Text] = field(default_factory=list)
     """One or several files with settings that this file leaves out, such as boards/button-led.yaml."""
     conversation: ConversationLimits = ConversationLimits()
     """When a conversation ends by itself."""
     assistants: dict[Text, Assistant] = field(default_factory=dict)
     """Other assistants than that of the section `service`, by names of your own; a trigger names one."""
-    greetings: dict[Text, Greeting] = field(default_factory=lambda: {"welcome": Greeting(say="Hello! How can I help?")})
-    """What the speaker says first, by names of your own."""
+    greetings: dict[Text, Greeting] = field(default_factory=lambda: {"welcome": Greeting(say="{welcome}")})
+    """What the speaker says first, by names of your own; {welcome} is "Hello! How can I help?" in the `language`."""
     names: dict[str, str] = field(default_factory=dict)
     """Values for placeholders of your own in greetings."""
     triggers: list[Trigger] = field(default_factory=list)
@@ -458,6 +467,21 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     """The hardware mute switch."""
     privacy: Privacy = Privacy()
     """What may be written to the log."""
+
+    @property
+    def voice(self) -> str:
+        """The service's voice: the one that is named, or that of the language."""
+        return self.service.voice or locales.speech_locale(self.language).voice
+
+    @property
+    def turn_detection(self) -> dict[str, Any]:
+        """Voice activity detection (VAD): the one that is named, or that for the language."""
+        return self.service.turn_detection or locales.turn_detection(self.language)
+
+    @property
+    def languages(self) -> set[locales.Tag | None]:
+        """Every language that is spoken, with those of assistants; None is plain English."""
+        return {self.language, *(assistant.language for assistant in self.assistants.values() if assistant.language)}
 
     @property
     def default_trigger(self) -> Trigger | None:
@@ -484,4 +508,5 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
         """Return this config as it is for one assistant."""
         if assistant not in self.assistants:
             return self
-        return replace(self, service=self.assistants[assistant].of(self.service))
+        other = self.assistants[assistant]
+        return replace(self, service=other.of(self.service), language=other.language or self.language)

@@ -33,8 +33,8 @@ END_OF_UTTERANCE = {"model", "threshold_level", "timeout_ms"}
 def check_turn_detection(service: Service, source_map: SourceMap, problems: Problems) -> None:
     """Report types and keys that the service does not know; values are passed on as they are."""
     settings = service.turn_detection
-    if source_map.node(service, "turn_detection") is None:
-        return
+    if not isinstance(source_map.node(service, "turn_detection"), Mapping):
+        return  # not in the file, or reported already
     kind = settings.get("type")
     if not isinstance(kind, str) or kind not in TYPES:
         found = f"found {quoted(str(kind))}" if "type" in settings else "found no 'type'"

@@ -377,7 +377,7 @@ class ConversationManager:
             max_duration_s=config.conversation.max_duration_s,
             interruptible=config.conversation.interruptible,
             resume=config.conversation.resume_after_false_interruption,
-            pause_s=turn_pause_s(config.service.turn_detection),
+            pause_s=turn_pause_s(config.turn_detection),
             half_duplex=echo is EchoMode.HALF_DUPLEX,
             echo_by_service=echo is EchoMode.SERVICE,
             push_to_talk=request.held_from_s is not None,

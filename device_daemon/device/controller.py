@@ -30,6 +30,7 @@ from device_daemon.errors import ClockNotSet, DeviceUnknown, ServiceUnreachable,
 from device_daemon.greetings.cache import GreetingCache
 from device_daemon.greetings.resolver import GreetingResolver
 from device_daemon.health import Health, Part
+from device_daemon.language.language import language_for
 from device_daemon.leds.patterns import foremost
 from device_daemon.state import State, check_transition
 from device_daemon.system.foreign_text import safe
@@ -108,7 +109,9 @@ class Controller:
         self.speaker = Speaker(
             config.audio.speaker, loop=self._loop, on_event=self._speaker_event, reference=echo.track
         )
-        self.notices = Notices(config.sounds, self.speaker, lambda: self.conversations.current is None)
+        self.notices = Notices(
+            config.sounds, language_for(config.language), self.speaker, lambda: self.conversations.current is None
+        )
         self._router = MicrophoneRouter(
             config.audio.microphone,
             on_failure=self._microphone_failed,

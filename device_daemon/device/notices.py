@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine
 from device_daemon.audio import sounds
 from device_daemon.audio.speaker import Speaker
 from device_daemon.config.settings import Sounds
+from device_daemon.language.language import Language
 
 TICKET = 0
 """Conversations number their sounds from 1; the end of what is played between them is not reported."""
@@ -19,8 +20,9 @@ IN_CONVERSATION = ("moment", "try-again")
 class Notices:
     """`may_speak` is asked just before a notice is played: a conversation may have begun meanwhile."""
 
-    def __init__(self, settings: Sounds, speaker: Speaker, may_speak: Callable[[], bool]) -> None:
+    def __init__(self, settings: Sounds, language: Language, speaker: Speaker, may_speak: Callable[[], bool]) -> None:
         self._settings = settings
+        self._language = language
         self._speaker = speaker
         self._may_speak = may_speak
         self._tasks: set[asyncio.Task[None]] = set()
@@ -31,7 +33,7 @@ class Notices:
 
     def notice(self, name: str) -> tuple[bytes, float]:
         """A notice by name in the same way, without waiting: its earcon alone, if `prepare` has not spoken it yet."""
-        return sounds.prepared_notice(name), self._settings.volume / 100
+        return sounds.prepared_notice(name, self._language), self._settings.volume / 100
 
     def prepare(self, after_s: float = 0.0) -> None:
         """Synthesise the notices of conversations in the background, after some seconds."""
@@ -73,9 +75,9 @@ class Notices:
     async def _prepare(self, after_s: float) -> None:
         await asyncio.sleep(after_s)
         for name in IN_CONVERSATION:
-            await sounds.notice(name)
+            await sounds.notice(name, self._language)
 
     async def _say(self, name: str) -> None:
-        pcm = await sounds.notice(name)
+        pcm = await sounds.notice(name, self._language)
         if self._may_speak():
             self._speaker.play(f"notice:{name}", pcm, TICKET, gain=self._settings.volume / 100)

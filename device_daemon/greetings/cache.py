@@ -18,7 +18,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from device_daemon.audio.pcm import BYTES_PER_FRAME, SAMPLE_RATE_HZ
-from device_daemon.config.settings import Service
+from device_daemon.config.settings import Config
 from device_daemon.errors import SpeakerError
 from device_daemon.health import Health, Part
 
@@ -63,11 +63,11 @@ def _digest(*fields: str) -> str:
     return hashlib.sha256(joined).hexdigest()
 
 
-def rendition_for(service: Service, text: str, voice: str | None) -> Rendition:
-    """Return the rendition of a text by the model or agent of this service, in its own voice or another one."""
-    agent = service.agent
+def rendition_for(config: Config, text: str, voice: str | None) -> Rendition:
+    """Return the rendition of a text by the model or agent of this config, in its own voice or another one."""
+    service, agent = config.service, config.service.agent
     speaker = f"{agent.project}/{agent.name}/{agent.version or ''}" if agent else service.model
-    return Rendition(text, voice or service.voice, "local" if service.local else service.endpoint or "", speaker)
+    return Rendition(text, voice or config.voice, "local" if service.local else service.endpoint or "", speaker)
 
 
 class CacheCounters(Struct):

@@ -11,8 +11,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from device_daemon.config.settings import Greeting
-
-_MINUTE_S, _HOUR_S, _DAY_S = 60, 3_600, 86_400
+from device_daemon.language.language import Language
 
 
 class Opening(Struct, frozen=True):
@@ -38,40 +37,17 @@ def fill(template: str, values: Mapping[str, str]) -> str:
     return template.format_map(values)
 
 
-def daypart(hour: int) -> str:
-    """Return what people call this hour (0..23) in "Good …"."""
-    if 5 <= hour < 12:
-        return "morning"
-    return "afternoon" if 12 <= hour < 18 else "evening"
-
-
-def spoken_span(seconds: float | None) -> str:
-    """Return a span of time as people say it, for "It has been {since_last}"."""
-    if seconds is None or seconds < 0:
-        return "a while"
-    if seconds < 2 * _MINUTE_S:
-        return "a moment"
-    for unit_s, limit_s, name, one in (
-        (_MINUTE_S, _HOUR_S, "minutes", ""),
-        (_HOUR_S, _DAY_S, "hours", "an hour"),
-        (_DAY_S, float("inf"), "days", "a day"),
-    ):
-        if seconds < limit_s:
-            count = int(seconds // unit_s)
-            return one if one and count == 1 else f"{count} {name}"
-    raise AssertionError("unreachable")
-
-
-def values(now: datetime, hostname: str, last: datetime | None, names: Mapping[str, str]) -> dict[str, str]:
+def values(
+    now: datetime, hostname: str, last: datetime | None, names: Mapping[str, str], language: Language
+) -> dict[str, str]:
     """Return the value of each placeholder at this moment; `last` is the end of the conversation before."""
     return {
-        "daypart": daypart(now.hour),
-        "time": f"{now:%H:%M}",
-        "date": f"{now.day} {now:%B}",
-        "weekday": f"{now:%A}",
+        **language.placeholders(now),
         "hostname": hostname,
-        "since_last": spoken_span((now - last).total_seconds() if last else None),
-    } | dict(names)
+        "since_last": language.span((now - last).total_seconds() if last else None),
+        "welcome": language.welcome,
+        **names,
+    }
 
 
 def compose(

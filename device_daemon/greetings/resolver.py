@@ -5,18 +5,19 @@ from __future__ import annotations
 import asyncio
 import random
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from device_daemon.audio.echo.modes import EchoMode, EchoPort, FixedEchoMode
-from device_daemon.config.settings import SERVICE_ASSISTANT, Config
+from device_daemon.config.settings import SERVICE_ASSISTANT, Config, Greeting
 from device_daemon.greetings import opening as greetings
 from device_daemon.greetings.cache import GreetingCache, Rendition, rendition_for
 from device_daemon.greetings.opening import Opening
 from device_daemon.greetings.variants import greetings_by_assistant, is_cacheable, variants
+from device_daemon.language.language import language_for
 from device_daemon.system.saved_state import SavedState
 
 DISK_DEADLINE_S = 0.1
@@ -84,7 +85,11 @@ class GreetingResolver:
             return None
         state = self._saved_state.remembered
         values = greetings.values(
-            datetime.now().astimezone(), socket.gethostname(), state.last_conversation_at, self._config.names
+            datetime.now().astimezone(),
+            socket.gethostname(),
+            state.last_conversation_at,
+            self._config.names,
+            language_for(self._config.of(request.assistant).language),
         )
         last = state.last_templates.get(request.greeting)
         opening, template = greetings.compose(request.greeting, greeting, values, last, random.choice)
@@ -104,17 +109,20 @@ class GreetingResolver:
 
     def clear_cache(self, assistant: str) -> None:
         """Forget what an assistant said: it greets by itself now, so nothing of ours may be said as well."""
-        self._cache.clear(rendition_for(self._config.of(assistant).service, "", None).group)
+        self._cache.clear(rendition_for(self._config.of(assistant), "", None).group)
 
     def wanted(self) -> dict[str, list[Rendition]]:
         """Return by assistant everything that the config's greetings can say and that can be synthesised in advance."""
         return {
-            assistant: [
-                rendition_for(self._config.of(assistant).service, variant.text, variant.voice)
-                for variant in variants(greetings, self._config.names, socket.gethostname())
-            ]
+            assistant: self._wanted_of(self._config.of(assistant), greetings)
             for assistant, greetings in greetings_by_assistant(self._config).items()
         }
+
+    def _wanted_of(self, config: Config, greetings: Mapping[str, Greeting]) -> list[Rendition]:
+        return [
+            rendition_for(config, variant.text, variant.voice)
+            for variant in variants(greetings, config.names, socket.gethostname(), language_for(config.language))
+        ]
 
     async def _cached(self, rendition: Rendition) -> bytes:
         """Return the sound, empty if it is not cached or the disk is slow."""
@@ -128,4 +136,4 @@ class GreetingResolver:
         return pcm or b""
 
     def _rendition(self, opening: Opening, assistant: str) -> Rendition:
-        return rendition_for(self._config.of(assistant).service, opening.text, opening.voice)
+        return rendition_for(self._config.of(assistant), opening.text, opening.voice)

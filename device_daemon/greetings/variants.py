@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 
 from msgspec import Struct
@@ -10,12 +10,10 @@ from msgspec import Struct
 from device_daemon.config.placeholders import placeholders
 from device_daemon.config.settings import Config, Greeting
 from device_daemon.greetings.opening import fill
+from device_daemon.language.language import Language
 
 MAX_VARIANTS = 32
 """Texts of an assistant; a template with many variants must not crowd out the rest."""
-DAYPARTS = ("morning", "afternoon", "evening")
-WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-_ENUMERABLE = {"daypart": DAYPARTS, "weekday": WEEKDAYS}
 _UNPREDICTABLE = frozenset({"time", "date", "since_last"})
 """Placeholders whose value hardly ever comes twice."""
 
@@ -65,20 +63,24 @@ def greetings_by_assistant(config: Config) -> dict[str, dict[str, Greeting]]:
     }
 
 
-def variants(greetings: Mapping[str, Greeting], names: Mapping[str, str], hostname: str) -> list[Variant]:
+def variants(
+    greetings: Mapping[str, Greeting], names: Mapping[str, str], hostname: str, language: Language
+) -> list[Variant]:
     """Return every text that can be synthesised in advance, at most `MAX_VARIANTS`.
 
     Args:
         greetings: The config's greetings by name.
         names: The config's own placeholders and their values.
         hostname: The value of {hostname}.
+        language: The language of weekdays and salutations.
 
     Returns:
         Each text once; those of the templates with the fewest variants come first.
     """
-    constants = {"hostname": hostname, **names}
+    constants = {"hostname": hostname, "welcome": language.welcome, **names}
+    varying = {name: values for name, values in language.varying().items() if name not in constants}
     per_template = [
-        [Variant(name, text, greeting.voice) for text in _texts(template, constants)]
+        [Variant(name, text, greeting.voice) for text in _texts(template, constants, varying)]
         for name, greeting in greetings.items()
         if greeting.cache
         for template in _templates(greeting)
@@ -88,7 +90,7 @@ def variants(greetings: Mapping[str, Greeting], names: Mapping[str, str], hostna
     return list(dict.fromkeys(fewest_first))[:MAX_VARIANTS]
 
 
-def _texts(template: str, constants: Mapping[str, str]) -> Iterator[str]:
-    varying = [name for name in _ENUMERABLE if name in placeholders(template) and name not in constants]
-    for values in product(*(_ENUMERABLE[name] for name in varying)):
-        yield fill(template, {**constants, **dict(zip(varying, values, strict=True))})
+def _texts(template: str, constants: Mapping[str, str], varying: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    names = [name for name in varying if name in placeholders(template)]
+    for values in product(*(varying[name] for name in names)):
+        yield fill(template, {**constants, **dict(zip(names, values, strict=True))})

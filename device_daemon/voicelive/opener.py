@@ -11,6 +11,7 @@ from socket import gethostname
 from device_daemon.audio.echo.modes import EchoMode, EchoPort
 from device_daemon.config.settings import Config
 from device_daemon.greetings.opening import values as placeholder_values
+from device_daemon.language.language import language_for
 from device_daemon.system.daemon_thread import in_daemon_thread
 from device_daemon.voicelive.connection import Connection
 from device_daemon.voicelive.handshake import open_socket
@@ -56,7 +57,8 @@ class Opener:
             limits=self._limits,
         )
         # Filled in for each session: a time of day in the instructions is that of its opening.
-        values = placeholder_values(datetime.now().astimezone(), gethostname(), None, config.names)
+        language = language_for(config.language)
+        values = placeholder_values(datetime.now().astimezone(), gethostname(), None, config.names, language)
         return Connection(http, socket, session_for(config, values, echo=mode), self._limits, self._echo.refused)
 
     async def close(self) -> None:

@@ -52,7 +52,7 @@ def session_for(
     service = config.service
     session = models.RequestSession(
         modalities=[models.Modality.TEXT, models.Modality.AUDIO],
-        voice=voice(service.voice),
+        voice=voice(config.voice),
         turn_detection=_turn_detection(config),
         input_audio_format=models.InputAudioFormat.PCM16,
         output_audio_format=models.OutputAudioFormat.PCM16,
@@ -69,7 +69,9 @@ def session_for(
     if service.noise_reduction != "off":
         session.input_audio_noise_reduction = models.AudioNoiseReduction(type=service.noise_reduction)
     if service.transcription or service.phrase_list:
-        session.input_audio_transcription = models.AudioInputTranscriptionOptions(model="azure-speech")
+        session.input_audio_transcription = models.AudioInputTranscriptionOptions(
+            model="azure-speech", language=config.language
+        )
     if service.phrase_list and session.input_audio_transcription:
         session.input_audio_transcription.phrase_list = service.phrase_list
     return session
@@ -88,7 +90,7 @@ def _turn_detection(config: Config) -> models.TurnDetection:
     realtime models' own, which takes ServerVad's place), and the keys appended_text_after_truncation, idle_timeout_ms
     and speech_duration_assistant_speaking_ms. config/turn_detection.py has checked the names.
     """
-    settings = config.service.turn_detection
+    settings = config.turn_detection
     detection = _TURN_DETECTION.get(str(settings.get("type")), models.ServerVad)(
         create_response=True, interrupt_response=config.conversation.interruptible, auto_truncate=False
     )

@@ -17,13 +17,14 @@ from typing import Final
 from device_daemon.device import request_policy
 from device_daemon.leds import patterns
 from scripts import REPOSITORY
-from scripts.documents import commands, config_reference
+from scripts.documents import commands, config_reference, languages
 from tests.faults import table
 
 PARTS: Final[Mapping[str, Callable[[], str]]] = {
     "commands": commands.as_markdown,
     "config": config_reference.as_markdown,
     "faults": table.as_markdown,
+    "languages": languages.as_markdown,
     "lights": patterns.as_markdown,
     "triggers": request_policy.as_markdown,
 }

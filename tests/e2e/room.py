@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from device_daemon.audio import sounds
+from device_daemon.language.language import language_for
 from device_daemon.localservice.record import SessionRecord
 from device_daemon.localservice.scripted_replies import Replies, Rule
 from device_daemon.localservice.server import LocalService
@@ -212,9 +213,10 @@ class Room:
         track = self.card.heard(after_s, time.monotonic() + 1.0)
         return [Heard(self.card.time_of(self.card.frame_at(after_s) + at), n) for at, n in matches(track, sound)]
 
-    async def hears_notice(self, name: str, after_s: float) -> None:
+    async def hears_notice(self, name: str, after_s: float, language: str | None = None) -> None:
         """Wait until so much of a notice was heard that it cannot be another one."""
-        notices = {known: await sounds.notice(known) for known in sounds.NOTICES}
+        spoken = language_for(language)
+        notices = {known: await sounds.notice(known, spoken) for known in spoken.notices}
         wanted = notices.pop(name)
         alike = max(_same_frames(wanted, other) for other in notices.values())
         await self.hears(wanted[: (alike + _NEEDLE_FRAMES) * 2], after_s)

@@ -4,6 +4,7 @@ import time
 from typing import Any
 
 from device_daemon.audio import sounds
+from device_daemon.language.language import language_for
 from device_daemon.localservice.faults import Faults, Garbage, Moment
 from tests.e2e.room import ANSWER, Room, matches, voice
 
@@ -30,7 +31,7 @@ async def test_an_answer_that_is_not_heard_is_reported_by_a_notice_and_with_its_
                 room.says()
                 await device.enters("thinking")
                 await device.enters("listening")
-                await room.hears(await sounds.notice("try-again"), asked_s)
+                await room.hears(await sounds.notice("try-again", language_for()), asked_s)
                 await device.wait_for_log(f"WARNING an answer was not heard ({reason}")
 
 
@@ -42,7 +43,7 @@ async def test_an_announcement_that_is_not_heard_is_no_success(room: Room) -> No
         answer = await device.ask("say hello there")
         assert answer.startswith("error: it was not said: the announcement was not heard (completed: it came without")
         await device.wait_for_log("over: the announcement was not heard (completed: it came without sound)")
-        await room.hears(await sounds.notice("try-again"), asked_s)
+        await room.hears(await sounds.notice("try-again", language_for()), asked_s)
         await device.enters("idle")
 
 
@@ -70,7 +71,7 @@ async def test_an_answer_that_stalls_goes_on_or_is_given_up(room: Room) -> None:
         await device.enters("listening")
         await room.service.wait_for("response.cancel")
         await device.wait_for_log("did not go on with its answer")
-        await room.hears(await sounds.notice("try-again"), asked_s)
+        await room.hears(await sounds.notice("try-again", language_for()), asked_s)
         assert len(room.sessions) == 1
 
 
@@ -112,7 +113,7 @@ async def test_an_answer_that_a_broken_connection_cuts_off_is_reported_and_the_n
         assert recalled["content"][0]["text"].count("the user heard no more of this") == 1
         assert "response.create" not in room.session.types("in")
         heard = await room.hears(REPLY[: 3 * 250 * 48], asked_s)
-        await room.hears(await sounds.notice("try-again"), heard.end_s)
+        await room.hears(await sounds.notice("try-again", language_for()), heard.end_s)
 
         room.says()
         await device.enters("speaking")

@@ -14,7 +14,7 @@ from typing import Final
 import pymicro_wakeword
 
 from device_daemon.config.reader import load
-from device_daemon.config.settings import Service
+from device_daemon.config.settings import Config, Service
 from device_daemon.device.control_socket import Refused, execute
 from device_daemon.errors import ConfigError
 from device_daemon.greetings.cache import GreetingCache, rendition_for
@@ -29,7 +29,7 @@ _MOST_CHARACTERS: Final = 300
 _NOTE_CHARACTERS: Final = 40
 _folder = tempfile.TemporaryDirectory(prefix="fuzz-")
 _FOLDER: Final = Path(_folder.name)
-_RENDITION: Final = rendition_for(Service(endpoint="https://a.services.ai.azure.com"), "hello", None)
+_RENDITION: Final = rendition_for(Config(Service(endpoint="https://a.services.ai.azure.com")), "hello", None)
 _MODEL: Final = (Path(pymicro_wakeword.__file__).parent / "models" / "alexa.tflite").read_bytes()
 _DESCRIPTION: Final = (
     b'{"type": "micro", "wake_word": "Alexa", "model": "model.tflite", "version": 2,'

@@ -58,7 +58,7 @@ def test_a_word_of_ones_own_needs_no_engine_of_other_words_and_two_of_one_name_a
         Case(
             "a placeholder in an assistant's instructions",
             LOCAL + "assistants:\n  a: {instructions: 'It is {tme}'}",
-            "3:21: assistants.a.instructions: found the placeholder '{tme}', which is neither built in nor under 'names'; allowed: date, daypart, hostname, time, weekday (did you mean 'time'?)",
+            "3:21: assistants.a.instructions: found the placeholder '{tme}', which is neither built in nor under 'names'; allowed: date, daypart, hostname, salutation, time, weekday, welcome (did you mean 'time'?)",
         ),
     ],
     ids=str,
@@ -129,17 +129,17 @@ def test_assistants_that_could_not_answer_are_named(case: Case) -> None:
         Case(
             "a misspelt placeholder",
             LOCAL + "greetings: {a: {say: 'Hi {nmae}'}}\nnames: {name: Lisa}",
-            "2:22: greetings.a.say: found the placeholder '{nmae}', which is neither built in nor under 'names'; allowed: date, daypart, hostname, name, since_last, time, weekday (did you mean 'name'?)",
+            "2:22: greetings.a.say: found the placeholder '{nmae}', which is neither built in nor under 'names'; allowed: date, daypart, hostname, name, salutation, since_last, time, weekday, welcome (did you mean 'name'?)",
         ),
         Case(
             "an unknown placeholder in a list",
             LOCAL + "greetings: {a: {say_one_of: [Hi, 'Hi {you}']}}",
-            "2:34: greetings.a.say_one_of[1]: found the placeholder '{you}', which is neither built in nor under 'names'; allowed: date, daypart, hostname, since_last, time, weekday",
+            "2:34: greetings.a.say_one_of[1]: found the placeholder '{you}', which is neither built in nor under 'names'; allowed: date, daypart, hostname, salutation, since_last, time, weekday, welcome",
         ),
         Case(
             "an unknown placeholder for the model",
             LOCAL + "greetings: {a: {ask_model: 'Greet {you}'}}",
-            "2:28: greetings.a.ask_model: found the placeholder '{you}', which is neither built in nor under 'names'; allowed: date, daypart, hostname, since_last, time, weekday",
+            "2:28: greetings.a.ask_model: found the placeholder '{you}', which is neither built in nor under 'names'; allowed: date, daypart, hostname, salutation, since_last, time, weekday, welcome",
         ),
         Case(
             "a single brace",

@@ -135,6 +135,9 @@ def test_the_comments_of_the_shipped_file_name_every_key_and_every_word() -> Non
         ("  # local: true", "  endpoint: https://kitchen.services.ai.azure.com"),
         ("  # api_key_file: /etc/voicelive-speaker/api-key", ""),
         ("  # proxy: http://proxy.example:3128", ""),
+        ("# language: de-DE", ""),
+        ("  # voice: en-US-Andrew:DragonHDLatestNeural", ""),
+        ("  # turn_detection: {type: azure_semantic_vad, silence_duration_ms: 700}", ""),
         ("    # voice: en-US-Andrew:DragonHDLatestNeural", ""),
         (
             "  # - {type: button, pin: 27, greeting: cheerful, active_high: false, debounce_ms: 5, hold_s: 1, mode: press}",
@@ -277,6 +280,29 @@ assistants:
     assert (guide.agent, guide.phrase_list) == (Agent("guide", "hotel"), ["Fiona"])
     assert chef.voice == guide.voice == "en-US-Ava"
     assert config.of("service") is config
+
+
+def test_an_assistant_of_another_language_has_a_voice_of_it_unless_it_names_one() -> None:
+    text = """
+language: en-GB
+service: {local: true, voice: en-GB-Ada}
+assistants:
+  cuisine: {language: fr-FR}
+  koch: {language: de-DE, voice: de-DE-KatjaNeural}
+  chef: {instructions: Cook.}
+"""
+    config = read(text, "f")
+    spoken = {
+        name: (config.of(name).language, config.of(name).voice) for name in ("cuisine", "koch", "chef", "service")
+    }
+    assert spoken == {
+        "cuisine": ("fr-FR", "fr-FR-Vivienne:DragonHDLatestNeural"),
+        "koch": ("de-DE", "de-DE-KatjaNeural"),
+        "chef": ("en-GB", "en-GB-Ada"),
+        "service": ("en-GB", "en-GB-Ada"),
+    }
+    assert config.of("cuisine").turn_detection["languages"] == ["fr"]
+    assert config.languages == {"en-GB", "fr-FR", "de-DE"}
 
 
 def test_placeholders_of_greetings_are_the_built_in_ones_and_those_under_names() -> None:

@@ -7,7 +7,10 @@ import pytest
 from device_daemon.config.settings import PATTERN_NAMES
 from tests.unit.config.cases import LOCAL, Case, check
 
-SECTIONS = "service, include, conversation, assistants, greetings, names, triggers, audio, lights, sounds, timers, mute, privacy"
+SECTIONS = (
+    "service, language, include, conversation, assistants, greetings, names, triggers, audio, lights, sounds, timers, "
+    "mute, privacy"
+)
 IN_SERVICE = (
     "endpoint, local, model, agent, auth, entra, api_key_file, voice, instructions, turn_detection, noise_reduction, "
     "transcription, phrase_list, standby, proxy, ca_file"
@@ -134,9 +137,19 @@ OCTAL = "a number with a leading zero (some read it as octal)"
             "1:30: service.auth: found 'password'; allowed: api-key, entra",
         ),
         Case(
+            "a language with an underscore",
+            "service: {local: true}\nlanguage: de_DE",
+            "2:11: language: found 'de_DE' (did you mean 'de-DE'?)",
+        ),
+        Case(
+            "a region that has no voice here",
+            "service: {local: true}\nlanguage: de-EE",
+            "2:11: language: found 'de-EE' (did you mean 'de-DE'?)",
+        ),
+        Case(
             "nothing where text is wanted",
-            "service: {local: true, voice: }",
-            "1:31: service.voice: found nothing; allowed: text",
+            "service: {local: true, model: }",
+            "1:31: service.model: found nothing; allowed: text",
         ),
         Case(
             "empty text",

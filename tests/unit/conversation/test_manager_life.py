@@ -274,7 +274,7 @@ async def test_when_the_end_is_reported_the_conversation_shows_its_state_no_more
 async def test_what_the_service_spoke_as_a_greeting_is_cached_when_the_conversation_is_over(device: Device) -> None:
     await device.greeted()
     await device.ended()
-    rendition = rendition_for(device.config.service, HELLO, None)
+    rendition = rendition_for(device.config, HELLO, None)
     await until(lambda: device.cache.load(rendition) == SECOND)
     await device.manager.close()
 
@@ -362,7 +362,7 @@ async def test_a_conversation_in_which_nothing_was_said_leaves_no_answer(device:
 
 
 async def test_where_the_service_greets_by_itself_no_greeting_of_ours_stays_in_the_cache(device: Device) -> None:
-    rendition = rendition_for(device.config.service, HELLO, None)
+    rendition = rendition_for(device.config, HELLO, None)
     device.cache.put(rendition, SECOND)
     device.manager.begin(ConversationRequest("button", "none", asyncio.get_running_loop().time()))
     await until(lambda: bool(device.client.connections))

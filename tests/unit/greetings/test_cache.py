@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
-from device_daemon.config.settings import Service
+from device_daemon.config.settings import Config, Service
 from device_daemon.greetings.cache import GreetingCache, Rendition, rendition_for
 
 HELLO = Rendition("Hello!", "en-US-Ava", "https://x", "gpt-realtime")
@@ -49,10 +49,10 @@ def test_another_text_voice_service_model_or_rate_is_another_greeting(tmp_path: 
 
 
 def test_the_voice_is_that_of_the_greeting_or_else_of_the_service() -> None:
-    service = Service(endpoint="https://x", voice="en-US-Ava")
-    assert rendition_for(service, "Hello!", None) == HELLO
-    assert rendition_for(service, "Hello!", "de-DE-Katja").voice == "de-DE-Katja"
-    assert rendition_for(Service(local=True), "Hello!", None).service == "local"
+    config = Config(Service(endpoint="https://x", voice="en-US-Ava"))
+    assert rendition_for(config, "Hello!", None) == HELLO
+    assert rendition_for(config, "Hello!", "de-DE-Katja").voice == "de-DE-Katja"
+    assert rendition_for(Config(Service(local=True)), "Hello!", None).service == "local"
 
 
 @given(cut=st.integers(0, 439), flip=st.integers(0, 439))

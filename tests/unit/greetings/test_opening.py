@@ -14,8 +14,10 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from device_daemon.config.placeholders import BUILT_IN, MalformedText, placeholders
 from device_daemon.config.settings import Greeting
 from device_daemon.greetings.ledger import GreetingLedger, Step
-from device_daemon.greetings.opening import Opening, compose, daypart, fill, spoken_span, values
+from device_daemon.greetings.opening import Opening, compose, fill, values
+from device_daemon.language.language import language_for
 
+ENGLISH = language_for()
 NOW = datetime(2026, 11, 3, 7, 5, tzinfo=timezone(timedelta(hours=1)))
 VALUES = {"daypart": "morning", "who": "{daypart}", "empty": ""}
 HELLO = Opening("welcome", "Hello!")
@@ -51,53 +53,22 @@ def test_whatever_the_config_accepts_can_be_filled(template: str) -> None:
 
 
 def test_every_placeholder_that_the_config_knows_has_a_value() -> None:
-    assert set(values(NOW, "kitchen", None, {})) == BUILT_IN
-    assert values(NOW, "kitchen", None, {"family": "the Browns"})["family"] == "the Browns"
+    assert set(values(NOW, "kitchen", None, {}, ENGLISH)) == BUILT_IN
+    assert values(NOW, "kitchen", None, {"family": "the Browns"}, ENGLISH)["family"] == "the Browns"
 
 
 def test_the_moment_is_told_as_people_tell_it() -> None:
-    told = values(NOW, "kitchen", NOW - timedelta(hours=3), {})
+    told = values(NOW, "kitchen", NOW - timedelta(hours=3), {}, ENGLISH)
     assert told == {
         "daypart": "morning",
+        "salutation": "Good morning",
         "time": "07:05",
         "date": "3 November",
         "weekday": "Tuesday",
         "hostname": "kitchen",
         "since_last": "3 hours",
+        "welcome": "Hello! How can I help?",
     }
-
-
-@given(st.integers(0, 23))
-def test_every_hour_has_a_daypart_and_they_follow_each_other(hour: int) -> None:
-    order = ["evening", "morning", "afternoon", "evening"]
-    assert daypart(hour) in order
-    day = [daypart(h) for h in range(24)]
-    assert [part for i, part in enumerate(day) if i == 0 or part != day[i - 1]] == order
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [
-        (None, "a while"),
-        (-5, "a while"),
-        (0, "a moment"),
-        (119, "a moment"),
-        (120, "2 minutes"),
-        (3_599, "59 minutes"),
-        (3_600, "an hour"),
-        (7_200, "2 hours"),
-        (86_399, "23 hours"),
-        (86_400, "a day"),
-        (10 * 86_400, "10 days"),
-    ],
-)
-def test_a_span_is_told_as_people_tell_it(seconds: float | None, words: str) -> None:
-    assert spoken_span(seconds) == words
-
-
-@given(st.floats(0, 1e10))
-def test_no_span_is_told_as_one_of_many_or_as_none(seconds: float) -> None:
-    assert not spoken_span(seconds).startswith(("1 ", "0 "))
 
 
 # Choice

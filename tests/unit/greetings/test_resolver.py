@@ -30,7 +30,7 @@ async def test_a_press_does_not_wait_for_a_slow_disk_and_the_next_one_finds_the_
     tmp_path: Path,
 ) -> None:
     config = Config(service=Service(local=True))
-    GreetingCache(tmp_path).put(rendition_for(config.service, "Hello! How can I help?", None), PCM)
+    GreetingCache(tmp_path).put(rendition_for(config, "Hello! How can I help?", None), PCM)
     cache = SlowDisk(tmp_path)
     resolver = GreetingResolver(config, SavedState(tmp_path / "state"), cache, disk_deadline_s=0.0)
     request = ConversationRequest("button", "welcome", 1.0)

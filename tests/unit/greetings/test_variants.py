@@ -5,12 +5,14 @@ from hypothesis import strategies as st
 
 from device_daemon.config.settings import Audio, Config, ConversationLimits, EchoSettings, Greeting, Service
 from device_daemon.greetings.variants import MAX_VARIANTS, Variant, is_cacheable, press_only, variants
+from device_daemon.language.language import language_for
 
+ENGLISH = language_for()
 NAMES = {"name": "Lisa"}
 
 
 def texts(**greetings: Greeting) -> list[str]:
-    return [variant.text for variant in variants(greetings, NAMES, "kitchen")]
+    return [variant.text for variant in variants(greetings, NAMES, "kitchen", ENGLISH)]
 
 
 def test_a_fixed_text_and_each_of_a_list_are_known() -> None:
@@ -24,6 +26,12 @@ def test_names_and_the_host_are_filled_in() -> None:
 def test_each_part_of_the_day_and_each_weekday_is_a_text_of_its_own() -> None:
     assert texts(one=Greeting(say="Good {daypart}!")) == ["Good morning!", "Good afternoon!", "Good evening!"]
     assert len(texts(one=Greeting(say="A {weekday} {daypart}, {weekday}."))) == 21
+
+
+def test_each_salutation_and_the_welcome_of_a_language_is_a_text_of_its_own() -> None:
+    greetings = {"one": Greeting(say="{salutation}!"), "default": Greeting(say="{welcome}")}
+    found = [variant.text for variant in variants(greetings, NAMES, "kitchen", language_for("de-DE"))]
+    assert found == ["Hallo! Wie kann ich helfen?", "Guten Morgen!", "Guten Tag!", "Guten Abend!"]
 
 
 def test_what_the_time_the_date_or_the_model_decides_is_not_known_nor_what_is_not_to_be_kept() -> None:
@@ -42,7 +50,7 @@ def test_the_plainest_come_first_and_there_is_a_bound() -> None:
 
 
 def test_a_greeting_keeps_its_own_voice() -> None:
-    assert variants({"g": Greeting(say="Tag!", voice="de")}, {}, "h") == [Variant("g", "Tag!", "de")]
+    assert variants({"g": Greeting(say="Tag!", voice="de")}, {}, "h", ENGLISH) == [Variant("g", "Tag!", "de")]
 
 
 def test_the_greetings_that_only_a_press_interrupts_are_those_from_the_cache_where_the_service_cancels_the_echo() -> (
@@ -65,5 +73,5 @@ def test_the_greetings_that_only_a_press_interrupts_are_those_from_the_cache_whe
 
 @given(st.dictionaries(st.text(min_size=1), st.sampled_from(["Hi", "{daypart}", "{weekday}{daypart}", "{time}"])))
 def test_no_text_comes_twice(says: dict[str, str]) -> None:
-    found = variants({name: Greeting(say=say) for name, say in says.items()}, {}, "h")
+    found = variants({name: Greeting(say=say) for name, say in says.items()}, {}, "h", ENGLISH)
     assert len(found) == len(set(found)) <= MAX_VARIANTS

@@ -43,10 +43,10 @@ def test_only_that_value_changes_and_every_comment_stays(key: str, value: str, l
 
 
 def test_the_shipped_file_keeps_each_of_its_comments() -> None:
-    after = changed(GOOD, parse("service.voice"), "de-DE-Seraphina:DragonHDLatestNeural")
+    after = changed(GOOD, parse("service.model"), "gpt-realtime-mini")
     assert lines_changed(GOOD, after) == [
-        "-  voice: en-US-Ava:DragonHDLatestNeural",
-        "+  voice: de-DE-Seraphina:DragonHDLatestNeural",
+        "-  model: gpt-realtime",
+        "+  model: gpt-realtime-mini",
     ]
 
 

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from device_daemon.audio.echo.modes import EchoMode
 from device_daemon.config.settings import Agent, Assistant, Config, ConversationLimits, Service
 from device_daemon.config.turn_detection import TYPES
+from device_daemon.language import locales
 from device_daemon.voicelive.session import OPENAI_VOICES, session_for, voice
 
 SDK_TYPES = {
@@ -111,6 +112,32 @@ def test_the_speaker_truncates_by_itself_for_only_it_knows_what_was_heard() -> N
         "interrupt_response": True,
         "auto_truncate": False,
     }
+
+
+@pytest.mark.parametrize(
+    ("language", "turn_detection"),
+    [
+        (None, {"type": "azure_semantic_vad"}),
+        ("en-GB", {"type": "azure_semantic_vad"}),
+        ("de-AT", {"type": "azure_semantic_vad_multilingual", "languages": ["de"]}),
+        ("ja", {"type": "azure_semantic_vad_multilingual", "languages": ["ja"]}),
+        ("pl-PL", {"type": "azure_semantic_vad_multilingual"}),
+    ],
+)
+def test_the_turn_detection_is_one_that_understands_the_language(
+    language: locales.Tag | None, turn_detection: dict[str, object]
+) -> None:
+    sent = on_the_wire(Config(Service(local=True), language=language))["turn_detection"]
+    assert sent.items() >= turn_detection.items()
+    assert ("languages" in sent) is ("languages" in turn_detection)
+
+
+def test_the_voice_and_the_transcription_are_of_the_language_unless_the_config_names_a_voice() -> None:
+    german = Config(Service(local=True, transcription=True), language="de-DE")
+    assert on_the_wire(german)["voice"]["name"] == "de-DE-Seraphina:DragonHDLatestNeural"
+    assert on_the_wire(german)["input_audio_transcription"] == {"model": "azure-speech", "language": "de-DE"}
+    assert on_the_wire(local(transcription=True))["input_audio_transcription"] == {"model": "azure-speech"}
+    assert on_the_wire(Config(Service(local=True, voice="marin"), language="de-DE"))["voice"]["name"] == "marin"
 
 
 def test_a_speaker_that_may_not_be_talked_over_has_the_service_finish_its_answers() -> None:
