@@ -6,6 +6,11 @@ from typing import Any
 import pytest
 from gpiozero import Device
 from gpiozero.pins.mock import MockFactory, MockPWMPin
+from hypothesis import settings
+
+# A deadline is a timing assert: on a busy machine it fails without a fault.
+settings.register_profile("no-deadline", deadline=None)
+settings.load_profile("no-deadline")
 
 
 @pytest.fixture

@@ -149,7 +149,7 @@ def test_late_sound_of_the_same_source_is_counted_as_a_gap_and_goes_on_counting(
     assert [(event.source, event.heard_ms) for event in bench.of(Flushed)] == [("item", 1800 // MS)]
 
 
-@settings(deadline=None, max_examples=400)
+@settings(max_examples=400)
 @given(
     st.sampled_from([10, 20, 40, 80, 100]),
     st.integers(2, 6),

@@ -121,5 +121,5 @@ class AnyOrder(RuleBasedStateMachine):
         assert (answers[-1] if answers else 0) == self.ticket
 
 
-AnyOrder.TestCase.settings = settings(max_examples=150, stateful_step_count=30, deadline=None)
+AnyOrder.TestCase.settings = settings(max_examples=150, stateful_step_count=30)
 TestAnyOrder = AnyOrder.TestCase

@@ -22,7 +22,7 @@ def pcm(samples: np.ndarray[tuple[int], np.dtype[np.float64]]) -> bytes:
     return np.clip(np.rint(samples), -32_768, 32_767).astype("<i2").tobytes()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     delay_frames=some.integers(0, 450 * FRAMES_PER_MS),
     level_db=some.floats(-45, 6),
@@ -43,7 +43,7 @@ def test_it_is_found_to_the_sample_and_as_loud_as_it_is(
     assert found.level_db == pytest.approx(level_db, abs=1.5)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(noise=some.floats(0, 10_000), hum=some.floats(0, 10_000), seed=some.integers(0, 1_000_000))
 def test_in_noise_and_hum_there_is_none(noise: float, hum: float, seed: int) -> None:
     time_s = np.arange(LENGTH_MS * FRAMES_PER_MS) / 24_000

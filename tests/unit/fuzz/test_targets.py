@@ -18,14 +18,14 @@ def damaged(draw: st.DrawFn, seeds: tuple[bytes, ...]) -> bytes:
 
 
 @pytest.mark.parametrize("target", sorted(TARGETS.keys() - SLOW))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_any_bytes_keep_the_promise(target: str, data: st.DataObject) -> None:
     TARGETS[target](data.draw(st.binary(max_size=200) | damaged(SEEDS[target])))
 
 
 @pytest.mark.parametrize("target", sorted(SLOW))
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(data=st.data())
 def test_so_do_those_that_take_a_process_each(target: str, data: st.DataObject) -> None:
     TARGETS[target](data.draw(damaged(SEEDS[target])))

@@ -530,4 +530,4 @@ class Kitchen(RuleBasedStateMachine):
 
 
 TestKitchen = Kitchen.TestCase
-TestKitchen.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+TestKitchen.settings = settings(max_examples=60, stateful_step_count=30)

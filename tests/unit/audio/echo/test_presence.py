@@ -27,7 +27,7 @@ def observed(presence: EchoPresence, near: Wave, far: Wave) -> bool:
 rooms = st.tuples(st.floats(5, 100), st.integers(0, 2**16))
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(room=rooms)
 def test_a_loudspeaker_that_is_not_heard_for_seconds_is_headphones(room: tuple[float, int]) -> None:
     level, seed = room
@@ -35,7 +35,7 @@ def test_a_loudspeaker_that_is_not_heard_for_seconds_is_headphones(room: tuple[f
     assert not observed(EchoPresence(), noise(SECONDS + 1, level, seed + 1), far)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(room=rooms, delay_ms=st.floats(2, 150), above_noise_db=st.floats(10, 50))
 def test_an_echo_that_can_be_heard_over_the_room_is_never_taken_for_headphones(
     room: tuple[float, int], delay_ms: float, above_noise_db: float
@@ -47,7 +47,7 @@ def test_an_echo_that_can_be_heard_over_the_room_is_never_taken_for_headphones(
     assert observed(EchoPresence(), near, np.concatenate([QUIET, played]))
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(room=rooms)
 def test_when_the_headphones_are_unplugged_the_echo_is_noticed_within_two_seconds(room: tuple[float, int]) -> None:
     level, seed = room

@@ -40,7 +40,7 @@ def playing(wave: Wave) -> ReferenceTrack:
     return track
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(sizes=st.lists(st.integers(1, 3_000), min_size=1, max_size=12))
 def test_every_sample_comes_out_once_in_order_and_at_its_time_however_it_is_cut(sizes: list[int]) -> None:
     played = talk(1.0, 3_000, 1)
