@@ -332,7 +332,7 @@ def test_a_light_follows_the_person_where_the_config_says_so(loop: Turntable, gp
     assert 0.0 < quiet < gpio.pin(12).state == 1.0
 
 
-@pytest.mark.parametrize("state", set(State) - {State.GREETING, State.SPEAKING})
+@pytest.mark.parametrize("state", sorted(set(State) - {State.GREETING, State.SPEAKING}))
 def test_nobody_asks_for_the_level_while_no_light_shows_it(state: State, loop: Turntable) -> None:
     lights = lights_of([LED, PwmLed(pin=12), RGB], loop, level_dbfs=never)
     lights.show(state)
