@@ -114,6 +114,13 @@ def doctor(args: argparse.Namespace) -> int:
     return failures
 
 
+def setup(args: argparse.Namespace) -> int:
+    """`setup`: raises SpeakerError."""
+    from device_daemon.setup import main  # noqa: PLC0415 - see above
+
+    return main.main(args)
+
+
 def local_service(args: argparse.Namespace) -> int:
     """`local-service`: until Ctrl-C."""
     from device_daemon.localservice import main  # noqa: PLC0415 - see above

@@ -37,6 +37,7 @@ _Subparsers = argparse._SubParsersAction  # noqa: SLF001 - argparse has no publi
 
 def parser(default_config: Path | None = None) -> argparse.ArgumentParser:
     """Return the parser of all commands; `args.command(args)` runs the one that was typed."""
+    setup_config = default_config or paths.new_config(os.environ)
     default_config = default_config or paths.default_config(os.environ)
     top = argparse.ArgumentParser(
         PROGRAM,
@@ -74,6 +75,15 @@ def parser(default_config: Path | None = None) -> argparse.ArgumentParser:
     config.add_argument("action", choices=("get", "set"), metavar="get|set", help="what to do")
     config.add_argument("key", metavar="KEY", help="such as service.endpoint or triggers[0].pin")
     config.add_argument("value", metavar="VALUE", nargs="?", help="for set; a list or mapping as in the file")
+
+    setup = _add(
+        subparsers,
+        "setup",
+        commands.setup,
+        "set the speaker up, or change one thing: asks, tries each answer, shows the difference, starts it and has it greet",
+    )
+    _add_config(setup, setup_config)
+    setup.options_from = "device_daemon.setup.options"
 
     devices = _add(
         subparsers, "devices", commands.devices, "list sound devices by stable name, and which ones the config uses"

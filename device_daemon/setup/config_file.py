@@ -14,6 +14,7 @@ from typing import Any, Final
 import ruamel.yaml
 from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import YAMLError
+from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
 from device_daemon.config.problems import Path as KeyPath
 from device_daemon.config.problems import dotted
@@ -23,8 +24,11 @@ from device_daemon.errors import SpeakerError
 from device_daemon.setup.key_path import WrongKeyPath
 
 BACKUP_SUFFIX: Final = ".bak"
+_NEW_FILE_MODE: Final = 0o644
 _INTEGER: Final = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})")
 _DECIMAL: Final = re.compile(r"[-+]?[0-9]{1,9}\.[0-9]{1,9}")
+_PLAIN: Final = re.compile(r"[A-Za-z]([\w ./@+-]|:[A-Za-z0-9/])*")
+"""Texts that need no quotes anywhere. ruamel.yaml leaves them out elsewhere, too, by rules that not every loader has."""
 _VERY_WIDE: Final = 4_096
 """Columns: lines are not wrapped anew."""
 
@@ -34,27 +38,39 @@ class NotWritten(SpeakerError):
 
 
 def changed(text: str, path: KeyPath, value: str) -> str:
+    """Return the file's text with one value changed, as `replaced`. Pure.
+
+    Args:
+        text: The YAML file, which is free of errors.
+        path: The key.
+        value: As it would stand in the file. What begins with '[' or '{' is a list or a mapping.
+    """
+    return replaced(text, path, _value(value))
+
+
+def replaced(text: str, path: KeyPath, value: Any) -> str:
     """Return the file's text with one value changed. Pure.
 
     Args:
         text: The YAML file, which is free of errors.
         path: The key; sections that are missing are added.
-        value: As it would stand in the file. What begins with '[' or '{' is a list or a mapping.
+        value: The new value.
 
     Raises:
         WrongKeyPath: There is something else on the way, such as a text.
     """
     yaml = _round_trip()
     document = yaml.load(text)
+    comments = ""
     if not isinstance(document, CommentedMap):
-        document = CommentedMap()
+        document, comments = CommentedMap(), text  # there is nothing else in the file
     inner: Any = document
     for index, step in enumerate(path[:-1]):
         inner = _step_into(inner, step, path[: index + 1])
-    _assign(inner, path, _value(value))
+    _assign(inner, path, _quoted(value))
     written = io.StringIO()
     yaml.dump(document, written)
-    return written.getvalue()
+    return comments + written.getvalue()
 
 
 def difference(before: str, after: str, name: str) -> str:
@@ -84,7 +100,7 @@ def set_value(path: Path, key: KeyPath, value: str) -> str:
     read(after, str(path), path.parent)
     shown = difference(before, after, str(path))
     if shown:
-        _replace(path, after)
+        write(path, after)
     return shown
 
 
@@ -123,6 +139,10 @@ def _assign(inner: Any, path: KeyPath, value: Any) -> None:
         raise WrongKeyPath(f"{dotted(path[:-1])} has no keys below it")
 
 
+def _quoted(value: Any) -> Any:
+    return DoubleQuotedScalarString(value) if isinstance(value, str) and not _PLAIN.fullmatch(value) else value
+
+
 def _value(text: str) -> Any:
     """Return what a value on the command line means: a text, if it is no number, no yes or no, no list and no mapping."""
     if text.lstrip()[:1] in {"[", "{"}:
@@ -137,20 +157,26 @@ def _value(text: str) -> Any:
     return float(text) if _DECIMAL.fullmatch(text) else text
 
 
-def _replace(path: Path, text: str) -> None:
-    """Put a new file in the place of the old one, with its owner and mode, at once or not at all; keep the old one."""
+def write(path: Path, text: str) -> None:
+    """Put a new file in the place of the old one, with its owner and mode, at once or not at all; keep the old one.
+
+    Raises:
+        NotWritten: The folder or the disk does not allow it.
+    """
     target = path.resolve()
     try:
-        before = target.stat()
-        shutil.copy2(target, f"{target}{BACKUP_SUFFIX}")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        before = target.stat() if target.exists() else None
+        if before is not None:
+            shutil.copy2(target, f"{target}{BACKUP_SUFFIX}")
         with tempfile.NamedTemporaryFile(
             "w", dir=target.parent, prefix=".config-", encoding="utf-8", delete=False
         ) as file:
             try:
                 file.write(text)
                 file.flush()
-                os.fchmod(file.fileno(), before.st_mode & 0o7777)
-                if os.getuid() == 0:
+                os.fchmod(file.fileno(), before.st_mode & 0o7777 if before else _NEW_FILE_MODE)
+                if before and os.getuid() == 0:
                     os.fchown(file.fileno(), before.st_uid, before.st_gid)
                 os.fsync(file.fileno())
                 Path(file.name).replace(target)

@@ -56,6 +56,16 @@ def default_config(environment: Mapping[str, str]) -> Path:
         return SYSTEM_CONFIG
 
 
+def new_config(environment: Mapping[str, str]) -> Path:
+    """The file that a set-up writes: the one that is read, else root's in /etc and the user's own."""
+    home = _home(environment)
+    base = environment.get("XDG_CONFIG_HOME") or (home and home / ".config")
+    found = default_config(environment)
+    if os.getuid() == 0 or not base or found.exists():
+        return found
+    return Path(base, NAME, "config.yaml")
+
+
 def _user_state(environment: Mapping[str, str]) -> Path:
     home = _home(environment)
     base = environment.get("XDG_STATE_HOME") or (home and home / ".local" / "state")

@@ -50,8 +50,8 @@ function _shtab_voicelive_speaker_using
   test "$_shtab_voicelive_speaker_cmdpath" = "$argv"
 end
 
-set -g _shtab_voicelive_speaker_commands run check-config config devices doctor press hold greet say again forget stop timers snooze mute volume status local-service
-set -g _shtab_voicelive_speaker_opts_with_value --config --fault --key --port --replies --report --socket --token
+set -g _shtab_voicelive_speaker_commands run check-config config setup devices doctor press hold greet say again forget stop timers snooze mute volume status local-service
+set -g _shtab_voicelive_speaker_opts_with_value --board --button --config --endpoint --fault --greeting --key --key-file --language --light --microphone --name --port --replies --report --socket --speaker --token --wake-word
 
 complete -c voicelive-speaker -e
 complete -c voicelive-speaker -f
@@ -70,6 +70,22 @@ complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using; and test $_sht
 complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using config' -s h -l help -d 'show this help message and exit'
 complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using config' -l config -x -d 'the YAML file (/etc/voicelive-speaker/config.yaml)'
 complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using config; and test $_shtab_voicelive_speaker_npos -eq 0' -ka "get set" -d 'what to do'
+complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using; and test $_shtab_voicelive_speaker_npos -eq 0' -a setup -d 'set the speaker up, or change one thing: asks, tries each answer, shows the difference, starts it and has it greet'
+complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using setup' -s h -l help -d 'show this help message and exit'
+complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using setup' -l config -x -d 'the YAML file (/etc/voicelive-speaker/config.yaml)'
+complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using setup' -l non-interactive -d 'ask nothing: change what the options say, and nothing else'
+complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using setup' -l endpoint -x -d 'the address of the Azure resource, or none: the voice service on this machine'
+complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using setup' -l key-file -x -d 'a file that holds the API key, which is stored and not shown'
+complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using setup' -l language -x -d 'such as en-US or de-DE'
+complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using setup' -l board -x -d 'sound devices, button and light of a board, such as respeaker-2mic; none'
+complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using setup' -l microphone -x -d 'an ALSA name, as `voicelive-speaker devices` lists them'
+complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using setup' -l speaker -x -d 'an ALSA name'
+complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using setup' -l button -x -d 'the GPIO number (BCM) of a button between the pin and ground, or none'
+complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using setup' -l light -x -d 'led:25, pwm-led:12, rgb-led:5,6,13, apa102:3 (how many), or none'
+complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using setup' -l name -x -d 'who is greeted: {name} in greetings'
+complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using setup' -l greeting -x -d 'what the speaker says first'
+complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using setup' -l wake-word -x -d 'such as okay_nabu, or none'
+complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using setup' -l no-start -d 'write the config, and do not start the speaker with it'
 complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using; and test $_shtab_voicelive_speaker_npos -eq 0' -a devices -d 'list sound devices by stable name, and which ones the config uses'
 complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using devices' -s h -l help -d 'show this help message and exit'
 complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using devices' -l config -x -d 'the YAML file (/etc/voicelive-speaker/config.yaml)'
