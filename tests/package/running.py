@@ -127,3 +127,46 @@ systemctl is-active network-online.target voicelive-speaker || true
 """)
     assert ran.code == 0, ran.said
     assert ran.said.endswith("inactive\nactive\n"), ran.said
+
+
+def test_after_an_upgrade_of_the_release_it_gives_up_and_says_what_to_install(guest: Guest) -> None:
+    ran = guest.boot(f"""{PRELUDE}
+systemctl stop voicelive-speaker
+mv /usr/lib/voicelive-speaker/lib/python3.* /usr/lib/voicelive-speaker/lib/python3.9
+! systemctl start voicelive-speaker
+systemctl show -p ActiveState,ExecMainStatus voicelive-speaker
+journalctl -u voicelive-speaker -o cat
+! voicelive-speaker status
+""")
+    assert ran.code == 0, ran.said
+    # Where it is tried again it is `activating`.
+    assert "ExecMainStatus=78\nActiveState=failed\n" in ran.said
+    assert ran.said.count("install the package that was built for this release") == 2, ran.said
+    assert "Traceback" not in ran.said
+
+
+def test_users_of_all_kinds_find_the_speaker_or_what_to_do(guest: Guest) -> None:
+    guest.write(CONFIG, "service: {local: true}\n")
+    ran = guest.boot(f"""{PRELUDE}
+useradd --create-home pi
+chmod 700 /home/pi
+useradd --groups voicelive-speaker lisa
+useradd stranger
+mkdir /etc/systemd/system/voicelive-speaker.service.d
+printf '[Service]\nUser=pi\n' >/etc/systemd/system/voicelive-speaker.service.d/override.conf
+systemctl daemon-reload
+systemctl restart voicelive-speaker
+ps -o user= -p $(systemctl show --value -p MainPID voicelive-speaker)
+journalctl -u voicelive-speaker -o cat
+echo "--- as after su from another user"
+install -d -m 700 -o pi /run/user/1000
+runuser -u lisa -- env XDG_RUNTIME_DIR=/run/user/1000 HOME=/home/pi voicelive-speaker status
+echo "--- outside the group"
+! runuser -u stranger -- voicelive-speaker status
+""")
+    assert ran.code == 0, ran.said
+    service, su, stranger = ran.said.split("--- ")
+    assert service.startswith("pi\n")
+    assert "Traceback" not in ran.said
+    assert "volume 80" in su
+    assert "usermod -aG voicelive-speaker" in stranger
