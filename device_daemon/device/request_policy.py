@@ -72,7 +72,8 @@ TABLE: Final[dict[Kind, dict[Situation, Outcome]]] = {
     Kind.SAY: _row(_O.OPEN, _O.TRY, _O.OPEN, _O.WAIT, _O.WAIT, _O.WAIT, _O.WAIT),
 }
 
-WHILE_RINGING: Final = {Kind.PRESS: _O.SILENCE, Kind.TALK: _O.SILENCE}
+# A conversation makes it ring softly: nobody who walks past asked for that.
+WHILE_RINGING: Final = {Kind.PRESS: _O.SILENCE, Kind.TALK: _O.SILENCE, Kind.MOTION: _O.IGNORE}
 """What is otherwise while a timer or an alarm rings, whatever else the device is doing."""
 
 _COUNT_AS_ONE: Final = frozenset({Kind.PRESS, Kind.WORD, Kind.MOTION})

@@ -24,6 +24,7 @@ def as_text(status: Mapping[str, Any]) -> str:
         lines.append(f"conversation: open for {now['for_s']} s, {now['trigger']}, greeting {now['greeting']}")
     if last := status["last_conversation"]:
         lines.append(f"last conversation: {last['duration_s']} s, {last['trigger']}, ended because {last['ended']}")
+    lines.extend(f"{each['name']}: {'rings' if each['ringing'] else each['due']}" for each in status["timers"])
     lines.append(f"echo: {status['echo']['mode']}: {status['echo']['reason']}")
     for name, value in status["measures"].items():
         if value:

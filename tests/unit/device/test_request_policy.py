@@ -26,9 +26,17 @@ def test_each_request_has_an_outcome_in_each_situation(kind: Kind, now: Situatio
 
 
 @given(KINDS, SITUATIONS)
-def test_while_something_rings_a_press_stops_that_and_does_nothing_else(kind: Kind, now: Situation) -> None:
-    pressed = kind in {Kind.PRESS, Kind.TALK}
-    assert decide(kind, now, ringing=True) is (Outcome.SILENCE if pressed else TABLE[kind][now])
+def test_while_something_rings_a_press_stops_that_and_nobody_who_walks_past_is_greeted(
+    kind: Kind, now: Situation
+) -> None:
+    outcome = decide(kind, now, ringing=True)
+    match kind:
+        case Kind.PRESS | Kind.TALK:
+            assert outcome is Outcome.SILENCE
+        case Kind.MOTION:
+            assert outcome is Outcome.IGNORE
+        case _:
+            assert outcome is TABLE[kind][now]
 
 
 @given(st.sampled_from(State), st.booleans())

@@ -25,6 +25,7 @@ def status(**changes: Any) -> dict[str, Any]:
         "microphone": {"periods": 0, "overruns": 0, "negotiated": None},
         "speaker": {"underruns": 0, "negotiated": None},
         "echo": {"mode": "hardware", "reason": "audio.echo says so"},
+        "timers": [],
         "measures": Metrics().as_dict(),
     }
     return quiet | changes
@@ -37,6 +38,15 @@ def test_a_speaker_that_did_nothing_yet_has_little_to_tell() -> None:
 def test_mute_is_said_once_in_the_first_line() -> None:
     assert as_text(status(state="muted", muted=True)) == f"muted, volume 80\n{ECHO}"
     assert as_text(status(state="speaking", muted=True)) == f"speaking, volume 80, muted\n{ECHO}"
+
+
+def test_timers_are_listed_with_when_they_are_due() -> None:
+    timers = [
+        {"number": 1, "kind": "timer", "name": "pasta", "due": "2026-11-29T18:00:00+01:00", "ringing": True},
+        {"number": 2, "kind": "alarm", "name": "alarm 2", "due": "2026-11-30T07:30:00+01:00", "ringing": False},
+    ]
+    shown = "pasta: rings\nalarm 2: 2026-11-30T07:30:00+01:00"
+    assert as_text(status(timers=timers)) == f"idle, volume 80\n{shown}\n{ECHO}"
 
 
 def test_what_happened_is_told_in_short_lines_and_zeros_are_left_out() -> None:
