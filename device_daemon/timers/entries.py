@@ -96,7 +96,8 @@ class Alarm(Struct, frozen=True, tag_field="kind", tag="alarm"):
         """Return it as it is after a power cut or a step of the clock."""
         snooze = self.snooze.corrected(now) if self.snooze else None
         done, today = self.done, shown(now.epoch_s, now.zone).date()
-        if done is not None and done > today + _DAY:  # further ahead than any zone is: by a clock that was wrong
+        if now.clock_is_set and done is not None and done > today + _DAY:
+            # Further ahead than any time zone is: by a clock that was wrong.
             done = max((day for day, at in self._instants(now) if at <= now.epoch_s), default=None)
         return self if snooze is self.snooze and done is self.done else replace(self, snooze=snooze, done=done)
 

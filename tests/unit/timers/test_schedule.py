@@ -437,6 +437,21 @@ def test_a_clock_that_was_a_year_ahead_holds_no_alarm_up(device: Device) -> None
     assert len(device.schedule.missed) == 1
 
 
+def test_a_clock_that_is_days_behind_until_it_is_set_does_not_ring_a_past_alarm_again(device: Device) -> None:
+    set_alarm(device, days="daily")
+    device.turn(1860)
+    device.schedule.stop(device.clocks.now())
+    device.clocks.power_cut(-3 * DAY_S)
+    device.clocks.is_set = False
+    device.restart()
+    device.turn(60)
+    device.clocks.is_set = True
+    device.clocks.step(3 * DAY_S)
+    device.turn(60)
+    assert device.rang_at == ["Mon 07:30:00"]
+    assert not device.schedule.missed
+
+
 def test_who_travels_is_woken_by_the_clocks_there_and_once_a_day() -> None:
     device = Device("2026-01-05T07:00", BERLIN)
     set_alarm(device, days="daily")
