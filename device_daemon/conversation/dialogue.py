@@ -108,8 +108,17 @@ class Dialogue:
         deadlines: Deadlines | None = None,
         *,
         before: ConversationTranscript | None = None,
+        news: str = "",
     ) -> None:
-        """`before` is what was said in the conversation that this one continues."""
+        """Begin anew, or continue.
+
+        Args:
+            opening: What is said first.
+            policy: What the config says about conversations.
+            deadlines: How long each kind of waiting may take.
+            before: What was said in the conversation that this one continues.
+            news: What the model is to mention; it is told with the first opportunity.
+        """
         self.opening = opening
         """What is said first; None if the person speaks first."""
         self.greeting = GreetingLedger.opened(opening)
@@ -137,6 +146,8 @@ class Dialogue:
         """Numbers the requests for the greeting."""
         self._greeting_failure: SpeakerError | None = None
         """Why the last request for the greeting failed."""
+        self.news = news
+        """What the model is still to be told, so that it mentions it."""
         self._untold = before is not None
         """The session does not know yet what was said before it began."""
         self._untold_responses: list[str] = []
@@ -456,12 +467,12 @@ class Dialogue:
 
     def _tell_session(self) -> list[Command]:
         """Give the session what was said that it does not know of, once that was heard."""
-        untold = self._untold or self._untold_responses
+        untold = self._untold or self._untold_responses or self.news
         if not untold or not self.session.ready or self._playback.speaking or self._playback.flushing:
             return []
         responses = [None] if self._untold else self._untold_responses
-        texts = [self._transcript.summary(response_id) for response_id in responses]
-        self._untold, self._untold_responses = False, []
+        texts = [*(self._transcript.summary(response_id) for response_id in responses), self.news]
+        self._untold, self._untold_responses, self.news = False, [], ""
         return [do.Send(do.Recall("system", text)) for text in texts if text]
 
     def _service_error(self, event: on.ServiceError, now: float) -> list[Command]:

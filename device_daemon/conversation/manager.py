@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from device_daemon.audio.echo.modes import EchoMode, EchoPort, FixedEchoMode
 from device_daemon.audio.microphone_router import MicrophoneRouter
@@ -65,6 +65,10 @@ class ManagerCallbacks(Struct):
     """Called with the milliseconds from the press to the greeting's first sample."""
     keeps_microphone_open: Callable[[SpeakerError | None], bool]
     """Return whether the microphone stays open, for the wake words, after a conversation that ended with this failure."""
+    news: Callable[[], str] = field(default=str)
+    """Return what the model is to mention in a conversation that begins; empty for nothing."""
+    on_news_told: Callable[[], None] = field(default=lambda: None)
+    """Called when the model was told."""
 
 
 class ConversationManager:
@@ -275,7 +279,8 @@ class ConversationManager:
         )
         before = self._continued(request)
         opening = None if before else await self._greetings.opening(request)
-        dialogue = Dialogue(opening, self._policy(request), before=before)
+        news = self._callbacks.news() if request.listens else ""
+        dialogue = Dialogue(opening, self._policy(request), before=before, news=news)
         runner = ConversationRunner(dialogue, context, request.pressed_s, assistant=request.assistant)
         self._runner = runner
         self._microphone.conversation = runner.microphone_periods
@@ -293,6 +298,8 @@ class ConversationManager:
         if request.listens and (kept_s := self._config.conversation.continue_for_s):
             transcript = dialogue.heard_until(self.ended_s)
             self._past = PastConversation(transcript, request.assistant, self.ended_s + kept_s)
+        if news and not dialogue.news:
+            self._callbacks.on_news_told()
         self._record(request, runner, end)
         self._past_metrics.join(metrics)
         self._current_metrics = Metrics()

@@ -142,6 +142,8 @@ class Controller:
                 on_begin=self._conversation_begins,
                 on_greeting_heard=self._greeting_heard,
                 on_end=self._conversation_ends,
+                news=timers.news,
+                on_news_told=timers.forget_missed,
                 keeps_microphone_open=self._microphone_wanted,
             ),
         )

@@ -116,6 +116,13 @@ class Timers:
         now = self._now()
         return [f"missed: {missed.kind} {missed.name}, {moment(missed.due_epoch_s, now)}" for missed in self.missed]
 
+    def news(self) -> str:
+        """Return for the model what was missed and nobody was told of yet, so that it mentions it; empty for nothing."""
+        if not (lines := self.missed_lines()):
+            return ""
+        listed = "; ".join(line.removeprefix("missed: ") for line in lines)
+        return f"These rang on this device and nobody stopped them: {listed}. Mention it briefly with your next answer."
+
     @property
     def missed(self) -> list[Missed]:
         """What was missed and nobody was told of yet."""

@@ -21,11 +21,16 @@ class Story:
     """
 
     def __init__(
-        self, opening: Opening | None = HELLO, policy: ConversationPolicy | None = None, *, deaf: bool = False
+        self,
+        opening: Opening | None = HELLO,
+        policy: ConversationPolicy | None = None,
+        *,
+        deaf: bool = False,
+        news: str = "",
     ) -> None:
         self.now = 1000.0
         self.deaf = deaf
-        self.dialogue = Dialogue(opening, policy or ConversationPolicy())
+        self.dialogue = Dialogue(opening, policy or ConversationPolicy(), news=news)
         self.commands = self._with_sound(self.dialogue.start(self.now))
 
     def then(self, *events: on.Event) -> list[do.Command]:

@@ -177,6 +177,17 @@ def test_a_timer_is_not_heard_while_somebody_speaks() -> None:
     assert story.then(on.ChimeRequested()) == [], "it thinks"
 
 
+def test_the_model_is_told_once_what_it_is_to_mention_when_the_session_is_ready() -> None:
+    story = Story(news="The pasta timer rang.")
+    assert story.sent() == []
+    assert story.dialogue.news
+    story.ready()
+    assert story.sent()[1:] == [do.Recall("system", "The pasta timer rang."), do.RequestGreeting(HELLO, "greeting-1")]
+    assert not story.dialogue.news
+    story.greeted()
+    assert "pasta" not in story.recalled()
+
+
 def test_a_long_conversation_ends_at_its_limit_and_falls_silent() -> None:
     story = Story(policy=ConversationPolicy(max_duration_s=60)).ready()
     story.then(on.ResponseCreated("r1"), story.delta(pcm=bytes(48_000 * 100)), on.Started("item-r1", story.now))

@@ -103,6 +103,20 @@ async def test_a_name_that_somebody_said_is_not_logged(tmp_path: Path, caplog: p
     assert "secret" not in caplog.text
 
 
+async def test_what_was_missed_is_news_until_somebody_was_told_over_restarts_too(tmp_path: Path) -> None:
+    clocks = Clocks()
+    device = Device(tmp_path, clocks)
+    assert not device.timers.news()
+    device.timers.set_timer("pasta", 60.0)
+    clocks.pass_by(700.0)
+    assert await device.timers.stored()
+    again = Device(tmp_path, clocks)
+    assert "timer pasta, Mon 05 Jan 07:01." in again.timers.news()
+    again.timers.forget_missed()
+    assert await again.timers.stored()
+    assert not Device(tmp_path, clocks).timers.news()
+
+
 async def test_a_disk_that_takes_nothing_is_said_and_the_timer_runs(tmp_path: Path) -> None:
     clocks = Clocks()
 
