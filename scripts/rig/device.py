@@ -68,6 +68,7 @@ class Device:
         self._news = asyncio.Condition()
         self._waited_for = 0
         self._log_ended = False
+        self._threads: list[str] | None = None
 
     # The button
 
@@ -103,6 +104,13 @@ class Device:
         self.process.stdin.write(f"{gesture} {pin}\n".encode())
         await self.process.stdin.drain()
         return at_s
+
+    async def threads(self) -> list[str]:
+        """The names of the daemon's threads, without the rig's own."""
+        self._threads = None
+        await self._finger("threads", 0)
+        await self.wait_until(lambda: self._threads is not None, "list of its threads")
+        return list(self._threads or [])
 
     # The control socket
 
@@ -194,8 +202,12 @@ class Device:
     async def read_pins(self, reader: asyncio.StreamReader) -> None:
         """Take in the pins' changes until the daemon ends."""
         async for line in reader:
+            news = json.loads(line)
             async with self._news:
-                self.pin_changes.append(PinChange(**json.loads(line)))
+                if isinstance(news, list):
+                    self._threads = news
+                else:
+                    self.pin_changes.append(PinChange(**news))
                 self._news.notify_all()
 
     def changes_of(self, pin: int) -> list[PinChange]:

@@ -1,8 +1,8 @@
 """Runs the daemon's command line in this process, with mock pins that a parent can push and watch.
 
 Only the pins are mock pins; everything else is the daemon as it ships. On standard input: `low 17`, `high 17`, or
-`tap 17` for a finger that comes and goes. PINS_LOW names pins that are low from the start, as a closed switch is.
-On the file descriptor named by PINS_FD: one JSON object for each change of an output pin.
+`tap 17` for a finger that comes and goes; `threads 0` reports the names of this process's threads. PINS_LOW names pins that are low from the start, as a closed switch is.
+On the file descriptor named by PINS_FD: one JSON object for each change of an output pin, and a list of names for `threads`.
 """
 
 import json
@@ -54,6 +54,10 @@ class WatchedPin(MockPWMPin):  # type: ignore[misc]
 def _obey(factory: Any) -> None:
     for line in sys.stdin:
         gesture, pin = line.split()
+        if gesture == "threads":
+            names = [thread.name for thread in threading.enumerate() if thread is not threading.current_thread()]
+            _report.write(json.dumps(names) + "\n")
+            continue
         driven = factory.pin(f"GPIO{pin}")
         if gesture in {"low", "tap"}:
             driven.drive_low()
