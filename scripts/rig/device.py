@@ -112,6 +112,18 @@ class Device:
         await self.wait_until(lambda: self._threads is not None, "list of its threads")
         return list(self._threads or [])
 
+    async def break_pin(self, pin: int = LED_PIN) -> None:
+        """Let a pin raise whenever it is written."""
+        await self._finger("break", pin)
+
+    async def heal_pin(self, pin: int = LED_PIN) -> None:
+        """Let it work again."""
+        await self._finger("heal", pin)
+
+    async def stall(self, ms: int) -> None:
+        """Keep the daemon's event loop busy for so long."""
+        await self._finger("stall", ms)
+
     # The control socket
 
     async def ask(self, line: str) -> str:

@@ -1,10 +1,15 @@
 """Runs the daemon's command line in this process, with mock pins that a parent can push and watch.
 
 Only the pins are mock pins; everything else is the daemon as it ships. On standard input: `low 17`, `high 17`, or
-`tap 17` for a finger that comes and goes; `threads 0` reports the names of this process's threads. PINS_LOW names pins that are low from the start, as a closed switch is.
+`tap 17` for a finger that comes and goes; `break 25` and `heal 25` for a pin that raises when it is written; `threads 0`
+reports the names of this process's threads, and `stall 500` keeps its event loop busy for 500 ms. PINS_BUSY names pins that
+another program holds. PINS_LOW names pins that are low from the start, as a closed switch is.
 On the file descriptor named by PINS_FD: one JSON object for each change of an output pin, and a list of names for `threads`.
 """
 
+import asyncio
+import errno
+import gc
 import json
 import os
 import sys
@@ -21,6 +26,8 @@ TAP_S = 0.03
 
 _report = os.fdopen(int(os.environ["PINS_FD"]), "w", buffering=1)
 _low = os.environ.get("PINS_LOW", "").split()
+_busy = os.environ.get("PINS_BUSY", "").split()
+_broken: set[str] = set()
 
 
 class WatchedPin(MockPWMPin):  # type: ignore[misc]
@@ -33,7 +40,14 @@ class WatchedPin(MockPWMPin):  # type: ignore[misc]
         super().close()
         self.closing = False
 
+    def __init__(self, factory: Any, info: Any) -> None:
+        super().__init__(factory, info)
+        if self.gpio in _busy:
+            raise OSError(errno.EBUSY, "GPIO busy")
+
     def _change_state(self, value: float) -> bool:
+        if self.gpio in _broken:
+            raise OSError(errno.EIO, "for the test")
         changed = bool(super()._change_state(value))
         self.states.clear()  # gpiozero's own history, which grows without bound
         if changed and self.function == "output" and not self.closing:
@@ -51,12 +65,26 @@ class WatchedPin(MockPWMPin):  # type: ignore[misc]
         return str(self.info.name).removeprefix("GPIO")
 
 
+def _loop() -> asyncio.AbstractEventLoop:
+    """The daemon's."""
+    return next(each for each in gc.get_objects() if isinstance(each, asyncio.AbstractEventLoop) and each.is_running())
+
+
 def _obey(factory: Any) -> None:
     for line in sys.stdin:
         gesture, pin = line.split()
         if gesture == "threads":
             names = [thread.name for thread in threading.enumerate() if thread is not threading.current_thread()]
             _report.write(json.dumps(names) + "\n")
+            continue
+        if gesture == "stall":
+            _loop().call_soon_threadsafe(time.sleep, int(pin) / 1000)
+            continue
+        if gesture == "break":
+            _broken.add(pin)
+        if gesture == "heal":
+            _broken.discard(pin)
+        if gesture in {"break", "heal"}:
             continue
         driven = factory.pin(f"GPIO{pin}")
         if gesture in {"low", "tap"}:

@@ -1,4 +1,4 @@
-"""Builds the simulated card's alsa-lib plugin and writes the configuration under which programs find the card."""
+"""Builds the rig's C libraries, and writes the configuration under which programs find the simulated card."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import hashlib
 import os
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -13,7 +14,6 @@ from scripts import REPOSITORY
 
 _HERE: Final = Path(__file__).parent
 _UNITS: Final = (_HERE / "simcard.c", _HERE / "simctl.c")
-_SOURCES: Final = (*_UNITS, _HERE / "tracks.h")
 _COMPILE: Final = ("gcc", "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-O2", "-fPIC", "-shared", "-DPIC")
 _DEADLINE_S: Final = 60
 
@@ -33,7 +33,17 @@ ctl.!default {{ type simcard; file "{file}" }}
 
 
 def build_plugin() -> Path:
-    """Compile the plugin, once per state of its sources, and return the library; many processes may do so at once.
+    """Return the simulated card's alsa-lib plugin."""
+    return _build("libasound_module_simcard", _UNITS, (_HERE / "tracks.h",), ("-lasound", "-lm"))
+
+
+def build_surroundings() -> Path:
+    """Return the library that surroundings.py preloads."""
+    return _build("libsurroundings", (_HERE / "surroundings.c",), (), ("-ldl",))
+
+
+def _build(name: str, units: Sequence[Path], headers: Sequence[Path], libraries: Sequence[str]) -> Path:
+    """Compile a library, once per state of its sources, and return it; many processes may do so at once.
 
     It is kept in `$XDG_CACHE_HOME/voicelive-speaker`, or in `.cache` of this repository. Needs gcc and alsa-lib's headers
     (`apt install gcc libasound2-dev`); raises `RuntimeError` with the compiler's words.
@@ -41,15 +51,15 @@ def build_plugin() -> Path:
     cache_home = os.environ.get("XDG_CACHE_HOME")
     folder = Path(cache_home) / "voicelive-speaker" if cache_home else REPOSITORY / ".cache"
     state = hashlib.sha256(" ".join((*_COMPILE, os.uname().machine)).encode())
-    for source in _SOURCES:
+    for source in (*units, *headers):
         state.update(source.read_bytes())
-    library = folder.absolute() / f"libasound_module_simcard-{state.hexdigest()[:16]}.so"
+    library = folder.absolute() / f"{name}-{state.hexdigest()[:16]}.so"
     if library.exists():
         return library
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder) as workbench:
         draft = Path(workbench) / library.name
-        command = [*_COMPILE, *map(str, _UNITS), "-o", str(draft), "-lasound", "-lm"]
+        command = [*_COMPILE, *map(str, units), "-o", str(draft), *libraries]
         try:
             result = subprocess.run(command, capture_output=True, text=True, timeout=_DEADLINE_S, check=False)
         except FileNotFoundError as error:

@@ -13,6 +13,8 @@ from tests.faults.trial import trial
 CELLS = (
     ("line cut", Stage.SPEAKING),
     ("refused", Stage.LISTENING),
+    ("name lookup hangs", Stage.RESTING),
+    ("certificate no longer valid", Stage.RESTING),
     ("handshake 429", Stage.RESTING),
     ("close 1011", Stage.GREETING),
     ("answer fails", Stage.THINKING),
@@ -24,6 +26,7 @@ CELLS = (
     ("SIGTERM", Stage.SPEAKING),
     ("SIGKILL", Stage.LISTENING),
     ("stopped for a second", Stage.LISTENING),
+    ("suspended", Stage.SPEAKING),
 )
 ROWS = {row.name: row for row in TABLE}
 

@@ -15,28 +15,53 @@ import msgspec
 from device_daemon.localservice.faults import Faults
 from scripts.rig.card import SimulatedCard
 from scripts.rig.device import BUTTON_PIN, Device
+from scripts.rig.surroundings import Lookup, Surroundings
 from tests.e2e.room import Room
 from tests.faults.line import Line
-from tests.faults.table import Button, Card, Cause, Close, Disk, Network, Service, Signal
+from tests.faults.table import (
+    Button,
+    Card,
+    Cause,
+    Clock,
+    Close,
+    Dated,
+    Disk,
+    LightPin,
+    Names,
+    Network,
+    Service,
+    Signal,
+    Stalled,
+    Starved,
+    Suspended,
+)
 
 SLOW_OPEN_MS = 3000
 _BOUNCES = 6
 _TAPPED_S = 0.1
+_SYNC_MS = 3000
+_DAY_S = 86_400
+_STARVED_S, _FED_S = 0.4, 0.1
+_LOOKUPS = {"fails": Lookup.FAILS, "hangs": Lookup.HANGS}
 
 
 class Causes:
     """Brings faults about on one running speaker, and lifts them."""
 
-    def __init__(self, room: Room, line: Line, device: Device, pace: Faults) -> None:
+    def __init__(
+        self, room: Room, line: Line, device: Device, pace: Faults, surroundings: Surroundings | None = None
+    ) -> None:
         self._room = room
         self._line = line
         self._device = device
+        self._surroundings = surroundings
         self._pace = pace
         """The service as it is without a fault."""
+        self._healing = False
         self._later: set[asyncio.Task[None]] = set()
         self._lift: list[Callable[[], None]] = []
 
-    async def begin(self, cause: Cause) -> None:
+    async def begin(self, cause: Cause) -> None:  # noqa: C901 - one table of causes
         """Let it happen."""
         match cause:
             case Service() | Close() | Network():
@@ -50,6 +75,13 @@ class Causes:
                     # The mock pins are driven by a thread of the process: no tap may be under way when that stops.
                     await asyncio.sleep(_TAPPED_S)
                 self._signal(cause)
+            case Names() | Clock() | Suspended() | Disk("slow"):
+                await self._begin_around(cause)
+            case Dated(days):
+                self._line.date_certificate(days)
+                self._line.cut()
+            case Starved() | Stalled() | LightPin():
+                await self._begin_inside(cause)
             case Disk(kind):
                 self._mount(self._room.folder / "speaker" / "state", kind)
             case Button(kind):
@@ -58,6 +90,34 @@ class Causes:
                     await self._device.let_go(BUTTON_PIN)
                 if kind == "stuck":
                     await self._device.push(BUTTON_PIN)
+
+    async def _begin_around(self, cause: Names | Clock | Suspended | Disk) -> None:
+        """What the machine takes away."""
+        around = self._surroundings
+        assert around is not None, "the daemon lives in the machine's own surroundings"
+        match cause:
+            case Disk():
+                around.slow_disk(_SYNC_MS)
+            case Names(kind):
+                around.look_up(_LOOKUPS[kind])
+                self._line.cut()
+            case Clock(days):
+                around.step_clock(days * _DAY_S)
+            case Suspended(hours):
+                await self._stand_still(1.0)
+                around.step_clock(hours * 3600)
+                self._line.cut()
+
+    async def _begin_inside(self, cause: Starved | Stalled | LightPin) -> None:
+        """What happens to the process, or in it."""
+        match cause:
+            case Starved(times):
+                self._later.add(asyncio.create_task(self._starve(times)))
+            case Stalled(ms):
+                await self._device.stall(ms)
+            case LightPin("fails"):
+                await self._device.break_pin()
+                self._healing = True
 
     async def _begin_far(self, cause: Service | Close | Network) -> None:
         """What happens at the other end of the line, or on it."""
@@ -78,6 +138,20 @@ class Causes:
             case Network(kind):
                 raise ValueError(kind)
 
+    async def _stand_still(self, seconds: float) -> None:
+        await asyncio.sleep(_TAPPED_S)  # as below, for SIGSTOP
+        self._device.process.send_signal(signal.SIGSTOP)
+        await asyncio.sleep(seconds)
+        self._device.process.send_signal(signal.SIGCONT)
+
+    async def _starve(self, times: int) -> None:
+        for _ in range(times):
+            try:
+                await self._stand_still(_STARVED_S)
+            finally:
+                self._device.process.send_signal(signal.SIGCONT)
+            await asyncio.sleep(_FED_S)
+
     async def end(self) -> None:
         """Lift whatever there was."""
         for task in self._later:
@@ -85,6 +159,11 @@ class Causes:
         await asyncio.gather(*self._later, return_exceptions=True)
         while self._lift:
             self._lift.pop()()
+        if self._surroundings is not None:
+            self._surroundings.restore()
+        if self._healing:
+            await self._device.heal_pin()
+        self._line.date_certificate(0)
         self._room.service.faults = self._pace
         spare(self._room.card)
         await self._line.restore()
@@ -161,4 +240,4 @@ def _run(*command: str) -> None:
 
 def possible(cause: Cause) -> bool:
     """Whether this machine lets it happen: a file system of its own needs root."""
-    return not isinstance(cause, Disk) or os.geteuid() == 0
+    return not isinstance(cause, Disk) or cause.kind == "slow" or os.geteuid() == 0

@@ -11,7 +11,7 @@ from typing import Final, Self
 from device_daemon.state import MICROPHONE_OPEN, State
 from scripts.rig.device import Device
 from tests.e2e.room import Room
-from tests.faults.table import Card, Row, Signal
+from tests.faults.table import Card, Row, Signal, Starved, Suspended
 
 _LOOKS_EVERY_S: Final = 0.05
 _LAG_S: Final = 1.2
@@ -65,4 +65,8 @@ class LightWatch:
 def _cannot_be_judged(row: Row) -> bool:
     """A process that is stopped tells nothing, and a card that is being opened is neither open nor closed."""
     cause = row.cause
-    return (isinstance(cause, Signal) and cause.name == "SIGSTOP") or (isinstance(cause, Card) and cause.kind == "slow")
+    return (
+        isinstance(cause, Suspended | Starved)
+        or (isinstance(cause, Signal) and cause.name == "SIGSTOP")
+        or (isinstance(cause, Card) and cause.kind == "slow")
+    )

@@ -99,7 +99,7 @@ class Signal:
 
 @dataclass(frozen=True, slots=True)
 class Disk:
-    """The state directory is full or read-only (needs root: it is a file system of its own)."""
+    """The state directory is full or read-only (needs root: it is a file system of its own), or slow (3 s a file)."""
 
     kind: str
 
@@ -111,7 +111,71 @@ class Button:
     kind: str
 
 
-Cause = Service | Close | Network | Card | Signal | Disk | Button
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The connection breaks, and name lookups fail or hang."""
+
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dated:
+    """The connection breaks, and the service has a certificate that is no longer, or not yet, valid."""
+
+    begins_in_days: int
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """The time of day jumps."""
+
+    days: int
+
+
+@dataclass(frozen=True, slots=True)
+class Suspended:
+    """The process stands still for a second, the time of day jumps by hours, and its connections are gone."""
+
+    hours: int = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Starved:
+    """The process gets hardly any time: it stands still for 0.4 s, again and again."""
+
+    times: int = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Stalled:
+    """The event loop is kept busy."""
+
+    ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class LightPin:
+    """The light's pin is busy when the speaker starts, or raises when it is written."""
+
+    kind: str
+
+
+Cause = (
+    Names
+    | Dated
+    | Clock
+    | Suspended
+    | Starved
+    | Stalled
+    | LightPin
+    | Service
+    | Close
+    | Network
+    | Card
+    | Signal
+    | Disk
+    | Button
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +208,7 @@ _SHOWN = frozenset({End.SHOWN})
 _STOPPED = frozenset({End.STOPPED})
 
 _NETWORK = "Check the network; `voicelive-speaker doctor` tests each step to the service."
+_REST = (Stage.RESTING,)
 _KEY = "Set the key again: sudo voicelive-speaker-set-key."
 _ENDPOINT = "Check service.endpoint, and that the resource exists in your Azure region."
 _LATER = "Nothing: the speaker tries again, and works when the service does."
@@ -173,6 +238,33 @@ TABLE: Final[tuple[Row, ...]] = (
         'After three seconds "one moment", within ten a notice.',
         _NETWORK,
         Service({"handshake_hangs": True}, anew=True),
+    ),
+    *(
+        Row(
+            f"name lookup {kind}",
+            "network",
+            f"The DNS {what}, and the connection breaks.",
+            person,
+            _NETWORK,
+            Names(kind),
+            settled_s=12.0,  # within ten of the end of what is being heard
+        )
+        for kind, what, person in (
+            ("fails", "does not know the service's name", _OFFLINE),
+            ("hangs", "does not answer", 'After three seconds "one moment", within ten a notice.'),
+        )
+    ),
+    *(
+        Row(
+            f"certificate {name}",
+            "network",
+            f"The service's certificate is {name}, and the connection breaks.",
+            _OFFLINE,
+            "Check the date of the device; if that is right, the proxy or the service has to renew its certificate.",
+            Dated(days),
+            (Stage.RESTING, Stage.LISTENING, Stage.SPEAKING, Stage.HELD, Stage.ANNOUNCING),
+        )
+        for name, days in (("no longer valid", -30), ("not yet valid", 30))
     ),
     # The service, before a session
     *(
@@ -256,6 +348,15 @@ TABLE: Final[tuple[Row, ...]] = (
             (1011, "internal error"),
             (4000, "a code of its own"),
         )
+    ),
+    Row(
+        "session expires",
+        "service",
+        "The service ends the session at its expires_at (an hour, usually).",
+        _BACK,
+        "Nothing.",
+        Service({"session_lifetime_s": 3.0}, anew=True),
+        IN_SESSION,
     ),
     Row(
         "answer fails",
@@ -470,7 +571,7 @@ TABLE: Final[tuple[Row, ...]] = (
             ends=_GOES_ON,
             journal=False,
         )
-        for kind in ("full", "read-only")
+        for kind in ("full", "read-only", "slow")
     ),
     # Button
     Row(
@@ -495,6 +596,29 @@ TABLE: Final[tuple[Row, ...]] = (
         ends=_GOES_ON,
         also=dict.fromkeys(Stage, _TOLD | _SHOWN),
         journal=False,
+    ),
+    # The light
+    *(
+        Row(
+            f"light's pin {kind}",
+            "light",
+            f"The light's pin {what}.",
+            "The light stays dark; everything else works.",
+            remedy,
+            LightPin(kind),
+            stages,
+            ends=_GOES_ON,
+            journal=False,
+        )
+        for kind, what, remedy, stages in (
+            (
+                "busy",
+                "is held by another program",
+                "The journal names the program; give one of the two another pin.",
+                _REST,
+            ),
+            ("fails", "cannot be written any more", "Check the wiring; it is tried again.", ALL),
+        )
     ),
     # Life
     *(
@@ -534,6 +658,51 @@ TABLE: Final[tuple[Row, ...]] = (
         Signal("SIGSTOP", for_s=1.0),
         ends=_GOES_ON,
         sign_s=6.0,  # what was said meanwhile is lost with the card's buffer: the person says it again
+        journal=False,
+    ),
+    Row(
+        "suspended",
+        "process",
+        "The machine is suspended: when it goes on, hours have passed and its connections are gone.",
+        _BACK,
+        "Nothing.",
+        Suspended(),
+        sign_s=6.0,
+    ),
+    *(
+        Row(
+            f"clock a day {way}",
+            "clock",
+            f"The time of day jumps by a day ({way}).",
+            "Nothing.",
+            "Nothing; a device without a clock of its own is set by the network.",
+            Clock(days),
+            ends=_GOES_ON,
+            journal=False,
+        )
+        for way, days in (("ahead", 1), ("back", -1))
+    ),
+    Row(
+        "overrun storm",
+        "process",
+        "The machine is so busy that the microphone's buffer overruns, again and again.",
+        "What was said meanwhile is lost; the conversation goes on.",
+        "Find what keeps the machine busy: `top`.",
+        Starved(),
+        (Stage.RESTING, Stage.LISTENING, Stage.THINKING, Stage.SPEAKING, Stage.HELD),
+        ends=_GOES_ON,
+        sign_s=6.0,
+        settled_s=15.0,
+        journal=False,
+    ),
+    Row(
+        "event loop stalls",
+        "process",
+        "The program itself is held up for half a second.",
+        "Nothing, or a short pause.",
+        "Nothing.",
+        Stalled(500),
+        ends=_GOES_ON,
         journal=False,
     ),
 )

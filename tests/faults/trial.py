@@ -19,12 +19,28 @@ from device_daemon.audio.sounds import earcon
 from device_daemon.localservice.faults import NONE, Faults
 from device_daemon.state import RESTING, State
 from scripts.rig.card import SimulatedCard
-from scripts.rig.device import Device
+from scripts.rig.device import LED_PIN, Device
+from scripts.rig.surroundings import Surroundings
 from tests.e2e.room import ANSWER, GREETING, RATE_HZ, WORD_FRAMES, Room, service_for_tests, voice
 from tests.faults.causes import Causes
 from tests.faults.lights import LightWatch
-from tests.faults.line import Line
-from tests.faults.table import Close, End, Network, Row, Service, Signal, Stage
+from tests.faults.line import Certificates, Line
+from tests.faults.table import (
+    Cause,
+    Clock,
+    Close,
+    Dated,
+    Disk,
+    End,
+    LightPin,
+    Names,
+    Network,
+    Row,
+    Service,
+    Signal,
+    Stage,
+    Suspended,
+)
 
 HELD_PIN: Final = 27
 QUESTION: Final = "what do you think it is that stands over there"
@@ -67,11 +83,12 @@ async def trial(row: Row, stage: Stage, folder: Path) -> Verdict:
     verdict, began_s = Verdict(row, stage), time.monotonic()
     service = service_for_tests()
     await service.start()
-    line = Line(int(service.endpoint.rpartition(":")[2]))
+    certificates = Certificates(folder / "certificates") if isinstance(row.cause, Dated) else None
+    line = Line(int(service.endpoint.rpartition(":")[2]), certificates=certificates)
     await line.start()
     room = Room(folder, SimulatedCard(folder / "card", history_s=120.0), service)
     try:
-        await _Trial(verdict, room, line).run()
+        await _Trial(verdict, room, line, certificates).run()
     except (AssertionError, TimeoutError, OSError) as failure:
         verdict.problems.append(_first_line(failure))
     finally:
@@ -82,11 +99,13 @@ async def trial(row: Row, stage: Stage, folder: Path) -> Verdict:
 
 
 class _Trial:
-    def __init__(self, verdict: Verdict, room: Room, line: Line) -> None:
+    def __init__(self, verdict: Verdict, room: Room, line: Line, certificates: Certificates | None) -> None:
         self.verdict = verdict
         self.row, self.stage = verdict.row, verdict.stage
         self.room = room
         self.line = line
+        self.certificates = certificates
+        self.surroundings = Surroundings(room.folder) if _is_of_surroundings(self.row.cause) else None
         self.device: Device
         self.pace = msgspec.convert(_PACE | _PACES.get(self.stage, {}), Faults)
         self.pressed_s = 0.0
@@ -105,7 +124,7 @@ class _Trial:
                 self.device = device
                 await self._enter()
                 seen = len(device.log), len(device.states), len(device.pin_changes)
-                causes = Causes(self.room, self.line, device, self.pace)
+                causes = Causes(self.room, self.line, device, self.pace, self.surroundings)
                 try:
                     self.happened_s = self.acted_s = time.monotonic()
                     await causes.begin(self.row.cause)
@@ -135,9 +154,14 @@ class _Trial:
         held = {"type": "button", "pin": HELD_PIN, "mode": "push-to-talk", "greeting": "none"}
         triggers = [{"type": "button", "pin": 17, "greeting": "welcome"}, held]
         sections: dict[str, Any] = {"greetings": {"welcome": greeting}, "triggers": triggers}
+        if self.certificates is not None:
+            sections["service"] = {"ca_file": str(self.certificates.ca_file)}
+        environment = self.surroundings.environment() if self.surroundings else {}
+        if self.row.cause == LightPin("busy"):
+            environment["PINS_BUSY"] = str(LED_PIN)
         log: list[str] = []
         try:
-            async with self.room.speaker(endpoint=self.line.endpoint, **sections) as device:
+            async with self.room.speaker(environment, endpoint=self.line.endpoint, **sections) as device:
                 log = device.log
                 await self.room.probed()
                 yield device
@@ -332,6 +356,11 @@ async def _true_within(seconds: float, condition: Callable[[], bool]) -> bool:
             return False
         await asyncio.sleep(_LOOKS_EVERY_S)
     return True
+
+
+def _is_of_surroundings(cause: Cause) -> bool:
+    """Whether it is brought about in the daemon's own surroundings."""
+    return isinstance(cause, Names | Clock | Suspended) or cause == Disk("slow")
 
 
 class _Killed(Exception):
