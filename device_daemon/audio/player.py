@@ -29,6 +29,8 @@ _LOW_WATER_MS: Final = (5, 15)
 """A period of sound that will be played, but not less and not more, is left in the card when silence is written behind it."""
 _GAP_S: Final = 0.0002
 """About the time from asking the card where it is to having the fade in it: the fade goes on where sound would be."""
+_LATEST_FADE_S: Final = 0.001
+"""A fade that begins so much later than it should is left out: what is heard after a pause is another sound."""
 _SHORTEST_WAIT_S: Final = 0.001
 _REFILL_GRACE_S: Final = 0.0002
 """So long after the moment at which it should be low the card is written to: by then its pointer has moved."""
@@ -250,9 +252,16 @@ class Player:
         if self._card.running:
             fade = self._fade(self._hear())
             # The last moment before the cut: so much was heard.
-            self._hear_until(self._card.position_at(self._now()))
+            cut_s = self._now()
+            self._hear_until(self._card.position_at(cut_s))
             self._end_reference()
             self._card.stop()
+            if fade:
+                # Each call to the card may cost this thread 5 ms, until it has the interpreter again: from here to the fade
+                # there is but one.
+                self._card.prepare()
+            if fade and self._now() - cut_s > _LATEST_FADE_S:
+                fade = b""
             if fade:
                 self._silence_frames = self._silence_after(len(fade) // self._got.card.frame_bytes)
                 silence = bytes(self._silence_frames * self._got.card.frame_bytes)

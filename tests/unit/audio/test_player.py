@@ -125,6 +125,20 @@ def test_the_fade_goes_on_where_the_sound_would_have_been() -> None:
     assert 20_000 < first_of_fade < 20_010
 
 
+def test_a_fade_that_comes_late_is_left_out_as_it_would_be_a_sound_of_its_own() -> None:
+    bench = Bench(VirtualCard())
+    bench.play("item", array("h", [20_000] * 100 * MS), 1)
+    bench.run(50 * MS)
+    cut, bench.card.drop_frames = bench.card.frame, 2 * MS
+    bench.flush(2)
+    bench.card.drop_frames = 0
+    bench.play("next", ramp(10 * MS), 3)
+    bench.run(40 * MS)
+    assert [sample for frame, sample in bench.card.heard if frame >= cut] == list(ramp(10 * MS))
+    assert bench.of(Flushed)[0].heard_ms == 50
+    assert bench.of(Silent)[-1].ticket == 3
+
+
 @pytest.mark.usefixtures("no_fade")
 def test_sound_that_follows_a_flush_is_heard_behind_the_fade() -> None:
     bench = Bench(VirtualCard())

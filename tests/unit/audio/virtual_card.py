@@ -32,6 +32,8 @@ class VirtualCard:
         self.coarse = coarse
         self.whole_periods = whole_periods
         self.stuck = False
+        self.drop_frames = 0
+        """How long `drop` keeps its caller after the card has stopped."""
         self.writes = 0
         self.heard: list[tuple[int, int]] = []  # (frame, sample), silence left out
         self._written = array("h")
@@ -100,6 +102,7 @@ class VirtualCard:
         if self._running:
             self._end_run(min(self.frame - self._started, self._playable()))
         self._dry = False
+        self.frame += self.drop_frames
 
     def prepare(self) -> None:
         pass
