@@ -238,6 +238,7 @@ TABLE: Final[tuple[Row, ...]] = (
         'After three seconds "one moment", within ten a notice.',
         _NETWORK,
         Service({"handshake_hangs": True}, anew=True),
+        settled_s=12.0,  # within ten of the end of what is being heard
     ),
     *(
         Row(

@@ -47,6 +47,7 @@ QUESTION: Final = "what do you think it is that stands over there"
 """1.2 s: what is shorter than a second may be a cough, which need not be answered."""
 _QUESTION_S: Final = len(voice(QUESTION)) / 2 / RATE_HZ
 _LOOKS_EVERY_S: Final = 0.05
+_STARTS_WITHIN_S: Final = 30.0
 _ASKS_AGAIN_S: Final = 4.0
 _RECOVERS_WITHIN_S: Final = 6.0
 _COMES_TO_REST_S: Final = 1.5
@@ -163,7 +164,8 @@ class _Trial:
         try:
             async with self.room.speaker(environment, endpoint=self.line.endpoint, **sections) as device:
                 log = device.log
-                await self.room.probed()
+                # Not a promise: on a busy machine the first connection takes its time.
+                await self.room.service.wait_for("session.created", deadline_s=_STARTS_WITHIN_S)
                 yield device
         except AssertionError as failure:
             if "ended with -9" in str(failure) and _kills(self.row):
