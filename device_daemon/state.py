@@ -51,8 +51,9 @@ TRANSITIONS: dict[State, frozenset[State]] = {
     # An announcement needs no microphone, so it may be made while muted.
     **dict.fromkeys(RESTING, RESTING | _OPENING),
     # A service that speaks at once, or a reconnect during an answer, may skip the greeting.
-    State.CONNECTING: RESTING | {State.GREETING, State.LISTENING, State.THINKING, State.WAITING},
-    State.GREETING: RESTING | {State.CONNECTING, State.LISTENING, State.SPEAKING, State.WAITING},
+    # An answer may be repeated while the microphone still opens.
+    State.CONNECTING: RESTING | {State.GREETING, State.LISTENING, State.THINKING, State.SPEAKING, State.WAITING},
+    State.GREETING: RESTING | {State.CONNECTING, State.LISTENING, State.THINKING, State.SPEAKING, State.WAITING},
     State.LISTENING: RESTING | {*_OPENING, State.THINKING, State.SPEAKING, State.WAITING},
     State.THINKING: RESTING | {State.CONNECTING, State.LISTENING, State.SPEAKING, State.WAITING},
     State.SPEAKING: RESTING | {State.CONNECTING, State.LISTENING, State.THINKING, State.WAITING},

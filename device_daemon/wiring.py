@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -23,9 +23,11 @@ from device_daemon.system.paths import Paths
 from device_daemon.system.saved_state import SavedState
 from device_daemon.timers.clocks import clocks
 from device_daemon.timers.timers import Timers
+from device_daemon.tools.builtin import builtin_tools
+from device_daemon.tools.toolbox import Toolbox
 from device_daemon.triggers.button import Buttons
 from device_daemon.triggers.setup import TriggerSetup
-from device_daemon.voicelive.client import Client
+from device_daemon.voicelive.client import Client, Tools
 from device_daemon.voicelive.credentials import credential_for
 
 logger = logging.getLogger(__name__)
@@ -55,11 +57,16 @@ class Wiring:
     ) -> None:
         self._saved_state = saved_state = SavedState(folders.state)
         echo = EchoControl(config.audio.echo, card_name(config.audio.microphone.device))
-        self._client = _client(config, environment, echo)
+        self._toolbox = toolbox = Toolbox()
+        self._client = _client(config, environment, echo, partial(_definitions, config, toolbox))
         greeting_cache = GreetingCache(folders.state / "greetings")
         timers = Timers(config.timers, saved_state, loop=asyncio.get_running_loop(), now=clocks())
-        self.controller = Controller(config, self._client, saved_state, greeting_cache, show, echo=echo, timers=timers)
+        self.controller = Controller(
+            config, self._client, saved_state, greeting_cache, show, echo=echo, timers=timers, tools=toolbox
+        )
         self.requests = Requests(config, self.controller, saved_state, about)
+        for tool in builtin_tools(config.tools.builtin, self.requests):
+            toolbox.add(tool)
         self.triggers = TriggerSetup(config, buttons, self.requests, self.controller)
 
     async def close(self, deadline_s: float) -> None:
@@ -68,14 +75,22 @@ class Wiring:
         try:
             async with asyncio.timeout(deadline_s):
                 await self.controller.close()
+                await self._toolbox.close()
                 await self._client.close()
         except TimeoutError:
             logger.warning("not everything could be closed within %g s; the rest is left behind", deadline_s)
         await self._saved_state.close()
 
 
-def _client(config: Config, environment: Mapping[str, str], echo: EchoControl) -> Client | LocalClient:
+def _client(config: Config, environment: Mapping[str, str], echo: EchoControl, tools: Tools) -> Client | LocalClient:
     service = config.service
     if service.local:
-        return LocalClient(config, echo)
-    return Client(config, service.endpoint or "", partial(credential_for, service, environment), echo=echo)
+        return LocalClient(config, echo, tools)
+    sign_in = partial(credential_for, service, environment)
+    return Client(config, service.endpoint or "", sign_in, echo=echo, tools=tools)
+
+
+def _definitions(config: Config, toolbox: Toolbox, assistant: str) -> Sequence[Mapping[str, Any]]:
+    """Return the definitions of the tools that an assistant has: those that it names, or all."""
+    named = config.assistants.get(assistant)
+    return toolbox.definitions(named.tools if named else None)

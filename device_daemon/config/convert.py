@@ -16,7 +16,7 @@ from device_daemon.config import nodes
 from device_daemon.config.api_key import KEY_NAMES, KEY_PLACES, looks_like_a_key
 from device_daemon.config.nodes import Mapping, Node, Scalar, describe
 from device_daemon.config.problems import Location, Path, Problems, alternatives, nearest, quoted, shown
-from device_daemon.config.scalars import WrongValue, allowed, keys, read_scalar
+from device_daemon.config.scalars import FALSE, WrongValue, allowed, keys, read_scalar
 from device_daemon.config.source_map import SourceMap
 
 AnyStruct = TypeVar("AnyStruct", bound=Struct)
@@ -42,6 +42,8 @@ class _Walk:
                 return self._wrong(node, path, f"found {describe(node)}; allowed: {words}")
             case inspect.Metadata(type=inspect.StrType(), extra={"guess": _}) | inspect.Metadata(extra={"unit": _}):
                 return self._single(node, wanted, path)
+            case inspect.Metadata(type=inspect.ListType(), extra={"off": True}) if _is_off(node):
+                return []
             case inspect.Metadata(type=inner):
                 return self.value(node, inner, path)
             case inspect.UnionType(types=types):
@@ -188,6 +190,10 @@ class _Walk:
 
 def _is_empty(node: Node) -> bool:
     return isinstance(node, Scalar) and node.plain and not node.text
+
+
+def _is_off(node: Node) -> bool:
+    return isinstance(node, Scalar) and node.plain and node.text.lower() in FALSE
 
 
 def _all_optional(wanted: inspect.Type) -> TypeGuard[inspect.StructType]:

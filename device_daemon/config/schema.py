@@ -40,6 +40,7 @@ def schema() -> dict[str, Any]:
         "additionalProperties": False,
     }
     definitions["Config"]["properties"]["include"]["anyOf"].append({"type": "string"})
+    definitions["Tools"]["properties"]["builtin"]["anyOf"] += [{"const": False}, {"enum": sorted(FALSE - {"false"})}]
     definitions["Audio"]["properties"]["echo"]["anyOf"].append(definitions["EchoSettings"]["properties"]["mode"])
     definitions["Service"]["properties"]["entra"]["anyOf"].append(definitions["Entra"]["properties"]["method"])
     definitions["Greeting"]["oneOf"] = [{"required": [key]} for key in ("say", "say_one_of", "ask_model")]

@@ -106,6 +106,19 @@ class Entra(Struct, frozen=True, forbid_unknown_fields=True):
     """workload-identity: the file that holds the token to be exchanged; default: AZURE_FEDERATED_TOKEN_FILE."""
 
 
+class InterimResponse(Struct, frozen=True, forbid_unknown_fields=True):
+    """What the service says by itself while its model or a tool takes long; for models that are not realtime models."""
+
+    triggers: list[Literal["latency", "tool"]] = field(default_factory=lambda: ["latency", "tool"])
+    """When: the model takes long, a tool is called."""
+    texts: list[Text] = field(default_factory=list)
+    """One of these is said; without them a model makes one up."""
+    instructions: Text | None = None
+    """For the model that makes one up."""
+    latency_threshold_ms: Annotated[int, Meta(ge=0, le=60_000, extra=IN_MS)] = 2000
+    """After so many milliseconds of waiting."""
+
+
 class Service(Struct, frozen=True, forbid_unknown_fields=True):
     """Which voice service, how to sign in, and what its session is like."""
 
@@ -138,6 +151,8 @@ class Service(Struct, frozen=True, forbid_unknown_fields=True):
     """Have the service transcribe what people say."""
     phrase_list: list[Text] = field(default_factory=list)
     """Words that the service is to expect, such as names; with one, what people say is transcribed."""
+    interim_response: InterimResponse | None = None
+    """What the service says while it takes long, such as {triggers: [tool], texts: ["One moment."]}."""
     standby: Literal["off", "after-conversation", "always"] = "off"
     """Keep a session ready for the next press: not at all, for some minutes after a conversation, or always."""
     proxy: Text | None = None
@@ -161,6 +176,8 @@ class Assistant(Struct, frozen=True, forbid_unknown_fields=True):
     """Who this assistant is and how it answers."""
     phrase_list: list[Text] | None = None
     """Words that the service is to expect from whoever talks to it."""
+    tools: list[Text] | None = None
+    """Which tools it has, of those that `tools` below gives to all: built-in ones, or the names of your own."""
 
     def of(self, service: Service) -> Service:
         """Return the settings of the service with those of this assistant in their place."""
@@ -429,6 +446,19 @@ class Mute(Struct, frozen=True, forbid_unknown_fields=True):
     """The switch's pin."""
 
 
+BuiltinTool = Literal["time", "volume", "mute", "goodbye", "timers", "again", "remember", "status"]
+BUILTIN_TOOLS: tuple[BuiltinTool, ...] = get_args(BuiltinTool)
+OFF: dict[str, Any] = {"off": True}
+"""Marks a list that may be switched off with one word."""
+
+
+class Tools(Struct, frozen=True, forbid_unknown_fields=True):
+    """What the model may do on this device."""
+
+    builtin: Annotated[list[BuiltinTool], Meta(extra=OFF)] = field(default_factory=lambda: list(BUILTIN_TOOLS))
+    """Which of the built-in tools there are; off: none."""
+
+
 class Privacy(Struct, frozen=True, forbid_unknown_fields=True):
     """What may be written to the log."""
 
@@ -465,6 +495,8 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     """How timers and alarms ring."""
     mute: Mute = Mute()
     """The hardware mute switch."""
+    tools: Tools = Tools()
+    """What the model may do on this device."""
     privacy: Privacy = Privacy()
     """What may be written to the log."""
 

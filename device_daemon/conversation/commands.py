@@ -71,6 +71,13 @@ class RequestReply(Struct, frozen=True):
     event_id: str
 
 
+class ToolOutput(Struct, frozen=True):
+    """Add what came of a tool's call to the session's conversation."""
+
+    call_id: str
+    output: str
+
+
 class ClearAudio(Struct, frozen=True):
     """Discard the microphone sound sent since the last turn."""
 
@@ -85,6 +92,7 @@ Message = (
     | CommitAudio
     | RequestReply
     | ClearAudio
+    | ToolOutput
 )
 
 
@@ -155,6 +163,14 @@ class Notice(Struct, frozen=True):
     ticket: int
 
 
+class CallTool(Struct, frozen=True):
+    """Begin a tool's call, which answers with ToolResult; `arguments` is JSON as the model gave it."""
+
+    key: int
+    name: str
+    arguments: str
+
+
 class End(Struct, frozen=True):
     """The conversation is over: close everything it opened."""
 
@@ -174,5 +190,6 @@ Command = (
     | CloseMicrophone
     | DropAudio
     | ReplayAudio
+    | CallTool
     | End
 )

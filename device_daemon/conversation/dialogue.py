@@ -48,6 +48,10 @@ connection is made. The new session learns what was said as far as it was heard 
 sound since the speaker last fell silent is sent to it again: an utterance that the break cut in two, or a question
 that was not answered yet, reaches it complete. An answer that broke off is reported with a notice.
 
+The life of a tool's call is told in `tool_calls`. While one runs the state is THINKING, unless something else goes on.
+The follow-up is asked for when all calls are answered, their response is done and what it said was heard; if a person
+speaks meanwhile, the answer to that turn takes its place.
+
 What is local (`PlaybackLedger.local`) is unknown to the session, so its echo cancellation would take it for a person:
 while it sounds, no microphone sound is sent where the service cancels the echo.
 
@@ -61,7 +65,8 @@ What must hold, and is tested by random interleavings (tests/unit/conversation/t
 - sound of a response that was interrupted is never played after the flush;
 - no state lasts for ever, and nobody waits in silence for longer than `Deadlines.give_up_s`;
 - the microphone is streamed only in states whose light says so;
-- every response that was accepted and not heard is reported.
+- every response that was accepted and not heard is reported, but one that only calls tools;
+- every call of a tool is answered exactly once, to the session that made it, or not at all if that is gone.
 """
 
 from __future__ import annotations
@@ -78,6 +83,7 @@ from device_daemon.conversation.responses import ResponseTracker
 from device_daemon.conversation.resumable_answer import ResumableAnswer
 from device_daemon.conversation.service_errors import failure_of, is_about_session_update
 from device_daemon.conversation.session_attempts import SessionAttempts, late
+from device_daemon.conversation.tool_calls import LATE, ToolCalls
 from device_daemon.conversation.transcript import ConversationTranscript
 from device_daemon.conversation.wait_clock import WaitClock
 from device_daemon.errors import ConnectionLost, DeviceSlow, ServiceSilent, SpeakerError
@@ -138,6 +144,11 @@ class Dialogue:
         # The service
         self.responses = ResponseTracker()
         self.session = SessionAttempts(self._deadlines)
+        self.calls = ToolCalls(self._deadlines.tool_s)
+        self._farewell = False
+        """The person said goodbye: the conversation ends when nothing is left to say."""
+        self._turn_pending = False
+        """A turn ended, and the service has not begun to answer it."""
         self._replies = 0
         """How many answers were asked for; numbers their requests."""
         self._greeting_requests = 0
@@ -201,7 +212,8 @@ class Dialogue:
             self._speaker_deadline_s,
             self._push_to_talk.complete_at_s,
             self._wait.moment_at_s,
-            self._wait.gives_up_at_s,
+            self._gives_up_at_s,
+            self.calls.deadline_s,
             self.session.due_s,
             self._resumable.resume_at_s,
             self._state_deadline_s,
@@ -246,6 +258,15 @@ class Dialogue:
             return MicrophoneGate.DISCARD
         # Nothing is sent before the greeting is heard: the service would answer it instead of greeting.
         return MicrophoneGate.STREAM if self._session_listens and not self.greeting.pending else MicrophoneGate.HOLD
+
+    @property
+    def _gives_up_at_s(self) -> float:
+        """When waiting is given up; a tool that is at work has a deadline of its own."""
+        return inf if self._tool_works else self._wait.gives_up_at_s
+
+    @property
+    def _tool_works(self) -> bool:
+        return self.state is State.THINKING and self.session.ready and self.calls.owed and self.calls.busy
 
     @property
     def _session_listens(self) -> bool:
@@ -302,7 +323,9 @@ class Dialogue:
         if now >= self._push_to_talk.complete_at_s:
             self._push_to_talk.finish()
             return self._commit_turn(now) if self.session.ready else []
-        if now >= self._wait.gives_up_at_s:
+        if (overdue := self.calls.overdue(now)) is not None:
+            return self._tool_result(on.ToolResult(overdue, LATE), now)
+        if now >= self._gives_up_at_s:
             return self._give_up_waiting(now)
         if now >= self._wait.moment_at_s:
             self._wait.moment_said = True
@@ -320,7 +343,8 @@ class Dialogue:
             case State.THINKING if self._policy.push_to_talk and self.responses.accepted is None:
                 return self._connection_lost(late("a turn", self._deadlines.reply_s), now)
             case State.THINKING if self.responses.accepted is None and not self._question:
-                return self._listen(now)  # a cough need not be answered
+                self._turn_pending = False
+                return self._go_on(now)  # a cough need not be answered
             case State.LISTENING if self._person_speaks:
                 self._person_speaks = False
                 self._push_to_talk.drop()
@@ -348,6 +372,14 @@ class Dialogue:
                 return self._response_created(response_id, now)
             case on.ResponseDone():
                 return self._response_done(event, now)
+            case on.ToolCalled():
+                return self._tool_called(event, now)
+            case on.ToolResult():
+                return self._tool_result(event, now)
+            case on.Farewell():
+                self._farewell = True
+                if self.responses.heard:
+                    self.calls.owed = False  # it is being said already
             case on.TranscriptDelta(response_id, text):
                 self._transcript.says(response_id, text)
             case on.Transcript(role, text, response_id):
@@ -395,7 +427,8 @@ class Dialogue:
         replay_since_s = self._unanswered_since_s()
         self._resumable.drop()
         self._playback.session_lost()
-        self._person_speaks = False
+        self.calls.session_lost()
+        self._person_speaks = self._turn_pending = False
         self._greeting_requests = 0
         self._untold |= self.session.was_ready
         if not self._playback.speaking:
@@ -421,8 +454,8 @@ class Dialogue:
         """Return since when the microphone's sound is needed again by a new session; None if it is not."""
         if self._policy.push_to_talk:
             return self._push_to_talk.session_lost()
-        if self._is_announcement or self.greeting.pending:
-            return None
+        if self._is_announcement or self.greeting.pending or self.calls.unanswered:
+            return None  # what was called for once is not to be called for again
         if self._playback.sounding:
             return self._speech_began_s - SPEECH_LEAD_S if self._person_speaks else None
         return max(self._playback.quiet_since_s, self._discard_before_s)
@@ -459,6 +492,10 @@ class Dialogue:
             return [*self._tell_session(), *self._commit_turn(now)]
         if self.responses.postponed and self.responses.active is None:
             return self._request_reply(now)
+        if self._farewell and not self.calls.owed:
+            return self._end(EndReason.GOODBYE)
+        if self.calls.owed and not self._person_speaks:
+            return [*self._tell_session(), *self._follow_up(now)]
         if self.greeting.step is Step.WANTED:
             return [*self._tell_session(), *(self._play_cached_greeting(now) or self._request_greeting(now))]
         ready_sound, self._ready_sound_due = self._ready_sound_due, False
@@ -542,6 +579,7 @@ class Dialogue:
 
     def _response_created(self, response_id: str, now: float) -> list[Command]:
         self.responses.active = response_id
+        self._turn_pending = False
         self._resumable.drop()
         if not self.session.ready:
             return []  # nobody asked for it before our settings were in force
@@ -554,6 +592,7 @@ class Dialogue:
         if self.responses.accepted is not None:
             self.greeting.done()  # what a lost session said still sounds, and what it said last may be the greeting
         self.responses.accept(response_id)
+        self.calls.owed = self.calls.owed and self.calls.busy  # it knows what came of those that are over
         self._person_speaks = False
         self.greeting.created(response_id)
         self._state_deadline_s = inf  # the wait has a deadline
@@ -636,7 +675,7 @@ class Dialogue:
 
     def _response_over(self, now: float) -> list[Command]:
         """Go on after the accepted response: it is done or lost, and nothing of it is left to hear."""
-        done, heard = self.responses.done, self.responses.heard
+        done, heard, called = self.responses.done, self.responses.heard, self.responses.called
         greeted = self.responses.accepted == self.greeting.response_id
         failure = self.responses.failure("the announcement" if self._is_announcement else "an answer")
         self.responses.drop()
@@ -647,6 +686,8 @@ class Dialogue:
         if greeted:
             self.greeting.skipped()  # where it was made but no sound came
             self.greeting.done()
+        if heard and not called:
+            self.calls.unanswered = self.calls.owed
         if failure is None:
             self.session.answered()
             return self._go_on(now)
@@ -693,7 +734,8 @@ class Dialogue:
         self.greeting.done()
         self._push_to_talk.answered()
         self.responses.drop()
-        return commands
+        self._turn_pending = False
+        return [*commands, *self.calls.dismissed()]
 
     def _flushed(self, event: on.Flushed, now: float) -> list[Command]:
         protected = self._is_protected
@@ -719,6 +761,43 @@ class Dialogue:
     def _discard_microphone_sound(self) -> None:
         """Something that people may not talk over fell silent: what was captured until then is dropped."""
         self._discard_before_s = self._playback.quiet_since_s + (ECHO_TAIL_S if self._policy.half_duplex else 0.0)
+
+    # Tools
+
+    def _tool_called(self, event: on.ToolCalled, now: float) -> list[Command]:
+        if not self.session.ready:
+            return []  # nobody asked for it before our settings were in force
+        wanted = event.response_id == self.responses.accepted and not self._is_announcement
+        if wanted:
+            self.responses.called = True
+            self._push_to_talk.answered()  # what was called for once is not to be called for again
+        return self.calls.called(event, now, wanted=wanted)
+
+    def _tool_result(self, event: on.ToolResult, now: float) -> list[Command]:
+        worked = self._tool_works
+        call, known, commands = self.calls.result(event.key, event.output, now)
+        if call is not None:
+            if worked:
+                self._wait.restart(now)  # until now the tool was waited for, from now on the service is
+            note = f"call-{event.key}"
+            self._transcript.said("tool", f"{call.name}({call.arguments}), which returned: {event.output}", note)
+            if not known:
+                self._untold_responses.append(note)
+        nothing_else = self.responses.active is None and self.responses.accepted is None
+        if not nothing_else or self._playback.speaking or self._person_speaks or self._turn_pending:
+            return commands
+        if not self.calls.busy and (self.calls.owed or self._farewell) and self.session.ready:
+            return [*commands, *self._go_on(now)]
+        return commands
+
+    def _follow_up(self, now: float) -> list[Command]:
+        """Ask the model to go on after its calls, or wait for them."""
+        self._question = True
+        if self.calls.busy:
+            self._state_deadline_s = inf
+            return self._enter(State.THINKING, now)
+        self.calls.owed = False
+        return self._request_reply(now)
 
     # The microphone
 
@@ -794,6 +873,7 @@ class Dialogue:
         if not self._person_speaks:
             self._speech_began_s = now
         self._person_speaks, self.responses.cancel_next = True, False
+        self._turn_pending = False
         if self.greeting.pending or self._is_protected:
             return []  # nothing of the person was sent: the service heard something else
         self.greeting.done()
@@ -801,8 +881,9 @@ class Dialogue:
         if self.responses.accepted is not None and self._playback.speaking:
             self._resumable.interrupt(self.responses.accepted, self.responses.done)
         self.responses.drop()  # the service stops making it
+        self._farewell = False
         flush: list[Command] = [self._playback.flush()] if self._playback.sounding else []
-        return [*flush, *self._listen(now)]
+        return [*flush, *self.calls.interrupted(), *self._listen(now)]
 
     def _speech_stopped(self, now: float) -> list[Command]:
         if self._policy.push_to_talk or self.state is not State.LISTENING:
@@ -810,7 +891,7 @@ class Dialogue:
         spoken_s = now - self._speech_began_s
         self._question = self._person_speaks and spoken_s >= self._deadlines.question_s
         self._resumable.speech_stopped(spoken_s, now)
-        self._person_speaks = False
+        self._person_speaks, self._turn_pending = False, True
         self._state_deadline_s = now + self._deadlines.reply_s
         commands = self._enter(State.THINKING, now)
         if not self._question:
@@ -826,6 +907,7 @@ class Dialogue:
         if not self._can_be_heard:
             return []
         self.resumed_answers += 1
+        self._turn_pending = False
         self.responses.resume(response_id, done)
         plays = self._playback.resume(response_id, rest, now)
         self._transcript.cut(response_id, 1.0)

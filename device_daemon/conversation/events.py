@@ -19,6 +19,7 @@ __all__ = [
     "ChimeRequested",
     "Closed",
     "Event",
+    "Farewell",
     "Flushed",
     "MicrophoneFailed",
     "MicrophoneFlows",
@@ -42,6 +43,8 @@ __all__ = [
     "StopRequested",
     "TalkBegan",
     "TalkEnded",
+    "ToolCalled",
+    "ToolResult",
     "Transcript",
     "TranscriptDelta",
     "WakeWordHeard",
@@ -115,6 +118,15 @@ class ResponseDone(Struct, frozen=True):
     """The service's reason, where it is not completed."""
 
 
+class ToolCalled(Struct, frozen=True):
+    """The model calls a tool in a response; `arguments` is JSON."""
+
+    response_id: str
+    call_id: str
+    name: str
+    arguments: str
+
+
 class ServiceError(Struct, frozen=True):
     """An `error` event, whatever its shape. Most leave the session open; `service_errors` says what it means."""
 
@@ -181,6 +193,17 @@ class StopRequested(Struct, frozen=True):
     reason: EndReason
 
 
+class Farewell(Struct, frozen=True):
+    """The person says goodbye: the conversation ends when the farewell was heard, unless somebody speaks on."""
+
+
+class ToolResult(Struct, frozen=True):
+    """What came of the call that a CallTool began; a failure too is a sentence for the model."""
+
+    key: int
+    output: str
+
+
 class MicrophoneFailed(Struct, frozen=True):
     """The microphone gives no sound: it is missing, busy, or stalls. It is opened again and again."""
 
@@ -202,9 +225,11 @@ ServiceEvent = (
     | Transcript
     | TranscriptDelta
     | ResponseDone
+    | ToolCalled
     | ServiceError
     | ServiceWarning
     | Closed
 )
-PersonEvent = Pressed | WakeWordHeard | TalkBegan | TalkEnded | RepeatRequested | ChimeRequested
-Event = ServiceEvent | SpeakerEvent | PersonEvent | StopRequested | MicrophoneFailed | MicrophoneFlows
+PersonEvent = Pressed | WakeWordHeard | TalkBegan | TalkEnded | RepeatRequested | ChimeRequested | Farewell
+DeviceEvent = StopRequested | MicrophoneFailed | MicrophoneFlows | ToolResult
+Event = ServiceEvent | SpeakerEvent | PersonEvent | DeviceEvent

@@ -59,6 +59,8 @@ class Deadlines(Struct, frozen=True):
     """Whoever waits for anything to be heard for so long hears "one moment"."""
     give_up_s: float = 9.0
     """Whoever waits for anything to be heard for so long hears that it does not work."""
+    tool_s: float = 60.0
+    """For a tool's call, whatever deadline it has itself."""
     session_s: float = 4.0
     """From the open connection to session.updated; then another connection is tried."""
     greeting_s: float = 4.0
@@ -94,4 +96,5 @@ class EndReason(StrEnum):
     STOPPED = "it was stopped"
     MUTED = "the microphone was muted"
     SAID = "the announcement was made"
+    GOODBYE = "the farewell was heard"
     FAILED = "it failed"

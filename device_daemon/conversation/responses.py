@@ -15,6 +15,8 @@ class ResponseTracker(Struct):
     """The response that the service is making; it makes one at a time, from response.created to response.done."""
     accepted: str | None = None
     """The response whose sound may be played: the newest, unless somebody interrupted it."""
+    called: bool = False
+    """The accepted response calls a tool: without sound it is complete, for its follow-up is the answer."""
     heard: bool = False
     """Something of the accepted response was heard."""
     done: ResponseDone | None = None
@@ -31,7 +33,7 @@ class ResponseTracker(Struct):
 
     def accept(self, response_id: str) -> None:
         """Let a new response be heard."""
-        self.accepted, self.heard, self.done = response_id, False, None
+        self.accepted, self.heard, self.called, self.done = response_id, False, False, None
 
     def resume(self, response_id: str, done: ResponseDone | None) -> None:
         """Let an interrupted response be heard again; `done` is how it ended, if it did."""
@@ -62,7 +64,7 @@ class ResponseTracker(Struct):
         """
         if self.done is None:
             return ConnectionLost(f"the connection broke in the middle of {what}.")
-        if self.heard and self.done.status == "completed":
+        if (self.heard or self.called) and self.done.status == "completed":
             return None
         how = "was heard only in part" if self.heard else "was not heard"
         completed = self.done.status == "completed"

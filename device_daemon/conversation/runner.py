@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 from msgspec import Struct, field
@@ -27,7 +27,7 @@ from device_daemon.errors import ConnectionLost, SpeakerError
 from device_daemon.greetings.ledger import Step
 from device_daemon.greetings.opening import Opening
 from device_daemon.state import State
-from device_daemon.system.foreign_text import ForeignLog
+from device_daemon.system.foreign_text import ForeignLog, safe
 from device_daemon.system.logs import GREETING_HEARD, fields
 
 MOST_QUEUED_MS = 200_000
@@ -50,6 +50,11 @@ class Times(Struct):
     speech_stopped_s: float | None = None
 
 
+async def no_tools(name: str, _arguments: str) -> str:
+    """Answer the call of a tool where there are none."""
+    return f"error: there is no tool {name}"
+
+
 class RunnerContext(Struct):
     """What a conversation needs of the daemon."""
 
@@ -70,6 +75,8 @@ class RunnerContext(Struct):
     """Called once, if the conversation goes on after its first words: whether they were heard."""
     on_greeting_recorded: Callable[[Opening, bytes], None] = field(default=lambda _opening, _pcm: None)
     """The service spoke a greeting that is to be cached, to its end."""
+    call_tool: Callable[[str, str], Awaitable[str]] = field(default=no_tools)
+    """Carry out a call by name and arguments (JSON), within a deadline; it never raises."""
     uplink_limit_ms: int = LIMIT_MS
     """How much microphone audio may wait to be sent."""
 
@@ -106,6 +113,8 @@ class ConversationRunner:
         self._session: asyncio.Task[None] | None = None
         self._sessions: set[asyncio.Task[None]] = set()
         self._generation = 0
+        self._calls: set[asyncio.Task[None]] = set()
+        """Of tools; they end by themselves, also after the conversation."""
         self._service_log = ForeignLog(logger)
         self._timer: asyncio.TimerHandle | None = None
         self._flushing = False
@@ -298,11 +307,21 @@ class ConversationRunner:
                 case do.ReplayAudio(since_s):
                     replayed_ms = self._uplink.replay(since_s)
                     logger.debug("%d ms of microphone sound are sent again", replayed_ms)
+                case do.CallTool(key, name, arguments):
+                    task = self._loop.create_task(self._call_tool(key, name, arguments), name=f"tool {key}")
+                    self._calls.add(task)
+                    task.add_done_callback(self._calls.discard)
                 case do.Connect(delay_s):
                     self._reconnect(delay_s)
                 case do.End():
                     self._ended.set_result(command)
         self._set_timer()
+
+    async def _call_tool(self, key: int, name: str, arguments: str) -> None:
+        began_s = self._loop.time()
+        output = await self._context.call_tool(name, arguments)
+        logger.info("tool %s answered in %.0f ms", safe(name), (self._loop.time() - began_s) * 1000)
+        self._receive(on.ToolResult(key, output))
 
     def _set_timer(self) -> None:
         if self._timer:

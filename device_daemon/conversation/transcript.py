@@ -33,6 +33,8 @@ class _Turn(Struct):
     def line(self) -> str:
         """Return who said what, as far as it was heard; empty if nothing was."""
         heard = self._heard()
+        if self.role == "tool":
+            return f"You called {self.text}"
         who = "You" if self.role == "assistant" else "User"
         return f"{who}: {heard}{'' if heard == self.text else _CUT_OFF}" if heard else ""
 
@@ -89,7 +91,7 @@ class ConversationTranscript:
         lines = [line for turn in turns if (line := turn.line())]
         if not lines:
             return ""
-        if of is None and all(turn.role == "assistant" for turn in turns):
+        if of is None and all(turn.role != "user" for turn in turns):
             lines.append(_USER_UNKNOWN)
         return "\n".join([_HEADER, *lines])
 

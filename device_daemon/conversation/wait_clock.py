@@ -31,6 +31,11 @@ class WaitClock(Struct):
         """Begin to wait; a wait that has begun goes on."""
         self.since_s = min(self.since_s, now)
 
+    def restart(self, now: float) -> None:
+        """Something came of what is waited for, and something else is to follow."""
+        if self.since_s < inf:
+            self.since_s = now
+
     def end(self) -> None:
         """Something is heard, or it is the person's turn."""
         self.since_s, self.moment_said = inf, False

@@ -38,6 +38,7 @@ from device_daemon.system.logs import STATE_CHANGED, fields
 from device_daemon.system.saved_state import SavedState
 from device_daemon.timers.schedule import Change
 from device_daemon.timers.timers import Timers
+from device_daemon.tools.toolbox import Called, Toolbox
 from device_daemon.voicelive.greeting_prefetch import GreetingPrefetch
 from device_daemon.voicelive.quota import QuotaClient, TokenBucket, connections_per_minute
 from device_daemon.voicelive.reachability import Reachability
@@ -96,10 +97,12 @@ class Controller:
         *,
         echo: EchoControl,
         timers: Timers,
+        tools: Toolbox,
     ) -> None:
         self.events = EventStream()
         self.echo = echo
         self.timers = timers
+        tools.on_called = self._tool_called
         self._config = config
         self._saved_state = saved_state
         self._show = show
@@ -139,6 +142,7 @@ class Controller:
                 notice=self.notices.notice,
                 on_state=self._set_state,
                 on_transcript=self._said,
+                call_tool=tools.call,
                 on_begin=self._conversation_begins,
                 on_greeting_heard=self._greeting_heard,
                 on_end=self._conversation_ends,
@@ -300,6 +304,10 @@ class Controller:
         self._ringer.update()
         self._show_resting_state()
 
+    def _tool_called(self, called: Called) -> None:
+        number = self.conversations.number
+        self.events.publish(report.ToolDone(conversation=number, **asdict(called)))
+
     def _reachability_changed(self, failure: SpeakerError | None) -> None:
         """Take the outcome of a connection attempt; each outcome is logged once."""
         if failure and type(failure) is not type(self._logged_failure):
@@ -345,6 +353,11 @@ class Controller:
             self._saved_state.health,
             self._greeting_cache.health,
         ]
+
+    @property
+    def clock_is_set(self) -> bool:
+        """The time of day can be believed."""
+        return self._reachability.clock.ok
 
     def obstacle(self, *, listens: bool) -> SpeakerError | None:
         """Return the failure of a device without which a conversation makes no sense; an announcement needs no microphone."""

@@ -15,6 +15,7 @@ from device_daemon.conversation.policy import EndReason
 from device_daemon.health import Part
 from device_daemon.state import State
 from device_daemon.timers.schedule import Change, How
+from device_daemon.tools.toolbox import Outcome
 
 Gesture = Literal["press", "double", "hold", "talk", "wake-word", "motion", "schedule"]
 TimerKind = Literal["timer", "alarm"]
@@ -62,6 +63,17 @@ class GreetingHeard(Event, frozen=True, kw_only=True, tag="greeting-heard"):
 
     conversation: int
     press_to_greeting_ms: float
+
+
+class ToolDone(Event, frozen=True, kw_only=True, tag="tool"):
+    """The model called a tool of the device, and that is over; its arguments and result are private."""
+
+    conversation: int
+    tool: str
+    """Its name."""
+    outcome: Outcome
+    """`refused`: the call was wrong, or one too many; `timeout`: it took too long."""
+    duration_ms: float
 
 
 class ConversationEnded(Event, frozen=True, kw_only=True, tag="conversation-ended"):
@@ -134,6 +146,7 @@ AnyEvent = (
     | Triggered
     | ConversationStarted
     | GreetingHeard
+    | ToolDone
     | ConversationEnded
     | MuteChanged
     | VolumeChanged

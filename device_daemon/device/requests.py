@@ -259,6 +259,11 @@ class Requests:
         self._controller.events.publish(report.VolumeChanged(volume=percent))
         return f"ok: volume {percent}"
 
+    @property
+    def clock_is_set(self) -> bool:
+        """The time of day can be believed."""
+        return self._controller.clock_is_set
+
     def status(self) -> dict[str, Any]:
         """Everything that is known, for machines."""
         return {**self._about(), **self._controller.status()}

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from device_daemon.audio.echo.modes import EchoPort
 from device_daemon.config.settings import SERVICE_ASSISTANT, Config
 from device_daemon.errors import ServiceUnreachable
-from device_daemon.voicelive.client import Client
+from device_daemon.voicelive.client import Client, Tools, no_tools
 from device_daemon.voicelive.credentials import Key
 
 if TYPE_CHECKING:
@@ -31,9 +31,15 @@ STOP_DEADLINE_S = 3.0
 class LocalClient:
     """Opens connections to the local service; starts it, and restarts it if it has died."""
 
-    def __init__(self, config: Config, echo: EchoPort | None = None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        echo: EchoPort | None = None,
+        tools: Tools = no_tools,
+    ) -> None:
         self._config = config
         self._echo = echo
+        self._tools = tools
         self._process: Process | None = None
         self._client: Client | None = None
         self._starting = asyncio.Lock()
@@ -42,7 +48,8 @@ class LocalClient:
         """Return a connection on which nothing was sent yet. Raises one of errors.py."""
         async with self._starting:
             if self._client is None or self._process is None or self._process.returncode is not None:
-                self._client = Client(self._config, await self._start(), lambda: Key("local"), echo=self._echo)
+                endpoint = await self._start()
+                self._client = Client(self._config, endpoint, lambda: Key("local"), echo=self._echo, tools=self._tools)
         return await self._client.connect(assistant)
 
     async def close(self) -> None:

@@ -36,6 +36,8 @@ class Tool(Struct, frozen=True):
     """Takes arguments that were validated, and returns what the model is to know. Raises ToolError."""
     timeout_s: float = TIMEOUT_S
     """After so many seconds the call is cancelled, and the model learns that it failed."""
+    group: str = ""
+    """What the config calls it and those that belong to it, such as timers; its name where it stands alone."""
 
     def definition(self) -> dict[str, Any]:
         """Return the tool as session.update lists it."""
@@ -47,7 +49,7 @@ class Tool(Struct, frozen=True):
         }
 
 
-def tool_of(function: Callable[..., str | Awaitable[str]], *, timeout_s: float = TIMEOUT_S) -> Tool:
+def tool_of(function: Callable[..., str | Awaitable[str]], *, timeout_s: float = TIMEOUT_S, group: str = "") -> Tool:
     """Return the tool that a typed function is.
 
     Name, description and JSON schema come from its name, docstring and signature: the text before `Args:` is the
@@ -57,6 +59,7 @@ def tool_of(function: Callable[..., str | Awaitable[str]], *, timeout_s: float =
     Args:
         function: With parameters that JSON can express; plain where it returns at once, else a coroutine function.
         timeout_s: See Tool.
+        group: See Tool.
     """
     description, sentences = _documentation(inspect.getdoc(function) or "")
     hints = get_type_hints(function, include_extras=True)
@@ -73,7 +76,7 @@ def tool_of(function: Callable[..., str | Awaitable[str]], *, timeout_s: float =
         return result if isinstance(result, str) else await result
 
     parameters = {"type": "object", "properties": properties, "required": schema.get("required", [])}
-    return Tool(function.__name__, description, parameters | {"additionalProperties": False}, call, timeout_s)
+    return Tool(function.__name__, description, parameters | {"additionalProperties": False}, call, timeout_s, group)
 
 
 def _parameters(function: Callable[..., Any]) -> list[inspect.Parameter]:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
 from device_daemon.audio.echo.modes import EchoPort, FixedEchoMode
@@ -26,6 +26,12 @@ if TYPE_CHECKING:
     from device_daemon.voicelive.opener import Opener
 
 API_VERSION = "2026-07-15"
+Tools = Callable[[str], Sequence[Mapping[str, Any]]]
+
+
+def no_tools(_assistant: str) -> Sequence[Mapping[str, Any]]:
+    """Return what a session without tools lists."""
+    return ()
 
 
 def url_for(service: Service, endpoint: str) -> str:
@@ -52,14 +58,20 @@ class Client:
         sign_in: Callable[[], Credential],
         limits: LineLimits | None = None,
         echo: EchoPort | None = None,
+        *,
+        tools: Tools = no_tools,
     ) -> None:
-        """`sign_in` reads the credential: when it is first needed, and again after it was refused."""
+        """`sign_in` reads the credential: when it is first needed, and again after it was refused.
+
+        `tools` returns the function definitions that the next session with an assistant is to have.
+        """
         self.host = urlsplit(endpoint).netloc
         self._config = config
         self._endpoint = endpoint
         self._sign_in = sign_in
         self._limits = limits or LineLimits()
         self._echo = echo or FixedEchoMode()
+        self._tools = tools
         self._credential: Credential | None = None
         self._opener: Opener | None = None
 
@@ -80,7 +92,8 @@ class Client:
         config = self._config.of(assistant)
         headers = await self._credential.headers()
         try:
-            return await self._opener.open(config, url_for(config.service, self._endpoint), headers)
+            url = url_for(config.service, self._endpoint)
+            return await self._opener.open(config, url, headers, self._tools(assistant))
         except AuthRefused:
             await self._sign_out()  # the owner may replace the key meanwhile
             raise

@@ -17,7 +17,7 @@ from device_daemon.voicelive.connection import Connection
 from device_daemon.voicelive.handshake import open_socket
 from device_daemon.voicelive.limits import LineLimits
 from device_daemon.voicelive.resolver import DaemonResolver
-from device_daemon.voicelive.session import session_for
+from device_daemon.voicelive.session import Tools, session_for
 from device_daemon.voicelive.tls import tls_context
 
 CLIENT_REFERENCE_QUERY = "&features=client_ec_reference:true"
@@ -36,13 +36,14 @@ class Opener:
         self._ca_file = config.service.ca_file
         self._tls: ssl.SSLContext | None = None
 
-    async def open(self, config: Config, url: str, headers: Mapping[str, str]) -> Connection:
+    async def open(self, config: Config, url: str, headers: Mapping[str, str], tools: Tools) -> Connection:
         """Return a connection on which nothing was sent yet. Raises one of errors.py.
 
         Args:
             config: The one given, as it is for the assistant that the session is for.
             url: Of that assistant.
             headers: They sign in.
+            tools: Definitions of what its model may call.
         """
         if self._ca_file and self._tls is None:
             self._tls = await in_daemon_thread(partial(tls_context, self._ca_file), "CA file")
@@ -59,7 +60,8 @@ class Opener:
         # Filled in for each session: a time of day in the instructions is that of its opening.
         language = language_for(config.language)
         values = placeholder_values(datetime.now().astimezone(), gethostname(), None, config.names, language)
-        return Connection(http, socket, session_for(config, values, echo=mode), self._limits, self._echo.refused)
+        session = session_for(config, values, echo=mode, tools=tools)
+        return Connection(http, socket, session, self._limits, self._echo.refused)
 
     async def close(self) -> None:
         """Leave off looking names up."""

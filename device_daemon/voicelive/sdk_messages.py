@@ -10,7 +10,7 @@ from device_daemon.greetings.opening import Opening
 from device_daemon.voicelive.session import metadata, voice
 
 
-async def send(sdk: VoiceLiveConnection, message: do.Message, session: models.RequestSession) -> None:  # noqa: C901 - one table of messages
+async def send(sdk: VoiceLiveConnection, message: do.Message, session: models.RequestSession) -> None:  # noqa: C901, PLR0912 - a table
     """Send one of our messages.
 
     Args:
@@ -48,6 +48,8 @@ async def send(sdk: VoiceLiveConnection, message: do.Message, session: models.Re
             await sdk.input_audio_buffer.commit()
         case do.RequestReply(event_id):
             await sdk.response.create(event_id=event_id)
+        case do.ToolOutput(call_id, output):
+            await _add_item(sdk, models.FunctionCallOutputItem(call_id=call_id, output=output))
         case do.ClearAudio():
             await sdk.input_audio_buffer.clear()
 

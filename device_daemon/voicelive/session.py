@@ -5,20 +5,22 @@ Importing this brings in the SDK's models: `client` does so late.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from socket import gethostname
 from types import MappingProxyType
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from azure.ai.voicelive import models
 
 from device_daemon import __version__
 from device_daemon.audio.echo.modes import EchoMode
-from device_daemon.config.settings import Config
+from device_daemon.config.settings import Config, InterimResponse
 from device_daemon.greetings.opening import fill
 
 INPUT_RATE_HZ: Final = 24_000
 NO_PLACEHOLDERS: Final[Mapping[str, str]] = MappingProxyType({})
+Tools: TypeAlias = Sequence[Mapping[str, Any]]
+"""Function definitions, as session.update lists them."""
 STEREO: Final = 2
 METADATA_CHARACTERS: Final = 512
 """Of one value, as in OpenAI's API, which the field is taken from."""
@@ -42,9 +44,13 @@ def voice(name: str) -> models.OpenAIVoice | models.AzureStandardVoice:
 
 
 def session_for(
-    config: Config, placeholders: Mapping[str, str] = NO_PLACEHOLDERS, *, echo: EchoMode = EchoMode.SERVICE
+    config: Config,
+    placeholders: Mapping[str, str] = NO_PLACEHOLDERS,
+    *,
+    echo: EchoMode = EchoMode.SERVICE,
+    tools: Tools = (),
 ) -> models.RequestSession:
-    """Return everything this speaker asks of a session, with the echo mode in force.
+    """Return everything this speaker asks of a session, with the echo mode in force and the `tools` of the device.
 
     What the config leaves out is left to the service, but for `interrupt_response`, which follows
     `conversation.interruptible`, and `auto_truncate`: the service would guess what was heard, we know.
@@ -60,6 +66,11 @@ def session_for(
     )
     if service.instructions and service.agent is None:  # an agent brings its own and refuses ours
         session.instructions = fill(service.instructions, placeholders)
+    if tools and service.agent is None:  # an agent brings its own and refuses ours
+        session.tools = [models.FunctionTool(**_fields(tool)) for tool in tools]
+        session.tool_choice = models.ToolChoiceLiteral.AUTO
+    if service.interim_response is not None:
+        session.interim_response = _interim_response(service.interim_response)
     if echo is EchoMode.SERVICE:
         session.input_audio_echo_cancellation = models.AudioEchoCancellation()
     elif echo is EchoMode.CLIENT_REFERENCE:
@@ -81,6 +92,24 @@ def metadata(trigger: str = "") -> dict[str, str]:
     """Return the session's metadata: which device, which version of this program, and what opened the conversation."""
     known = {"device": gethostname(), "version": __version__, "trigger": trigger}
     return {name: value[:METADATA_CHARACTERS] for name, value in known.items() if value}
+
+
+def _fields(tool: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in tool.items() if name != "type"}
+
+
+def _interim_response(
+    settings: InterimResponse,
+) -> models.StaticInterimResponseConfig | models.LlmInterimResponseConfig:
+    """Return what the service says by itself while its model or a tool takes long."""
+    triggers: list[str | models.InterimResponseTrigger] = [*settings.triggers]
+    kind: models.StaticInterimResponseConfig | models.LlmInterimResponseConfig
+    if settings.texts:
+        kind = models.StaticInterimResponseConfig(triggers=triggers, texts=settings.texts)
+    else:
+        kind = models.LlmInterimResponseConfig(triggers=triggers, instructions=settings.instructions)
+    kind.latency_threshold_ms = settings.latency_threshold_ms
+    return kind
 
 
 def _turn_detection(config: Config) -> models.TurnDetection:

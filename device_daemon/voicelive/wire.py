@@ -30,6 +30,14 @@ class _Response(msgspec.Struct):
     status_details: Any = None
 
 
+class _OutputItem(msgspec.Struct):
+    type: str = ""
+    call_id: str = ""
+    name: str = ""
+    arguments: str = ""
+    status: str = ""
+
+
 class _Message(msgspec.Struct):
     type: str
     response_id: str = ""
@@ -39,6 +47,7 @@ class _Message(msgspec.Struct):
     transcript: str | None = None
     session: _Session | None = None
     response: _Response | None = None
+    item: Any = None
     error: Any = None
     warning: Any = None
 
@@ -83,6 +92,8 @@ def decode(raw: bytes | str, wall_clock_s: float) -> on.ServiceEvent | None:  # 
             return on.ResponseCreated(response_id)
         case _Message(type="response.done", response=_Response(id=response_id, status=status, status_details=detail)):
             return on.ResponseDone(response_id, status, _why(detail))
+        case _Message(type="response.output_item.done"):
+            return _tool_call(message)
         case _Message(type="response.audio_transcript.delta", delta=str(delta)):
             return on.TranscriptDelta(message.response_id, delta)
         case _Message(type="response.audio_transcript.done", transcript=str(text)):
@@ -99,6 +110,20 @@ def decode(raw: bytes | str, wall_clock_s: float) -> on.ServiceEvent | None:  # 
             return _warning(said)
         case _:
             return None
+
+
+def _tool_call(message: _Message) -> on.ToolCalled | None:
+    """Return the call in an item that is done: the same that response.function_call_arguments.done says, with its name.
+
+    Only this event is decoded far enough to read an item: those of other types have fields of other kinds.
+    """
+    try:
+        item = msgspec.convert(message.item, _OutputItem)
+    except msgspec.ValidationError as error:
+        raise UndecodableMessage(str(error)) from error
+    if item.type != "function_call" or item.status == "incomplete" or not item.call_id:
+        return None
+    return on.ToolCalled(message.response_id, item.call_id, item.name, item.arguments)
 
 
 def _complaint(raw: bytes | str) -> on.ServiceError | on.ServiceWarning | None:

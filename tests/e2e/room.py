@@ -56,9 +56,9 @@ async def _speak(text: str, *, voice: str = "en", words_per_minute: int = 165) -
 _voices = voice
 
 
-def service_for_tests() -> LocalService:
-    """A service that answers speech with ANSWER and instructions with MADE_UP, in noise."""
-    replies = Replies([Rule(after="speech", say=ANSWER), Rule(after="request", say=MADE_UP)])
+def service_for_tests(*first: Rule) -> LocalService:
+    """A service that answers speech with ANSWER and instructions with MADE_UP, unless a rule says otherwise; in noise."""
+    replies = Replies([*first, Rule(after="speech", say=ANSWER), Rule(after="request", say=MADE_UP)])
     return LocalService(key=KEY, replies=replies, voice=Voice(_speak))
 
 

@@ -53,6 +53,7 @@ PURE = (
     "conversation/responses.py",
     "conversation/service_errors.py",
     "conversation/session_attempts.py",
+    "conversation/tool_calls.py",
     "conversation/transcript.py",
     "conversation/wait_clock.py",
     "greetings/opening.py",

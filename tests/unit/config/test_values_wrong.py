@@ -9,11 +9,11 @@ from tests.unit.config.cases import LOCAL, Case, check
 
 SECTIONS = (
     "service, language, include, conversation, assistants, greetings, names, triggers, audio, lights, sounds, timers, "
-    "mute, privacy"
+    "mute, tools, privacy"
 )
 IN_SERVICE = (
     "endpoint, local, model, agent, auth, entra, api_key_file, voice, instructions, turn_detection, noise_reduction, "
-    "transcription, phrase_list, standby, proxy, ca_file"
+    "transcription, phrase_list, interim_response, standby, proxy, ca_file"
 )
 BUTTON = "type, pin, greeting, assistant, active_high, debounce_ms, hold_s, mode"
 TIME = 'a time from "00:00" to "23:59"'

@@ -12,6 +12,7 @@ from device_daemon.conversation.dialogue import ECHO_TAIL_S, Dialogue
 from device_daemon.conversation.playback_ledger import LOCAL
 from device_daemon.conversation.policy import ConversationPolicy, Deadlines, EndReason, MicrophoneGate
 from device_daemon.conversation.push_to_talk import COMMIT_AFTER_S
+from device_daemon.conversation.tool_calls import MOST_AT_ONCE
 from device_daemon.errors import AuthRefused, ConnectionLost, DeviceGone, ServiceUnreachable
 from device_daemon.greetings.opening import Opening
 from device_daemon.state import IN_CONVERSATION, MICROPHONE_OPEN, State, check_transition
@@ -73,6 +74,14 @@ class World(RuleBasedStateMachine):
         self.quiet_since_s = 0.0
         self.held_since_s: float | None = None
         self.released_s = 0.0
+        self.active = ""
+        self.calls = 0
+        self.callers: set[str] = set()
+        self.unanswered: set[str] = set()  # calls of the current session
+        self.running: dict[int, float] = {}  # and since when
+        self.worked_until_s = 0.0
+        self.last_key = 0
+        self.farewell = False
         self.end: do.End | None = None
 
     def open(self, opening: Opening | None, policy: ConversationPolicy) -> None:
@@ -105,6 +114,8 @@ class World(RuleBasedStateMachine):
                     self.connected, self.made, self.greeting_asked = False, [], False
                     self.configured = False
                     self.recalled = []
+                    self.active = ""
+                    self.unanswered = set()
                 case do.Enter(state):
                     check_transition(self.state, state)
                     self.state = state
@@ -131,9 +142,25 @@ class World(RuleBasedStateMachine):
                 case do.Send(do.CommitAudio()):
                     assert self.configured
                     assert self.now >= self.released_s + COMMIT_AFTER_S, "its end is still to come"
-                case do.Send(do.RequestReply() | do.ClearAudio()):
+                case do.Send(do.ClearAudio()):
                     assert self.policy.push_to_talk
                     assert self.configured
+                case do.Send(do.RequestReply()):
+                    assert self.configured
+                    if not self.policy.push_to_talk:
+                        assert self.callers, "the service answers by itself whatever is said"
+                        assert not self.active, "it is refused until response.done"
+                        assert not self.unanswered, "the model is to know what came of all calls"
+                    if self.state is State.THINKING and self.waits_since_s is None:
+                        self.waits_since_s = self.now
+                case do.Send(do.ToolOutput(call_id)):
+                    assert self.configured
+                    assert call_id in self.unanswered, "answered twice, or to another session"
+                    self.unanswered.remove(call_id)
+                case do.CallTool(key):
+                    assert key > self.last_key, "they begin in order"
+                    assert len(self.working) < MOST_AT_ONCE
+                    self.last_key, self.running[key] = key, self.now
                 case do.Send(do.RequestGreeting(opening, event_id)):
                     assert self.configured
                     assert opening == self.opening
@@ -169,7 +196,10 @@ class World(RuleBasedStateMachine):
                     sounded = {entry.item_id for entry in self.queue if isinstance(entry, do.Play)} - {LOCAL}
                     self.interrupted |= {*self.made, *(item_id.removeprefix("item-") for item_id in sounded)}
                     self.queue = []
-                case do.End():
+                case do.End(reason):
+                    if reason is EndReason.GOODBYE:
+                        assert self.farewell
+                        assert not self.hears_speech, "the farewell is to be heard"
                     self.end = command
 
     def goes_on(self, response_id: str, item_id: str) -> None:
@@ -215,6 +245,7 @@ class World(RuleBasedStateMachine):
             self.greetings.add(response_id)
             self.greeting_asked = False
         self.made.append(response_id)
+        self.active = response_id
         self.may_resume = ""
         self.feed(on.ResponseCreated(response_id))
         self.interrupted.discard(response_id)  # if anything was flushed, it was what came before
@@ -240,10 +271,42 @@ class World(RuleBasedStateMachine):
         unheard = (
             self.dialogue.responses.accepted == response_id and f"item-{response_id}" not in sounds and self.end is None
         )
-        over = unheard and not any(isinstance(entry, do.Play) for entry in self.queue)
+        only_calls = response_id in self.callers and status == "completed"
+        over = unheard and not only_calls and not any(isinstance(entry, do.Play) for entry in self.queue)
+        self.active = "" if self.active == response_id else self.active
         self.feed(on.ResponseDone(response_id, status))
         if over:
             assert self.reported, "it was not heard, and nobody hears of that"
+
+    @precondition(lambda self: self.connected and self.made)
+    @rule(which=st.sampled_from([0, 0, 0, 1]), how_many=st.integers(1, MOST_AT_ONCE + 2))
+    def tools_are_called(self, which: int, how_many: int) -> None:
+        response_id = self.made[-1 - which % len(self.made)]
+        for _ in range(how_many):
+            self.calls += 1
+            call_id = f"call-{self.calls}"
+            if self.configured:
+                self.unanswered.add(call_id)
+                self.callers.add(response_id)
+            self.feed(on.ToolCalled(response_id, call_id, "get_time", "{}"))
+
+    @precondition(lambda self: self.running)
+    @rule(which=st.integers(0, 7))
+    def a_tool_answers(self, which: int) -> None:
+        key = sorted(self.running)[which % len(self.running)]
+        self.worked_until_s = max(self.worked_until_s, min(self.now, self.running.pop(key) + DEADLINES.tool_s))
+        self.feed(on.ToolResult(key, "12:30"))
+
+    @precondition(lambda self: self.calls)
+    @rule()
+    def the_person_says_goodbye(self) -> None:
+        self.farewell = True
+        self.feed(on.Farewell())
+
+    @property
+    def working(self) -> list[int]:
+        """The calls that run and are not given up."""
+        return [key for key, since_s in self.running.items() if self.now < since_s + DEADLINES.tool_s]
 
     @precondition(lambda self: self.connected)
     @rule()
@@ -473,14 +536,23 @@ class World(RuleBasedStateMachine):
         """The last commands say that something failed, or try it again."""
         return any(
             isinstance(command, do.Notice | do.Sound | do.End)
-            or (isinstance(command, do.Send) and isinstance(command.message, do.RequestGreeting))
+            or (isinstance(command, do.Send) and isinstance(command.message, do.RequestGreeting | do.RequestReply))
             for command in self.commands
         )
 
     @invariant()
     def nobody_waits_in_silence_for_longer_than_is_promised(self) -> None:
         if self.end is None and self.waits_since_s is not None and self.held_since_s is None and not self.queue:
-            assert self.now <= self.waits_since_s + DEADLINES.give_up_s
+            since_s = self.waits_since_s
+            if self.state is State.THINKING:  # a call has a deadline of its own, and then the service is waited for
+                given_up_s = [began_s + DEADLINES.tool_s for began_s in self.running.values()]
+                since_s = max([since_s, self.worked_until_s, *given_up_s])
+            assert self.now <= since_s + DEADLINES.give_up_s
+
+    @invariant()
+    def no_call_is_left_unanswered(self) -> None:
+        if self.end is None and self.unanswered:
+            assert self.working
 
     @invariant()
     def the_light_says_listening_only_while_the_microphone_gives_sound(self) -> None:
@@ -590,9 +662,36 @@ class FalseInterruptions(World):
             self.time_passes(1.1)
 
 
+class CallsOfTools(World):
+    """The same, from a call on."""
+
+    @initialize(
+        push_to_talk=st.booleans(),
+        how_many=st.integers(1, MOST_AT_ONCE + 2),
+        done=st.booleans(),
+        speaks_first=st.booleans(),
+    )
+    def begin_with_calls(self, push_to_talk: bool, how_many: int, done: bool, speaks_first: bool) -> None:
+        self.open(None, ConversationPolicy(push_to_talk=push_to_talk))
+        self.connection_opens()
+        self.session_updated(greets_itself=False)
+        if push_to_talk:
+            self.time_passes(1.0)
+            self.button_is_let_go()
+            self.time_passes(1.0)
+        self.response_created()
+        if speaks_first:
+            self.audio_delta(which=0, ms=400)
+            self.sound_starts()
+        self.tools_are_called(0, how_many)
+        if done:
+            self.response_done(0, "completed")
+
+
 SETTINGS = settings(
     max_examples=300, stateful_step_count=60, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
-AnyConversation.TestCase.settings = FalseInterruptions.TestCase.settings = SETTINGS
+AnyConversation.TestCase.settings = FalseInterruptions.TestCase.settings = CallsOfTools.TestCase.settings = SETTINGS
 TestDialogueKeepsItsPromises = AnyConversation.TestCase
 TestAnAnswerGoesOnAfterAFalseInterruption = FalseInterruptions.TestCase
+TestCallsOfTools = CallsOfTools.TestCase

@@ -70,6 +70,7 @@ async def manager(microphone: SlowMicrophone, tmp_path: Path) -> ConversationMan
             notice=lambda _: (b"", 0.0),
             on_state=nothing,
             on_transcript=nothing,
+            call_tool=nothing,
             on_begin=nothing,
             on_greeting_heard=nothing,
             on_end=nothing,

@@ -18,6 +18,7 @@ from device_daemon.conversation import events as on
 from device_daemon.conversation.commands import End
 from device_daemon.conversation.manager import MAX_WAITING, ConversationManager, ManagerCallbacks
 from device_daemon.conversation.policy import EndReason
+from device_daemon.conversation.runner import no_tools
 from device_daemon.errors import DeviceGone, SpeakerError
 from device_daemon.greetings.cache import GreetingCache, rendition_for
 from device_daemon.greetings.resolver import ConversationRequest, GreetingResolver
@@ -86,6 +87,7 @@ class Device:
                 notice=lambda _: OWN_SOUND,
                 on_state=self.states.append,
                 on_transcript=lambda _role, _text: None,
+                call_tool=no_tools,
                 on_begin=self._begins,
                 on_greeting_heard=self.greetings_heard_ms.append,
                 on_end=lambda failure, waits: self.ends.append((failure, waits, self.manager.open)),

@@ -43,6 +43,14 @@ EVENTS: list[tuple[models.ServerEvent, type[on.ServiceEvent]]] = [
         ),
         on.Transcript,
     ),
+    (
+        models.ServerEventResponseOutputItemDone(
+            response_id="resp_1",
+            output_index=0,
+            item=models.ResponseFunctionCallItem(name="n", call_id="c", arguments="{}", status="completed"),
+        ),
+        on.ToolCalled,
+    ),
     (models.ServerEventError(error=models.ServerEventErrorDetails(type="t", message="m")), on.ServiceError),
     (models.ServerEventWarning(warning=models.ServerEventWarningDetails(message="m")), on.ServiceWarning),
 ]
@@ -73,6 +81,7 @@ def fields_of(*kinds: type[Any]) -> set[str]:
     ("struct", "sdk_models", "beyond"),
     [
         (wire._Message, [type(event) for event, _ in EVENTS], set()),
+        (wire._OutputItem, [models.ResponseFunctionCallItem], set()),
         (wire._Response, [models.Response], set()),
         (wire._Session, [models.ResponseSession], {"greeting"}),  # on the wire since August 2026, in no model yet
     ],
