@@ -61,8 +61,12 @@ def earcon(name: Earcon) -> bytes:
 
 
 def prepared_notice(name: str, language: Language) -> bytes:
-    """Return a notice that was spoken before, without waiting; else its earcon alone (24 kHz, mono, 16 bit)."""
-    return _spoken.get(language.notices[name]) or earcon(_earcon_of(name))
+    """Return a notice that was spoken before, without waiting; else its earcon alone (24 kHz, mono, 16 bit).
+
+    That of timers is an earcon without a sentence.
+    """
+    utterance = language.notices.get(name)
+    return (_spoken.get(utterance) if utterance else None) or earcon(_earcon_of(name))
 
 
 async def notice(name: str, language: Language) -> bytes:

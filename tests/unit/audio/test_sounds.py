@@ -98,6 +98,10 @@ async def test_a_notice_begins_with_an_earcon_and_is_over_in_4_s(name: str) -> N
     assert 1000 * BYTES_PER_MS < len(pcm) <= 4000 * BYTES_PER_MS
 
 
+def test_a_timers_notice_in_a_conversation_is_its_earcon() -> None:
+    assert prepared_notice("timer", ENGLISH) == earcon("timer")
+
+
 @needs_espeak
 async def test_in_a_conversation_a_notice_takes_no_time_and_is_an_earcon_until_it_was_spoken() -> None:
     before = prepared_notice("moment", ENGLISH)
