@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 
 from tests.vm import unit
 from tests.vm.speaker import CONFIG, SHARE, Check, Speaker
+from tests.vm.unit import Failed
 
 OWNER = "owner"
 
@@ -33,11 +35,11 @@ class Sharing:
                 _as_owner("arecord", "--duration=1", "/dev/null")
                 # The other way round: what the programs share was made by the other one.
                 unit.systemctl("stop")
-                with subprocess.Popen(_owners("arecord", "--duration=60", "/dev/null")) as other:
+                with subprocess.Popen(_owners("arecord", "/dev/null")) as other:
                     try:
                         self._converse("start")
                         if (code := other.poll()) is not None:
-                            raise unit.Failed(f"arecord ended with {code} when the speaker started")
+                            raise Failed(f"arecord ended with {code} when the speaker started")
                     finally:
                         other.terminate()
             finally:
@@ -49,9 +51,13 @@ class Sharing:
 
     def _converse(self, verb: str) -> None:
         unit.systemctl(verb)
-        unit.wait_for("idle")
-        self._speaker.board.push()
-        unit.wait_for("listening", deadline_s=30)
+        for deadline_s in (30, 60):  # on a busy machine the first connection after a start may take too long
+            unit.wait_for("idle", deadline_s=60)
+            self._speaker.board.push()
+            with contextlib.suppress(Failed):
+                unit.wait_for("listening", deadline_s=deadline_s)
+                return
+        raise Failed(f"no conversation with the card shared; it is {unit.state() or 'not there'}")
 
 
 def _owners(*command: str) -> list[str]:
