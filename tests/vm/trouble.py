@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 from tests.vm import unit
 from tests.vm.board import BUTTON, LED, LINES
@@ -37,6 +38,7 @@ class Trouble:
             ("a wrong config is named, not retried", self.wrong_config),
             ("no sound card: waits, takes it later", self.card_comes_late),
             ("doctor", self.doctor),
+            ("a key of another machine: starts, says so", self.key_of_another_machine),
             ("purged, it leaves nothing", self.purged),
         ]
 
@@ -180,6 +182,16 @@ class Trouble:
         unit.systemctl("stop")
         stopped = _doctor("doctor-stopped")
         return f"while it runs: {running}; while it does not: {stopped}"
+
+    def key_of_another_machine(self) -> str:
+        subprocess.run(["voicelive-speaker-set-key"], input=b"secret", capture_output=True, check=True)
+        if not Path("/etc/credstore.encrypted/voicelive-speaker.api-key").exists():
+            raise Skipped("systemd encrypts no key here")
+        Path("/var/lib/systemd/credential.secret").unlink()  # what it was encrypted with
+        unit.systemctl("restart")
+        told = "cannot be decrypted"
+        unit.until(f'"{told}" in status', lambda: told in unit.run(unit.PROGRAM, "status"), 30)
+        return next(line for line in unit.run(unit.PROGRAM, "status").splitlines() if told in line)[:140]
 
     def purged(self) -> str:
         unit.run("apt-get", "purge", "-y", "-q", "voicelive-speaker")
