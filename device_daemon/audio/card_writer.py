@@ -46,6 +46,11 @@ class CardWriter:
         self.underruns = 0
 
     @property
+    def origin(self) -> int:
+        """The position at which the card last started: 0, but after an underrun."""
+        return self._origin
+
+    @property
     def room(self) -> int:
         """How many frames to write now, so that the card is full up to the end of a period; 0: rather wait.
 

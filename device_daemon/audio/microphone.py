@@ -237,8 +237,11 @@ class _CaptureThread(PcmThread):
                 chunk.append(pcm)
                 if chunker.add(pcm):
                     # With what came while this thread waited for the interpreter: 5 ms, while another one imports.
+                    # The time after the question: taken before it, a wait in between would put the card ahead of itself,
+                    # and all that is captured too early, for seconds.
+                    frames_there = frames_read + max(0, stream.avail())
                     last_s = time.monotonic()
-                    timeline.clock.observe(frames_read + max(0, stream.avail()), last_s)
+                    timeline.clock.observe(frames_there, last_s)
                     ahead_s = frames_read / got.card.rate_hz - (last_s - started_s) * (1 + _FAST)
                     if ahead_s > _AHEAD_S:
                         self.sleep(ahead_s)

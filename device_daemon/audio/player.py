@@ -76,6 +76,7 @@ class Player:
         self._low_water_frames = max(least, min(got.period_frames, most))
         self._silence_frames = 0  # that were last written behind sound
         self._gain = 1.0
+        self._reference_origin = 0  # the card's position at which the reference's present run begins
         self._in_hand = memoryview(b"")  # frames for the card, taken from the queue, for which it had no room yet
         self._padded = False  # whether silence follows the last sound
         self._last_piece: Piece | None = None
@@ -148,8 +149,15 @@ class Player:
 
     def _end_reference(self) -> None:
         """The echo reference ends with what was heard until now."""
-        if self._card.running:
-            self._reference.cut(self._to_own(self._card.position_at(self._now())))
+        self._follow_underrun()
+        self._reference.cut(self._to_own(self._card.position_at(self._now()) - self._reference_origin))
+        self._reference_origin = 0
+
+    def _follow_underrun(self) -> None:
+        """After an underrun the card starts anew, at another time: so does the echo reference."""
+        if (origin := self._card.origin) != self._reference_origin:
+            self._reference.split(self._to_own(origin - self._reference_origin))
+            self._reference_origin = origin
 
     @property
     def _ending(self) -> bool:
@@ -164,8 +172,9 @@ class Player:
     def _hear(self) -> int:
         """Ask the card where it is, tell which sources became audible; return the position."""
         position = self._card.position(self._now())
+        self._follow_underrun()
         if self._card.running:
-            self._reference.anchor(self._card.time_of(0))
+            self._reference.anchor(self._card.time_of(self._reference_origin))
         self._hear_until(position)
         return position
 

@@ -98,6 +98,18 @@ class ReferenceTrack:
                 self._runs[-1].zero_s = zero_s
                 self._forget(zero_s - KEEP_S)  # in the modes without a reference nobody reads
 
+    def split(self, frames: int) -> None:
+        """The card ran dry after so many frames of the run: what was written behind them is a run of its own."""
+        with self._lock:
+            if not self._runs or not self._runs[-1].open:
+                return
+            run, rest = self._runs[-1], _Run()
+            at = max(0, frames - run.first) * BYTES_PER_FRAME
+            rest.data += run.data[at:]
+            del run.data[at:]
+            self._close_run()
+            self._runs.append(rest)
+
     def cut(self, frames: int) -> None:
         """End the current run at a position: what was written behind it was never heard (a flush, a stop, a lost card).
 

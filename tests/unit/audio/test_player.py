@@ -237,6 +237,23 @@ def test_after_an_underrun_positions_still_count_from_the_first_sample() -> None
     assert [event.heard_ms for event in bench.of(Flushed)] == [truth // MS]
 
 
+@settings(deadline=None)
+@given(stalls=st.lists(st.tuples(st.integers(500, 4_000), st.integers(1_000, 4_000)), max_size=4))
+def test_the_echo_reference_is_what_was_heard_at_each_moment_whatever_ran_dry(stalls: list[tuple[int, int]]) -> None:
+    bench = Bench(VirtualCard())
+    bench.play("item", ramp(20_000), 1)
+    for worked, stalled in stalls:
+        bench.run(worked)
+        bench.card.let_pass(stalled)  # nobody is at work meanwhile
+        bench.player.work()
+    bench.run(25_000)
+    began = bench.card.heard[0][0] - 10
+    track = array("h", bench.reference.read(began / SAMPLE_RATE_HZ, bench.card.heard[-1][0] + 10 - began))
+    place = {sample: at for at, sample in enumerate(track) if sample}
+    assert len(place) == 20_000
+    assert max(abs(place[sample] - (frame - began)) for frame, sample in bench.card.heard) <= 3
+
+
 def test_a_card_that_stands_still_is_taken_for_dead() -> None:
     bench = Bench(VirtualCard())
     bench.card.stuck = True

@@ -6,6 +6,7 @@ from array import array
 from typing import TypeVar, cast
 
 from device_daemon.audio.alsa import XRUN, Negotiated, Stream
+from device_daemon.audio.echo.reference import ReferenceTrack
 from device_daemon.audio.pcm import OWN_FORMAT, SAMPLE_RATE_HZ, CardFormat, Samples
 from device_daemon.audio.playback_position import PlaybackPosition
 from device_daemon.audio.playback_queue import PlaybackQueue
@@ -119,7 +120,15 @@ class Bench:
         self.late_frames = late_frames
         self.queue = PlaybackQueue()
         self.events: list[SpeakerEvent] = []
-        self.player = Player(cast(Stream, card), self.queue, PlaybackPosition(), self.events.append, now=card.now_s)
+        self.reference = ReferenceTrack()
+        self.player = Player(
+            cast(Stream, card),
+            self.queue,
+            PlaybackPosition(),
+            self.events.append,
+            now=card.now_s,
+            reference=self.reference,
+        )
         self.player.work()
 
     def play(self, source: str, samples: array[int], ticket: int) -> None:
