@@ -1,4 +1,4 @@
-"""Acoustic echo cancellation (AEC) with the reference that the client sends beside its microphone.
+"""Acoustic echo cancellation (AEC), with the reference that the client sends beside its microphone or with what was sent.
 
 WebRTC's AEC3, from the optional extra `echo` (pywebrtc-audio), as the device itself may use it. Measured at 24 kHz with
 espeak voices in a simulated room of 120 ms: the echo alone starts no turn, and a person 6 dB under it does; 20 to 42 ms
@@ -42,6 +42,11 @@ class ReferenceEchoCanceller:
         ]
         self._near, self._far = self._near[end:], self._far[end:]
         return np.concatenate(blocks) if blocks else np.empty(0, np.int16)
+
+    def rest(self) -> Frames:
+        """Return what was held back, as it came: nothing sounds any more."""
+        rest, self._near, self._far = self._near, self._near[:0], self._far[:0]
+        return rest
 
 
 def webrtc_canceller(rate_hz: int) -> ReferenceEchoCanceller | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import binascii
 from collections.abc import Callable
 
+import numpy as np
+
 from device_daemon.localservice.audio_formats import Frames, InputFormat
 from device_daemon.localservice.echo_canceller import ReferenceEchoCanceller, webrtc_canceller
 from device_daemon.localservice.messages import Refusal
@@ -34,6 +36,7 @@ class InputAudioBuffer:
         self.format = InputFormat()
         self._canceller_for = canceller_for
         self._canceller: ReferenceEchoCanceller | None = None
+        self._cancels_sent = False
         self._detector: TurnDetector | None = None
         self._received_frames = 0
         self._buffer_start_ms = 0
@@ -60,13 +63,22 @@ class InputAudioBuffer:
         else:
             self._detector.settings = settings
 
-    def append(self, data: bytes, *, assistant_speaking: bool, echo_dbfs: float) -> list[TurnStarted | TurnStopped]:
+    def append(
+        self,
+        data: bytes,
+        *,
+        assistant_speaking: bool,
+        echo_dbfs: float,
+        sent: Callable[[int], Frames | None] = lambda _frames: None,
+    ) -> list[TurnStarted | TurnStopped]:
         """Append decoded audio and return the turns that started or stopped in it.
 
         Args:
             data: bytes in `format`.
             assistant_speaking: whether the service assumes that its own voice is being played.
-            echo_dbfs: level below which sound is taken for the assistant's own voice.
+            echo_dbfs: level below which sound is taken for the assistant's own voice, where nothing cancels it.
+            sent: returns what the service takes for playing while the next so many frames of 24 kHz were captured, None
+                if nothing is; the echo reference of a client that sends none.
 
         Raises:
             Refusal: the bytes are not complete frames (of 4 bytes in stereo).
@@ -74,7 +86,9 @@ class InputAudioBuffer:
         frames, reference = self._decode(data)
         if self._detector is None:
             return []
-        if reference is not None and self._canceller is not None:
+        if self.format == InputFormat():
+            frames, echo_dbfs = self._without_sent(frames, sent(len(frames)), echo_dbfs)
+        elif reference is not None and self._canceller is not None:
             frames, echo_dbfs = self._canceller.cancel(frames, reference), SILENCE_DBFS
         elif reference is not None and len(reference):
             echo_dbfs = max(echo_dbfs, levels_dbfs(reference, len(reference))[0] + _REFERENCE_TO_ECHO_DB)
@@ -83,6 +97,16 @@ class InputAudioBuffer:
             if isinstance(turn, TurnStopped):
                 self._buffer_start_ms = turn.audio_end_ms
         return found
+
+    def _without_sent(self, frames: Frames, sent: Frames | None, echo_dbfs: float) -> tuple[Frames, float]:
+        """Cancel what the service sent itself; return what is left, and which level of it is no speech."""
+        if sent is None:
+            return (frames if self._canceller is None else np.concatenate((self._canceller.rest(), frames))), echo_dbfs
+        if not self._cancels_sent:
+            self._cancels_sent, self._canceller = True, self._canceller_for(self.format.rate_hz)
+        if self._canceller is None:
+            return frames, echo_dbfs
+        return self._canceller.cancel(frames, sent), SILENCE_DBFS
 
     def skip_vad(self, data: bytes) -> None:
         """Append audio of a turn whose start and end the client states. Raises Refusal like `append`."""

@@ -190,6 +190,7 @@ class Session:
             data,
             assistant_speaking=self.responses.speaking(now_s),
             echo_dbfs=self.responses.playback.echo_dbfs(now_s) if echo else SILENCE_DBFS,
+            sent=lambda frames: self.responses.playback.reference(frames, now_s) if echo else None,
         )
         actions: list[Action] = []
         for turn in found:
