@@ -65,7 +65,7 @@ class Wiring:
             config, self._client, saved_state, greeting_cache, show, echo=echo, timers=timers, tools=toolbox
         )
         self.requests = Requests(config, self.controller, saved_state, about)
-        for tool in builtin_tools(config.tools.builtin, self.requests):
+        for tool in builtin_tools(config.tools.builtin, self.requests, timers):
             toolbox.add(tool)
         self.triggers = TriggerSetup(config, buttons, self.requests, self.controller)
 

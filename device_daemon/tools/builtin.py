@@ -7,7 +7,9 @@ from datetime import datetime
 from typing import Protocol
 
 from device_daemon.config.settings import BuiltinTool
+from device_daemon.timers.timers import Timers
 from device_daemon.tools.clock import clock_tools
+from device_daemon.tools.timers import timer_tools
 from device_daemon.tools.tool import Tool
 
 
@@ -25,10 +27,11 @@ def local_time() -> datetime:
 
 
 def builtin_tools(
-    wanted: Collection[BuiltinTool], device: DevicePort, *, now: Callable[[], datetime] = local_time
+    wanted: Collection[BuiltinTool], device: DevicePort, timers: Timers, *, now: Callable[[], datetime] = local_time
 ) -> list[Tool]:
     """Return the tools of the groups that the config names under `tools.builtin`, in a fixed order."""
     groups: Mapping[BuiltinTool, Callable[[], list[Tool]]] = {
         "time": lambda: clock_tools(now, lambda: device.clock_is_set),
+        "timers": lambda: timer_tools(timers),
     }
     return [tool for group, tools in groups.items() if group in wanted for tool in tools()]

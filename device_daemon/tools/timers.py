@@ -93,7 +93,7 @@ def timer_tools(timers: Timers) -> list[Tool]:
         return await _done("rings again later", timers, timers.snooze(minutes * 60.0))
 
     return [
-        tool_of(function)
+        tool_of(function, group="timers")
         for function in (set_timer, change_timer, set_alarm, list_timers, cancel_timer, stop_ringing, snooze)
     ]
 

@@ -7,6 +7,7 @@ import json
 import signal
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,12 +16,14 @@ from device_daemon.audio import sounds
 from device_daemon.audio.gain import scaled
 from device_daemon.device.ringer import SOFTEST_DB
 from device_daemon.localservice.faults import Faults
+from device_daemon.localservice.scripted_replies import CallRule
 from device_daemon.system.saved_state import SavedState
 from device_daemon.timers import store
 from device_daemon.timers.clocks import clocks
 from device_daemon.timers.schedule import TimerSchedule
 from scripts.rig.device import DEADLINE_S, LED_PIN, Device
 from tests.e2e.room import Room
+from tests.e2e.test_tools import LISTENS, listens, results, room_where_the_model_calls
 
 SOFT_RING = bytes(scaled(sounds.earcon("timer"), 10 ** (SOFTEST_DB / 20)))
 
@@ -168,6 +171,43 @@ async def test_programs_read_that_it_rings_and_what_became_of_it_without_its_nam
         assert b"pasta" not in b"".join(lines)
         writer.close()
         await writer.wait_closed()
+
+
+# By voice
+
+
+async def is_asked_for_and_killed(room: Room) -> None:
+    async with room.speaker(triggers=LISTENS) as device:
+        await listens(device)
+        room.says()
+        assert await results(room) == ["set: pasta: timer of 8 seconds, 8 seconds left"]
+        device.process.kill()
+        await device.process.wait()
+
+
+async def test_a_timer_set_by_voice_survives_kill_9_and_rings_with_the_service_gone(tmp_path: Path) -> None:
+    async with room_where_the_model_calls(tmp_path, CallRule("set_timer", {"seconds": 8, "name": "pasta"})) as room:
+        with pytest.raises(AssertionError, match=f"ended with -{signal.SIGKILL:d}"):
+            await is_asked_for_and_killed(room)
+        await room.service.stop()
+        again_s = time.monotonic()
+        async with room.speaker() as device:
+            await rings(room, device, again_s)
+            assert (await device.status())["failure"], "the service is gone"
+            await device.press()
+            await device.wait_for_log("timer 1: stopped")
+
+
+async def test_somebody_who_says_stop_is_obeyed_in_the_conversation(tmp_path: Path) -> None:
+    async with room_where_the_model_calls(tmp_path, CallRule("stop_ringing", {})) as room:
+        await remember(room, pasta(4.0))
+        async with room.speaker(triggers=LISTENS) as device:
+            await listens(device)
+            await device.wait_for_log("timer 1: rings")
+            room.says()
+            assert await results(room) == ["stopped: pasta"]
+            await device.ask("stop")
+            await is_silent(room, device)
 
 
 async def is_killed_while_it_rings(room: Room) -> None:
