@@ -198,6 +198,26 @@ async def test_a_timer_set_by_voice_survives_kill_9_and_rings_with_the_service_g
             await device.wait_for_log("timer 1: stopped")
 
 
+async def test_timers_are_changed_listed_cancelled_and_snoozed_by_voice(tmp_path: Path) -> None:
+    calls = (
+        CallRule("set_timer", {"minutes": 10, "name": "pasta"}),
+        CallRule("change_timer", {"name": "pasta", "minutes": 2, "add": True}),
+        CallRule("set_timer", {"hours": 1}),
+        CallRule("cancel_timer", {"name": "pasta"}),
+        CallRule("snooze", {"minutes": 5}),
+        CallRule("list_timers", {}),
+    )
+    async with room_where_the_model_calls(tmp_path, *calls) as room, room.speaker(triggers=LISTENS) as device:
+        await listens(device)
+        room.says()
+        outputs = await results(room, len(calls))
+        assert outputs[1].startswith("set: pasta: timer of 12 minutes")
+        assert outputs[2].startswith("set: timer 2: timer of 1 hour")
+        assert outputs[3:5] == ["cancelled: pasta", "error: nothing rings"]
+        assert outputs[5].startswith("timer 2: timer of 1 hour, ")
+        assert "pasta" not in outputs[5]
+
+
 async def test_somebody_who_says_stop_is_obeyed_in_the_conversation(tmp_path: Path) -> None:
     async with room_where_the_model_calls(tmp_path, CallRule("stop_ringing", {})) as room:
         await remember(room, pasta(4.0))

@@ -68,6 +68,10 @@ async def event_of(device: Device, kind: str) -> dict[str, Any]:
     ("name", "arguments", "says"),
     [
         ("get_time", {"time_zone": "Asia/Tokyo"}, "(UTC+0900)"),
+        ("set_timer", {"minutes": 10, "name": "pasta"}, "set: pasta: timer of 10 minutes, 10 minutes left"),
+        ("set_alarm", {"time": "07:30", "days": "mon-fri"}, "set: alarm 1: alarm at 07:30 mon-fri, next on "),
+        ("list_timers", {}, "no timer or alarm is set"),
+        ("stop_ringing", {}, "nothing rings"),
     ],
 )
 async def test_a_tool_is_asked_for_called_and_its_result_is_answered_with(
