@@ -1,6 +1,6 @@
-"""The microphone between its listeners: a conversation, and, at rest, the wake words.
+"""The microphone between its listeners: a conversation, at rest the wake words, and the stop word.
 
-Nothing that is heard leaves this module but to these two; the wake words keep it on the device.
+Nothing that is heard leaves this module but to these; both kinds of words keep it on the device.
 """
 
 from __future__ import annotations
@@ -43,6 +43,8 @@ class MicrophoneRouter:
         """Who is in a conversation hears everything."""
         self.words: Callable[[list[Period]], None] | None = None
         """The wake words, if there are any."""
+        self.stop_word: Callable[[list[Period]], None] | None = None
+        """The stop word, which hears everything while something sounds."""
         self.on_gap: Callable[[], None] = _nobody
         """Called when what is heard next does not follow what was heard last."""
         self._kept: deque[Period] = deque()
@@ -95,6 +97,8 @@ class MicrophoneRouter:
             self._keep(periods)
         if self.words is not None:
             self.words(periods)
+        if self.stop_word is not None:
+            self.stop_word(periods)
 
     def _keep(self, periods: list[Period]) -> None:
         for period in periods:

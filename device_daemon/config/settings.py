@@ -21,6 +21,11 @@ NO_GREETING = "none"
 SERVICE_ASSISTANT = "service"
 """The assistant that the section `service` describes; no other one can have this name."""
 
+STOP_WORD = "stop"
+"""The stop word that comes with this program."""
+NO_STOP_WORD = "off"
+STOP_REFRACTORY_S = 1.0
+
 Text = Annotated[str, Meta(pattern=r"\S")]
 Pin = Annotated[int, Meta(ge=0, le=53, description="GPIO number (BCM numbering, not the header position)")]
 Percent = Annotated[int, Meta(ge=0, le=100)]
@@ -485,6 +490,9 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     """Values for placeholders of your own in greetings."""
     triggers: list[Trigger] = field(default_factory=list)
     """What opens a conversation; the control socket (`voicelive-speaker press`) always does."""
+    stop_word: Text | None = None
+    """The word that silences the speaker, listened for while it sounds or rings: stop, a file as of a wake word, or off.
+    By default stop where there is a wake word, else off."""
     audio: Audio = Audio()
     """Sound card settings."""
     lights: list[Light] = field(default_factory=list)
@@ -535,6 +543,13 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     def default_assistant(self) -> str:
         """Name of the assistant for a request that comes from no trigger."""
         return self.default_trigger.assistant if self.default_trigger else SERVICE_ASSISTANT
+
+    @property
+    def stop_trigger(self) -> WakeWordTrigger | None:
+        """The stop word, None if it is off."""
+        beside_words = any(isinstance(trigger, WakeWordTrigger) for trigger in self.triggers)
+        word = self.stop_word or (STOP_WORD if beside_words else NO_STOP_WORD)
+        return None if word == NO_STOP_WORD else WakeWordTrigger(word=word, refractory_s=STOP_REFRACTORY_S)
 
     def of(self, assistant: str) -> Config:
         """Return this config as it is for one assistant."""

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from device_daemon.config.problems import Problems, alternatives, dotted, quoted
-from device_daemon.config.settings import Config, WakeWordTrigger
+from device_daemon.config.problems import Location, Problems, alternatives, dotted, quoted
+from device_daemon.config.settings import NO_STOP_WORD, STOP_WORD, Config, WakeWordTrigger
 from device_daemon.config.source_map import SourceMap
 
 MODEL_FILES: Final = (".json", ".tflite")
@@ -58,18 +59,7 @@ def check_wake_words(config: Config, source_map: SourceMap, problems: Problems, 
             continue
         location = source_map.value(trigger, "word")
         name = name_of(trigger.word)
-        if is_file(trigger.word):
-            if flaw := _file_flaw(trigger.word, installed):
-                problems.add(location, f"found {quoted(trigger.word)}, which cannot be used: {flaw}")
-        elif installed is not None and not installed.words:
-            sentence = (
-                f"found {quoted(trigger.word)}, and no engine that listens for words; `{installed.command}` installs it"
-            )
-            problems.add(location, sentence)
-        elif installed is not None and name not in installed.words:
-            problems.add(
-                location, f"found {quoted(trigger.word)}, which is not installed{alternatives(name, installed.words)}"
-            )
+        _check_word(trigger.word, location, problems, installed)
         if name in first:
             other = source_map.value(first[name], "word")
             user = f"{dotted(other.path)} ({problems.where(other, location)})"
@@ -78,6 +68,23 @@ def check_wake_words(config: Config, source_map: SourceMap, problems: Problems, 
             )
         else:
             first[name] = trigger
+
+    if config.stop_word is not None and config.stop_word != NO_STOP_WORD:
+        location = source_map.value(config, "stop_word")
+        known = installed and replace(installed, words=sorted({*installed.words, STOP_WORD}) if installed.words else [])
+        _check_word(config.stop_word, location, problems, known)
+
+
+def _check_word(word: str, location: Location, problems: Problems, installed: Installed | None) -> None:
+    if is_file(word):
+        if flaw := _file_flaw(word, installed):
+            problems.add(location, f"found {quoted(word)}, which cannot be used: {flaw}")
+    elif installed is not None and not installed.words:
+        sentence = f"found {quoted(word)}, and no engine that listens for words; `{installed.command}` installs it"
+        problems.add(location, sentence)
+    elif installed is not None and name_of(word) not in installed.words:
+        hint = alternatives(name_of(word), installed.words)
+        problems.add(location, f"found {quoted(word)}, which is not installed{hint}")
 
 
 def _file_flaw(word: str, installed: Installed | None) -> str:

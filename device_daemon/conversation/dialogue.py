@@ -399,6 +399,8 @@ class Dialogue:
                 return self._pressed(now)
             case on.WakeWordHeard():
                 return self._wake_word_heard(now)
+            case on.StopWordHeard():
+                return self._stop_word_heard(now)
             case on.TalkBegan(at_s):
                 return self._talk_began(at_s, now)
             case on.TalkEnded(at_s):
@@ -585,7 +587,8 @@ class Dialogue:
             return []  # nobody asked for it before our settings were in force
         if self.responses.cancel_next or self._push_to_talk.open:
             self.responses.cancel_next = False
-            return [do.Send(do.CancelResponse(response_id))]
+            listen = self._listen(now) if self.state is State.THINKING else []
+            return [do.Send(do.CancelResponse(response_id)), *listen]
         flush: list[Command] = []
         if self.responses.accepted in self._untold_responses and self._playback.speaking:
             flush = [self._playback.flush()]  # it was a turn after all: what goes on is not what the person wants
@@ -924,6 +927,14 @@ class Dialogue:
         if self._is_announcement:
             return self._end(EndReason.PRESSED)
         return self._interrupt(now) if self._press_interrupts else []
+
+    def _stop_word_heard(self, now: float) -> list[Command]:
+        self._resumable.drop()  # the word itself may have interrupted, and is too short for a turn
+        if self._is_announcement or self._press_interrupts:
+            return self._wake_word_heard(now)
+        if not self._policy.push_to_talk:
+            self.responses.cancel_next |= self._person_speaks  # the service hears the word as a turn
+        return [self._playback.flush()] if self._playback.sounding else []
 
     def _interrupt(self, now: float) -> list[Command]:
         return [*self._dismiss_response(), *self._listen(now)]

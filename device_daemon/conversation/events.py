@@ -41,6 +41,7 @@ __all__ = [
     "SpeechStopped",
     "Started",
     "StopRequested",
+    "StopWordHeard",
     "TalkBegan",
     "TalkEnded",
     "ToolCalled",
@@ -165,6 +166,10 @@ class WakeWordHeard(Struct, frozen=True):
     """The device heard a wake word: it interrupts, and never ends a conversation."""
 
 
+class StopWordHeard(Struct, frozen=True):
+    """The device heard the stop word: whatever sounds falls silent, and nothing follows."""
+
+
 class TalkBegan(Struct, frozen=True):
     """A push-to-talk button went down."""
 
@@ -230,6 +235,8 @@ ServiceEvent = (
     | ServiceWarning
     | Closed
 )
-PersonEvent = Pressed | WakeWordHeard | TalkBegan | TalkEnded | RepeatRequested | ChimeRequested | Farewell
+PersonEvent = (
+    Pressed | WakeWordHeard | StopWordHeard | TalkBegan | TalkEnded | RepeatRequested | ChimeRequested | Farewell
+)
 DeviceEvent = StopRequested | MicrophoneFailed | MicrophoneFlows | ToolResult
 Event = ServiceEvent | SpeakerEvent | PersonEvent | DeviceEvent

@@ -48,8 +48,23 @@ logger = logging.getLogger(__name__)
 
 _OPTIONAL_PARTS: Final = frozenset({Part.DISK, Part.GREETING_CACHE})
 """The speaker talks and listens without them: `status` and the journal report them, the light does not."""
+SILENT_DBFS = -96.0
+"""The speaker's level while nothing is heard."""
 PREPARE_NOTICES_AFTER_S = 1.0
 """Into a conversation: its greeting comes first, and nobody waits for three seconds before."""
+
+
+class StopWordPort(Protocol):
+    """The part of triggers.stop_word.StopWord that the controller needs."""
+
+    def put(self, periods: list[Period]) -> None:
+        """Take the next periods of the microphone."""
+
+    def unresponsive(self) -> str:
+        """Return what is wrong with the engine's thread, "" for nothing."""
+
+    async def close(self) -> None:
+        """End the engine and its thread."""
 
 
 class WakeWordsPort(Protocol):
@@ -157,6 +172,7 @@ class Controller:
         timers.on_changes = self._timers_changed
         self._switch_off = False
         self._wake_words: WakeWordsPort | None = None
+        self._stop_word: StopWordPort | None = None
         self._wake_words_health = Health(Part.WAKE_WORDS)
         self._logged_failure: SpeakerError | None = None
         self._reported_health: dict[Part, str | None] = {}
@@ -181,7 +197,9 @@ class Controller:
 
     def unresponsive(self) -> str:
         """Return which thread hangs, for the watchdog; "" for none."""
-        return self._router.unresponsive() or (self._wake_words.unresponsive() if self._wake_words else "")
+        asked = [self._router.unresponsive]
+        asked += [engine.unresponsive for engine in (self._wake_words, self._stop_word) if engine is not None]
+        return next(filter(None, (ask() for ask in asked)), "")
 
     async def close(self) -> None:
         """End the conversation, close both cards, and close the connections to the service politely; all at once."""
@@ -201,8 +219,9 @@ class Controller:
         """Close the cards as soon as the conversation is over; its connection may take longer to close."""
         await self.conversations.finish(asyncio.Event())
         await self._router.close()
-        if self._wake_words is not None:
-            await self._wake_words.close()
+        for engine in (self._wake_words, self._stop_word):
+            if engine is not None:
+                await engine.close()
         await self.notices.close()
         if self._tasks:
             await asyncio.wait(self._tasks)
@@ -221,6 +240,21 @@ class Controller:
         self._router.words = None
         self._wake_words_health.failed(error, self._loop.time())
         self._show_resting_state()
+
+    def add_stop_word(self, stop_word: StopWordPort) -> None:
+        """From now on the stop word is listened for wherever the microphone is open and something sounds."""
+        self._stop_word, self._router.stop_word = stop_word, stop_word.put
+
+    def stop_word_failed(self, error: SpeakerError) -> None:
+        """Take the failure of its engine: the stop word will not be heard until the speaker is restarted."""
+        self._router.stop_word = None
+        self._wake_words_health.failed(error, self._loop.time())
+        self._show_resting_state()
+
+    @property
+    def sounds(self) -> bool:
+        """Something is heard, or rings."""
+        return self.timers.ringing or self.speaker.queued_ms > 0 or self.speaker.level_dbfs() > SILENT_DBFS
 
     # Mute
 

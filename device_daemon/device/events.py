@@ -17,7 +17,7 @@ from device_daemon.state import State
 from device_daemon.timers.schedule import Change, How
 from device_daemon.tools.toolbox import Outcome
 
-Gesture = Literal["press", "double", "hold", "talk", "wake-word", "motion", "schedule"]
+Gesture = Literal["press", "double", "hold", "talk", "wake-word", "stop-word", "motion", "schedule"]
 TimerKind = Literal["timer", "alarm"]
 TimerEnd = Literal["stopped", "snoozed", "missed", "cancelled"]
 

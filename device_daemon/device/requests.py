@@ -134,6 +134,16 @@ class Requests:
         request = origin.request(ends_at_s, heard_from_s=ends_at_s, continues=True)
         self._carry_out(Kind.WORD, request, on.WakeWordHeard())
 
+    def stop_word(self, trigger: str) -> None:
+        """The stop word was heard: whatever sounds or rings falls silent, and nothing else happens."""
+        self._report("stop-word", trigger)
+        if self.stop_ringing():
+            return
+        if conversation := self._conversations.current:
+            conversation.person_event(on.StopWordHeard())
+        else:
+            self._controller.notices.stop()
+
     def again(self) -> str:
         """Repeat the last answer: in the conversation there is, or by itself."""
         pcm = self._conversations.last_answer()

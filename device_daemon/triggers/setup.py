@@ -30,6 +30,7 @@ from device_daemon.triggers.gesture import Gesture
 from device_daemon.triggers.motion import Motion
 from device_daemon.triggers.presence import why_not
 from device_daemon.triggers.schedule import Schedule
+from device_daemon.triggers.stop_word import StopWord
 from device_daemon.triggers.switch import Switch
 from device_daemon.triggers.wakeword import WakeWords
 
@@ -63,6 +64,8 @@ class TriggerSetup:
         if times := [trigger for trigger in self._config.triggers if isinstance(trigger, ScheduleTrigger)]:
             self._open.append(self._schedule(times))
         self._listen()
+        if (stop_word := self._config.stop_trigger) is not None:
+            self._listen_for_stop(stop_word)
 
     def close(self) -> None:
         """Release all pins but the buttons', whose owner closes them; nothing is asked for any more."""
@@ -97,6 +100,21 @@ class TriggerSetup:
             self._controller.wake_words_failed(error)
         else:
             self._controller.add_wake_words(wake_words)
+
+    def _listen_for_stop(self, trigger: WakeWordTrigger) -> None:
+        try:
+            stop_word = StopWord(
+                trigger,
+                loop=self._loop,
+                sounds=lambda: self._controller.sounds,
+                on_word=lambda: self._requests.stop_word(f"stop word {label_of(trigger.word)}"),
+                on_failure=self._controller.stop_word_failed,
+            )
+        except SpeakerError as error:
+            logger.error("%s", error)  # noqa: TRY400
+            self._controller.stop_word_failed(error)
+        else:
+            self._controller.add_stop_word(stop_word)
 
     def _try_to_open(self, build: Callable[[], _Closable]) -> None:
         try:

@@ -19,7 +19,7 @@ from typing import Annotated, Final, Literal, Self
 import msgspec
 from msgspec import Meta, Struct
 
-from device_daemon.config.settings import WakeWordTrigger
+from device_daemon.config.settings import STOP_WORD, WakeWordTrigger
 from device_daemon.config.wake_words import Installed, is_file, name_of
 from device_daemon.errors import WakeWordsUnusable, WakeWordUnknown
 
@@ -36,6 +36,8 @@ PROBE_DEADLINE_S: Final = 60.0
 """Loading an engine takes 20 s on the slowest Pi."""
 MOST_DESCRIPTION_BYTES: Final = 64 * 1024
 MOST_MODEL_BYTES: Final = 16 * 1024 * 1024
+_SHIPPED: Final = Path(__file__).parent / "models"
+"""What comes with this program; see NOTICE there."""
 _ENVIRONMENT: Final = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "HOME")
 """Of the child: the service's key is none of its business."""
 _OPEN_HELPERS: Final = frozenset({"embedding_model", "melspectrogram"})
@@ -88,6 +90,9 @@ def find_model(word: str) -> WordModel:
         _require_engine(model.kind)
         return model
     words = _installed_models()
+    if name_of(word) == STOP_WORD:
+        _require_engine("microWakeWord")
+        return WordModel(STOP_WORD, "microWakeWord", _SHIPPED / f"{STOP_WORD}.json")
     if not words:
         raise WakeWordsUnusable(f"the wake word engine is not installed: `{INSTALL_COMMAND}` installs it")
     if name_of(word) not in words:

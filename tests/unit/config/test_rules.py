@@ -28,6 +28,16 @@ def test_a_word_of_ones_own_that_cannot_be_used_is_named_with_the_reason(word: s
     assert caught.value.problems == [f"config.yaml:{found}"]
 
 
+def test_a_stop_word_that_there_is_not_is_named_with_those_that_there_are() -> None:
+    for word in ("stop", "alexa", "off"):
+        assert read(LOCAL + f"stop_word: {word}", "f", installed=WORDS)
+    with pytest.raises(ConfigError) as caught:
+        read(LOCAL + "stop_word: halt", "f", installed=WORDS)
+    assert caught.value.problems == [
+        "f:2:12: stop_word: found 'halt', which is not installed; allowed: alexa, hey_jarvis, okay_nabu, stop"
+    ]
+
+
 def test_a_word_of_ones_own_needs_no_engine_of_other_words_and_two_of_one_name_are_one_too_many() -> None:
     twice = "[{type: wake-word, word: /a/computer.json}, {type: wake-word, word: /b/computer.tflite}]"
     assert read(

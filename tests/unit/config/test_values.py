@@ -337,3 +337,20 @@ def test_an_endpoint_is_encrypted_or_on_this_machine(endpoint: str) -> None:
 def test_what_is_read_is_what_msgspec_itself_makes_of_it() -> None:
     config = read(GOOD, "config.yaml")
     assert convert(to_builtins(config), Config) == config
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("", None),
+        ("triggers: [{type: wake-word, word: alexa}]", "stop"),
+        ("triggers: [{type: wake-word, word: alexa}]\nstop_word: off", None),
+        ("stop_word: stop", "stop"),
+        ("stop_word: /words/halt.json", "/words/halt.json"),
+    ],
+)
+def test_the_stop_word_is_listened_for_beside_a_wake_word_or_where_the_config_wants_it(
+    text: str, word: str | None
+) -> None:
+    trigger = read(f"service: {{local: true}}\n{text}", "f").stop_trigger
+    assert (trigger and trigger.word) == word

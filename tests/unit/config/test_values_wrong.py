@@ -8,8 +8,8 @@ from device_daemon.config.settings import PATTERN_NAMES
 from tests.unit.config.cases import LOCAL, Case, check
 
 SECTIONS = (
-    "service, language, include, conversation, assistants, greetings, names, triggers, audio, lights, sounds, timers, "
-    "mute, tools, privacy"
+    "service, language, include, conversation, assistants, greetings, names, triggers, stop_word, audio, lights, sounds, "
+    "timers, mute, tools, privacy"
 )
 IN_SERVICE = (
     "endpoint, local, model, agent, auth, entra, api_key_file, voice, instructions, turn_detection, noise_reduction, "

@@ -314,3 +314,47 @@ def test_what_was_said_is_forgotten_and_no_later_session_is_told() -> None:
     story.dialogue.forget()
     story.reconnected()
     assert story.recalled() == ""
+
+
+def test_the_stop_word_silences_an_answer_and_the_conversation_listens() -> None:
+    story = Story().answering()
+    story.then(on.StopWordHeard())
+    assert any(isinstance(command, do.Flush) for command in story.commands)
+    assert do.CancelResponse("r2") in story.sent()
+    assert story.states() == [State.LISTENING]
+    assert story.dialogue.ended is None
+
+
+def test_while_nothing_is_said_the_stop_word_changes_nothing() -> None:
+    story = Story().greeted()
+    assert story.then(on.StopWordHeard()) == []
+    assert story.dialogue.state is State.LISTENING
+
+
+def test_a_stop_word_that_the_service_took_for_an_interruption_is_neither_answered_nor_taken_for_a_cough() -> None:
+    story = Story().answering()
+    flush = next(command for command in story.then(on.SpeechStarted()) if isinstance(command, do.Flush))
+    story.then(on.Flushed(flush.ticket, "item-r2", 400, story.now), on.StopWordHeard())
+    story.wait(0.4)
+    story.then(on.SpeechStopped())
+    assert story.then(on.ResponseCreated("r3")) == [
+        do.Send(do.CancelResponse("r3")),
+        do.Enter(State.LISTENING),
+    ]
+    story.wait(2.0)
+    assert story.dialogue.resumed_answers == 0, "nobody wants to hear the rest of it"
+    story.then(on.SpeechStarted(), on.SpeechStopped(), on.ResponseCreated("r4"))
+    assert story.dialogue.responses.accepted == "r4", "the next question is answered"
+
+
+def test_the_stop_word_ends_an_announcement() -> None:
+    story = Story(Opening("say", "Dinner!", announcement=True)).ready()
+    story.then(on.ResponseCreated("r1"), story.delta(), on.Started("item-r1", story.now))
+    story.then(on.StopWordHeard())
+    assert story.dialogue.ended is not None
+
+
+def test_the_follow_up_window_takes_no_wake_word_for_an_interruption() -> None:
+    story = Story().greeted()
+    assert story.dialogue.state is State.LISTENING
+    assert story.then(on.WakeWordHeard()) == []

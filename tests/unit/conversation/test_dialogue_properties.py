@@ -448,6 +448,13 @@ class World(RuleBasedStateMachine):
             assert self.end is None, "a word never ends a conversation"
 
     @rule()
+    def stop_word(self) -> None:
+        before, self.may_resume = self.end, ""
+        self.feed(on.StopWordHeard())
+        if before is None and not (self.opening and self.opening.announcement):
+            assert self.end is None, "a word never ends a conversation"
+
+    @rule()
     def say_that_again(self) -> None:
         self.may_resume = ""
         self.feed(on.RepeatRequested(bytes(48 * 300)))

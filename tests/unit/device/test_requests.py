@@ -54,6 +54,9 @@ class Notices:
     def say(self, name: str) -> None:
         self.said.append(name)
 
+    def stop(self) -> None:
+        self.said.append("(silence)")
+
 
 class Controller:
     """At rest, with the failures that a test gives it."""
@@ -241,3 +244,16 @@ async def test_timers_are_listed_with_what_was_missed_which_is_told_once(tmp_pat
     assert requests.timers() == "no timer or alarm is set"
     with pytest.raises(Refused, match="there is no timer or alarm eggs"):
         requests.cancel_timer("eggs")
+
+
+async def test_the_stop_word_silences_a_notice_between_conversations_and_stops_what_rings(tmp_path: Path) -> None:
+    clocks = Clocks()
+    requests, controller = speaker(tmp_path, clocks=clocks)
+    requests.stop_word("stop word stop")
+    assert controller.notices.said == ["(silence)"]
+    controller.timers.set_timer("tea", 60.0)
+    clocks.pass_by(61.0)
+    assert requests.ringing
+    requests.stop_word("stop word stop")
+    assert not requests.ringing
+    assert controller.conversations.begun == []
