@@ -34,7 +34,8 @@ def is_set(
     """Whether the clock can be trusted: set from the network, or at least not plainly wrong.
 
     systemd-timesyncd says so in a file; any other time service tells the kernel. Where there is neither (a
-    container, a machine without network), a plausible date has to do.
+    container, a machine without network), or the kernel may not be asked (the unit's sandbox), a plausible date has
+    to do.
 
     Args:
         now_s: Seconds since 1970; None for the clock's own.

@@ -170,3 +170,12 @@ echo "--- outside the group"
     assert "Traceback" not in ran.said
     assert "volume 80" in su
     assert "usermod -aG voicelive-speaker" in stranger
+
+
+def test_a_system_call_that_the_sandbox_forbids_fails_and_kills_nobody(guest: Guest) -> None:
+    # Without a time service of systemd's own the kernel is asked about the clock.
+    ran = guest.boot(f"""{PRELUDE}
+systemd-run --quiet --pipe --wait $(sed -n "s/^SystemCall/--property=&/p" /lib/systemd/system/voicelive-speaker.service) \\
+  /usr/lib/voicelive-speaker/bin/python3 -c "from device_daemon.system import clock_sync; print(clock_sync.is_set())"
+""")
+    assert (ran.code, ran.said) == (0, "True\n")
