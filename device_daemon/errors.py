@@ -154,6 +154,12 @@ class ConnectionLost(ServiceUnreachable):
         self.code = code
 
 
+class LimitReached(SpeakerError):
+    """A limit of use that the owner has set is reached: wait, or raise it."""
+
+    notice = "limit"
+
+
 class AnswerNotHeard(SpeakerError):
     """The service ended a response that was asked for without sound: the message gives its reason."""
 

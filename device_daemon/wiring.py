@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from device_daemon.audio.alsa.card_names import card_name
@@ -17,6 +18,7 @@ from device_daemon.config.settings import Config
 from device_daemon.device.controller import Controller
 from device_daemon.device.requests import Requests
 from device_daemon.greetings.cache import GreetingCache
+from device_daemon.integrations.metrics_file import MetricsFile
 from device_daemon.localservice.child import LocalClient
 from device_daemon.state import State
 from device_daemon.system.paths import Paths
@@ -68,12 +70,23 @@ class Wiring:
         for tool in builtin_tools(config.tools.builtin, self.requests, timers):
             toolbox.add(tool)
         self.triggers = TriggerSetup(config, buttons, self.requests, self.controller)
+        self._metrics_file = self._metrics_to(config.metrics.textfile)
+
+    def _metrics_to(self, path: str | None) -> MetricsFile | None:
+        if path is None:
+            return None
+        controller = self.controller
+        return MetricsFile(
+            Path(path), controller.events, lambda: controller.conversations.metrics, self.requests.status
+        )
 
     async def close(self, deadline_s: float) -> None:
         """Release the triggers, end the conversation, and close everything; what takes longer is left behind."""
         self.triggers.close()
         try:
             async with asyncio.timeout(deadline_s):
+                if self._metrics_file is not None:
+                    await self._metrics_file.close()
                 await self.controller.close()
                 await self._toolbox.close()
                 await self._client.close()

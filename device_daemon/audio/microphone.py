@@ -16,7 +16,7 @@ from device_daemon.audio.alsa import XRUN, Negotiated, Stream
 from device_daemon.audio.card_clock import POLL_GRACE_S, CardClock
 from device_daemon.audio.converters import from_card
 from device_daemon.audio.device_thread import PcmThread
-from device_daemon.audio.pcm import BYTES_PER_FRAME, SAMPLE_RATE_HZ, SILENCE_DBFS, level_dbfs
+from device_daemon.audio.pcm import BYTES_PER_FRAME, BYTES_PER_MS, SAMPLE_RATE_HZ, SILENCE_DBFS, level_dbfs
 from device_daemon.audio.period import Period
 from device_daemon.audio.uplink_chunker import UplinkChunker
 from device_daemon.config.settings import MicrophoneSettings
@@ -47,6 +47,7 @@ class MicrophoneCounters(Struct, frozen=True):
     """Periods that waited for the event loop for more than 2 s."""
     reopened: int = 0
     """How often the device was opened again after it had failed."""
+    captured_ms: int = 0
 
     def __add__(self, other: MicrophoneCounters) -> MicrophoneCounters:
         return MicrophoneCounters(
@@ -54,6 +55,7 @@ class MicrophoneCounters(Struct, frozen=True):
             self.overruns + other.overruns,
             self.dropped_periods + other.dropped_periods,
             self.reopened + other.reopened,
+            self.captured_ms + other.captured_ms,
         )
 
 
@@ -196,11 +198,14 @@ class _CaptureThread(PcmThread):
         self._process = process
         self._periods_read = 0
         self._overruns = 0
+        self._captured_bytes = 0
         self._last = b""
 
     @property
     def counters(self) -> MicrophoneCounters:
-        return MicrophoneCounters(self._periods_read, self._overruns, self.bridge.dropped, self.reopened)
+        return MicrophoneCounters(
+            self._periods_read, self._overruns, self.bridge.dropped, self.reopened, self._captured_bytes // BYTES_PER_MS
+        )
 
     def level_dbfs(self) -> float:
         return level_dbfs(self._last)
@@ -276,6 +281,7 @@ class _CaptureThread(PcmThread):
         if periods:
             self.works()
             self._periods_read += len(periods)
+            self._captured_bytes += sum(len(period.pcm) for period in periods)
             self._last = periods[-1].pcm
             self.bridge.put(*self._process(periods))
 

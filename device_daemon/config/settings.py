@@ -464,6 +464,24 @@ class Tools(Struct, frozen=True, forbid_unknown_fields=True):
     """Which of the built-in tools there are; off: none."""
 
 
+class Limits(Struct, frozen=True, forbid_unknown_fields=True):
+    """How much the voice service may be used: what is asked for beyond that is refused, with a notice."""
+
+    minutes_per_day: Annotated[float, Meta(ge=1, le=1_440)] | None = None
+    """Minutes of conversation from midnight to midnight; no limit if left out."""
+    conversations_per_hour: Annotated[int, Meta(ge=1, le=1_000)] | None = None
+    """Conversations and announcements within any hour; no limit if left out."""
+
+
+class MetricsSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """Figures for a monitoring system."""
+
+    textfile: (
+        Annotated[str, Meta(pattern=r"^/.*\.prom$", extra={"allowed": "the full path of a file *.prom"})] | None
+    ) = None
+    """A file for the textfile collector of Prometheus' node_exporter, written every 15 s."""
+
+
 class Privacy(Struct, frozen=True, forbid_unknown_fields=True):
     """What may be written to the log."""
 
@@ -507,6 +525,10 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
     """What the model may do on this device."""
     privacy: Privacy = Privacy()
     """What may be written to the log."""
+    limits: Limits = Limits()
+    """How much the voice service may be used."""
+    metrics: MetricsSettings = MetricsSettings()
+    """Figures for a monitoring system."""
 
     @property
     def voice(self) -> str:

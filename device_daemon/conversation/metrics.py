@@ -54,6 +54,8 @@ class Metrics(Struct):
     unreadable_messages: int = 0
     microphone_dropped_ms: int = 0
     """Microphone audio that waited for the network longer than the ring buffer reaches; the oldest was dropped."""
+    audio_sent_ms: int = 0
+    audio_received_ms: int = 0
     press_to_greeting: Latency = field(default_factory=Latency)
     """From the edge on the button's pin to the first audible sample."""
     speech_to_silence: Latency = field(default_factory=Latency)

@@ -13,6 +13,7 @@ from functools import partial
 
 from msgspec import Struct, field
 
+from device_daemon.audio.pcm import BYTES_PER_MS
 from device_daemon.audio.period import Period
 from device_daemon.config.settings import SERVICE_ASSISTANT
 from device_daemon.conversation import commands as do
@@ -22,7 +23,7 @@ from device_daemon.conversation.metrics import Metrics
 from device_daemon.conversation.policy import EndReason, MicrophoneGate
 from device_daemon.conversation.ports import CLOSE_DEADLINE_S, ClientPort, ConnectionPort, SpeakerPort
 from device_daemon.conversation.recorder import AnswerRecorder
-from device_daemon.conversation.uplink import LIMIT_MS, Uplink
+from device_daemon.conversation.uplink import LIMIT_MS, AudioMessage, Uplink
 from device_daemon.errors import ConnectionLost, SpeakerError
 from device_daemon.greetings.ledger import Step
 from device_daemon.greetings.opening import Opening
@@ -216,8 +217,10 @@ class ConversationRunner:
         if streamed:
             self._uplink.put_audio(streamed)
 
-    def _sent(self, begins_at_s: float) -> None:
-        self._context.metrics.mouth_to_wire.add(self._loop.time() - begins_at_s)
+    def _sent(self, message: AudioMessage) -> None:
+        metrics = self._context.metrics
+        metrics.mouth_to_wire.add(self._loop.time() - message.begins_at_s)
+        metrics.audio_sent_ms += len(message.pcm) // BYTES_PER_MS
 
     # From events to commands
 
@@ -228,6 +231,8 @@ class ConversationRunner:
         match event:
             case on.SpeechStopped():
                 self.times.speech_stopped_s = now
+            case on.AudioDelta(pcm=pcm):
+                self._context.metrics.audio_received_ms += len(pcm) // BYTES_PER_MS
             case on.Transcript(role, text):
                 self._context.on_transcript(role, text)
             case on.ServiceError(code, message) | on.ServiceWarning(message, code):

@@ -145,8 +145,8 @@ def _joined(periods: list[Period]) -> AudioMessage:
 class Uplink:
     """Sends into the connection that stands. All methods are called from the event loop's thread."""
 
-    def __init__(self, on_sent: Callable[[float], None], limit_ms: int = LIMIT_MS) -> None:
-        """`on_sent` is called for each audio message that was sent, with the time at which its first sample was captured."""
+    def __init__(self, on_sent: Callable[[AudioMessage], None], limit_ms: int = LIMIT_MS) -> None:
+        """`on_sent` is called for each audio message that was sent."""
         self._on_sent = on_sent
         self._buffer = UplinkBuffer(limit_ms)
         self._line: ConnectionPort | None = None
@@ -205,7 +205,7 @@ class Uplink:
             while self._line is line and (entry := self._buffer.take()) is not None:
                 if isinstance(entry, AudioMessage):
                     await line.send_audio(entry.pcm, entry.reference)
-                    self._on_sent(entry.begins_at_s)
+                    self._on_sent(entry)
                 else:
                     await line.send(entry)
             await self._news.wait()

@@ -17,16 +17,17 @@ from device_daemon.audio.period import Period
 from device_daemon.audio.speaker import Speaker
 from device_daemon.config.settings import Config
 from device_daemon.conversation import events as on
+from device_daemon.conversation.budget import Budget
 from device_daemon.conversation.manager import ConversationManager, ManagerCallbacks
 from device_daemon.conversation.policy import EndReason
 from device_daemon.conversation.ports import ClientPort
 from device_daemon.device import events as report
-from device_daemon.device.event_stream import EventStream
+from device_daemon.device.event_stream import EventStream, local_time
 from device_daemon.device.events import timer_event
 from device_daemon.device.notices import Notices
 from device_daemon.device.reminder import Reminder
 from device_daemon.device.ringer import Ringer
-from device_daemon.errors import ClockNotSet, DeviceUnknown, ServiceUnreachable, SpeakerError
+from device_daemon.errors import ClockNotSet, DeviceUnknown, LimitReached, ServiceUnreachable, SpeakerError
 from device_daemon.greetings.cache import GreetingCache
 from device_daemon.greetings.resolver import GreetingResolver
 from device_daemon.health import Health, Part
@@ -170,6 +171,7 @@ class Controller:
             self.speaker, self.conversations, lambda: timers.ringing, config.timers.volume, loop=self._loop
         )
         timers.on_changes = self._timers_changed
+        self._budget = Budget(config.limits, saved_state.remembered.usage)
         self._switch_off = False
         self._wake_words: WakeWordsPort | None = None
         self._stop_word: StopWordPort | None = None
@@ -297,6 +299,8 @@ class Controller:
 
     def _conversation_begins(self, trigger: str) -> None:
         self.events.publish(report.ConversationStarted(conversation=self.conversations.number, trigger=trigger))
+        self._budget.began(local_time())
+        self._saved_state.save()
         self._reachability.stop()
         self._prefetch.stop()
         self.notices.stop()  # an earlier notice must not talk into the greeting
@@ -308,7 +312,10 @@ class Controller:
         self.events.publish(report.GreetingHeard(conversation=number, press_to_greeting_ms=round(after_ms, 1)))
 
     def _conversation_ends(self, failure: SpeakerError | None, person_waits: bool) -> None:
-        self.events.publish(self._ended_event())
+        ended = self._ended_event()
+        self.events.publish(ended)
+        self._budget.ended(local_time(), ended.duration_s)
+        self._saved_state.save()
         if failure:
             self._reachability.report(failure)
         self._show_resting_state()
@@ -395,7 +402,15 @@ class Controller:
 
     def obstacle(self, *, listens: bool) -> SpeakerError | None:
         """Return the failure of a device without which a conversation makes no sense; an announcement needs no microphone."""
-        return self.speaker.health.failure or (self._router.microphone.health.failure if listens else None)
+        return (
+            self.speaker.health.failure
+            or (self._router.microphone.health.failure if listens else None)
+            or self.limit_reached()
+        )
+
+    def limit_reached(self) -> LimitReached | None:
+        """Return which limit of use keeps a conversation from beginning now."""
+        return self._budget.refusal(local_time())
 
     def _failures(self) -> list[SpeakerError]:
         """What keeps the speaker from talking and listening."""

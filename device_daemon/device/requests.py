@@ -312,13 +312,14 @@ class Requests:
             case Outcome.SILENCE:
                 self.stop_ringing()
                 return "ok: the ringing is stopped"
-            case Outcome.OPEN | Outcome.TRY:
-                if obstacle := self._controller.obstacle(listens=request.listens):
+            case Outcome.OPEN | Outcome.TRY | Outcome.WAIT:
+                waits = outcome is Outcome.WAIT  # by then the devices may work
+                controller = self._controller
+                obstacle = controller.limit_reached() if waits else controller.obstacle(listens=request.listens)
+                if obstacle:
                     if event is not None:
-                        self._controller.notices.say(obstacle.notice)
+                        controller.notices.say(obstacle.notice)
                     raise Refused(str(obstacle))
-                return self._open(request)
-            case Outcome.WAIT:
                 return self._open(request)
             case Outcome.REFUSE:
                 if event is not None:
@@ -336,6 +337,9 @@ class Requests:
             # A sensor reports every step somebody takes; a schedule that is left out is worth a line.
             level = logging.DEBUG if kind is Kind.MOTION else logging.INFO
             logger.log(level, "%s: no conversation is opened while %s", request.trigger, self._controller.state)
+            return False
+        if limit := self._controller.limit_reached():
+            logger.info("%s: %s", request.trigger, limit)
             return False
         try:
             self._open(request)

@@ -20,8 +20,10 @@ FILE_MODE: Final = 0o600
 FOLDER_MODE: Final = 0o700
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Replace a file by one that only its owner can read; a power cut leaves the old or the new one. Raises OSError.
+def write_atomically(path: Path, content: bytes, mode: int = FILE_MODE) -> None:
+    """Replace a file by one that, by default, only its owner can read; a power cut leaves the old or the new one.
+
+    Raises OSError.
 
     Takes as long as the disk takes.
     """
@@ -31,6 +33,7 @@ def write_atomically(path: Path, content: bytes) -> None:
         with contextlib.suppress(FileNotFoundError):
             draft.unlink()  # left by a power cut, perhaps with another mode
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE), "wb") as file:
+            os.fchmod(file.fileno(), mode)  # whatever the umask is
             file.write(content)
             file.flush()
             os.fsync(file.fileno())

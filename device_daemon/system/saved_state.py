@@ -19,6 +19,7 @@ import msgspec
 from device_daemon.errors import SpeakerError
 from device_daemon.health import Health, Part
 from device_daemon.system.file_writer import FileWriter, write_atomically
+from device_daemon.system.usage import Usage
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +38,7 @@ class Remembered(msgspec.Struct):
     """As last set by a person; None: as in the config."""
     timers: list[Any] = msgspec.field(default_factory=list)
     """Timers and alarms; `timers.store` reads each by itself."""
+    usage: Usage = msgspec.field(default_factory=Usage)
     missed_timers: list[Any] = msgspec.field(default_factory=list)
     """Those that rang and nobody came."""
 

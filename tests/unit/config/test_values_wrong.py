@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from device_daemon.config.settings import PATTERN_NAMES
+from device_daemon.config.settings import PATTERN_NAMES, Config
 from tests.unit.config.cases import LOCAL, Case, check
 
-SECTIONS = (
-    "service, language, include, conversation, assistants, greetings, names, triggers, stop_word, audio, lights, sounds, "
-    "timers, mute, tools, privacy"
-)
+SECTIONS = ", ".join(Config.__struct_fields__)
 IN_SERVICE = (
     "endpoint, local, model, agent, auth, entra, api_key_file, voice, instructions, turn_detection, noise_reduction, "
     "transcription, phrase_list, interim_response, standby, proxy, ca_file"

@@ -143,7 +143,11 @@ def test_only_what_is_still_in_the_ring_can_be_sent_again_and_it_makes_room_for_
 
 async def test_what_breaks_while_it_is_being_sent_can_be_sent_again() -> None:
     sent_s: list[float] = []
-    uplink, broken, line = Uplink(sent_s.append), FakeConnection([]), FakeConnection([])
+    uplink, broken, line = (
+        Uplink(lambda message: sent_s.append(message.begins_at_s)),
+        FakeConnection([]),
+        FakeConnection([]),
+    )
     broken.send_error = ConnectionLost("gone")
     uplink.put_audio([period(0), period(1)])
     with pytest.raises(ConnectionLost):
