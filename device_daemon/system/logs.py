@@ -72,7 +72,8 @@ def goes_to_journal(environment: Mapping[str, str]) -> bool:
 def set_up(*, verbose: bool, send: Callable[..., object] = send_to_journal) -> None:
     """Log our own lines from INFO on; of the libraries only warnings, since they log keys and sound at DEBUG.
 
-    `verbose` logs our own from DEBUG on, and what libraries say about an exception besides our sentence. `send` writes to the journal, as systemd.journal.send does.
+    `verbose` logs our own from DEBUG on, and what libraries say about an exception besides our sentence. `send` writes to
+    the journal, as systemd.journal.send does.
     """
     handler: logging.Handler
     if goes_to_journal(os.environ):
