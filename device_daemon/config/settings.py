@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from device_daemon.config import times
 from device_daemon.language import locales
+from device_daemon.config.tool_names import TOOL_NAME, guess_tool_name
 from device_daemon.state import State
 
 NO_GREETING = "none"
@@ -60,6 +61,14 @@ Weekdays = Annotated[
     Meta(
         pattern=times.WEEKDAYS,
         extra={"allowed": times.WEEKDAYS_ALLOWED, "guess": times.guess_weekdays},
+    ),
+]
+
+ToolName = Annotated[
+    str,
+    Meta(
+        pattern=TOOL_NAME,
+        extra={"allowed": "letters, digits, '_' and '-', at most 64", "guess": guess_tool_name},
     ),
 ]
 
@@ -444,6 +453,42 @@ class TimerSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """After how many seconds they stop by themselves, and count as missed."""
 
 
+class CommandParameter(Struct, frozen=True, forbid_unknown_fields=True):
+    """A parameter of a command, which the model fills in."""
+
+    type: Literal["string", "integer", "number", "boolean"] = "string"
+    """What kind of value."""
+    description: Text | None = None
+    """What it means, for the model."""
+    enum: list[Text] = field(default_factory=list)
+    """string: the values that are allowed; default: any."""
+    pattern: Text | None = None
+    """string: a regular expression that the text must match as a whole."""
+    max_length: Annotated[int, Meta(ge=1, le=10_000)] = 500
+    """string: how many characters it may have."""
+    minimum: float | None = None
+    """integer and number: the smallest value."""
+    maximum: float | None = None
+    """integer and number: the largest value."""
+    default: Any = None
+    """What is taken where the model gives no value; without it, the model must give one."""
+
+
+class CommandTool(Struct, frozen=True, forbid_unknown_fields=True):
+    """A program on this device that the model may run."""
+
+    name: ToolName
+    """What the model calls it, such as open_blinds."""
+    description: Text
+    """What it does and when it is to be run, for the model."""
+    run: Annotated[list[str], Meta(min_length=1)]
+    """The program's full path and its arguments, in which {position} stands for a parameter; there is no shell."""
+    parameters: dict[Text, CommandParameter] = field(default_factory=dict)
+    """What the model fills in, by names of your own."""
+    timeout_s: Annotated[float, Meta(ge=0.1, le=300, extra=IN_SECONDS)] = 10.0
+    """After so many seconds the program is killed."""
+
+
 class Mute(Struct, frozen=True, forbid_unknown_fields=True):
     """A hardware switch that closes the microphone; it overrides everything."""
 
@@ -462,6 +507,8 @@ class Tools(Struct, frozen=True, forbid_unknown_fields=True):
 
     builtin: Annotated[list[BuiltinTool], Meta(extra=OFF)] = field(default_factory=lambda: list(BUILTIN_TOOLS))
     """Which of the built-in tools there are; off: none."""
+    commands: list[CommandTool] = field(default_factory=list)
+    """Programs of this device that the model may run."""
 
 
 class Limits(Struct, frozen=True, forbid_unknown_fields=True):

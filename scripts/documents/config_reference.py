@@ -74,6 +74,7 @@ class _Reference:
         for choice in value.get("anyOf", ()):
             yield from self._named(choice, path)
         if "items" in value:
+            yield from self._named({key: name for key, name in value["items"].items() if key == "$ref"}, f"{path}[]")
             for choice in value["items"].get("anyOf", ()):
                 for name, _ in self._named(choice, path):
                     tag = self._definitions[name]["properties"]["type"]["enum"][0]

@@ -1,0 +1,108 @@
+"""What is said about tools of the owner that are wrong."""
+
+from __future__ import annotations
+
+import pytest
+
+from device_daemon.config.reader import read
+from tests.unit.config.cases import LOCAL, Case, check
+
+COMMAND = LOCAL + "tools:\n  commands:\n    - name: blinds\n      description: Opens the blinds\n"
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        Case(
+            "a name with spaces",
+            LOCAL + "tools: {commands: [{name: Open blinds, description: x, run: [/bin/x]}]}",
+            "2:27: tools.commands[0].name: found 'Open blinds'; allowed: letters, digits, '_' and '-', at most 64 (did you mean 'open_blinds'?)",
+        ),
+        Case(
+            "two of one name",
+            COMMAND + "      run: [/bin/x]\n    - {name: blinds, description: x, run: [/bin/y]}",
+            "7:14: tools.commands[1].name: found 'blinds', which tools.commands[0].name (line 4) is called already; give each a name of its own",
+        ),
+        Case(
+            "a program that is to be searched for",
+            COMMAND + "      run: [blinds]",
+            "6:13: tools.commands[0].run[0]: found 'blinds'; allowed: the full path of a program, such as /usr/local/bin/blinds",
+        ),
+        Case(
+            "no program",
+            COMMAND + "      run: []",
+            "6:12: tools.commands[0].run: found an empty list; allowed: at least one entry",
+        ),
+        Case(
+            "a placeholder without quotes",
+            COMMAND + "      run: [/bin/x, {position}]\n      parameters: {position: {type: integer}}",
+            "6:21: tools.commands[0].run[1]: found a mapping, for the text begins with '{' (put it in quotes: \"{position} …\"); allowed: text",
+        ),
+        Case(
+            "a misspelt placeholder",
+            COMMAND + "      run: [/bin/x, '{postion}']\n      parameters: {position: {type: integer}}",
+            "6:21: tools.commands[0].run[1]: found the placeholder '{postion}', which is not under 'parameters'; allowed: position (did you mean 'position'?)",
+        ),
+        Case(
+            "a placeholder that chooses the program",
+            COMMAND + "      run: ['/bin/{x}']\n      parameters: {x: {}}",
+            "6:13: tools.commands[0].run[0]: found a placeholder in the program's path; allowed in its arguments only",
+        ),
+        Case(
+            "a placeholder inside a script",
+            COMMAND + "      run: [/usr/bin/env, A=1, bash, -c, 'blinds {x}']\n      parameters: {x: {}}",
+            "6:42: tools.commands[0].run[4]: found a placeholder inside a script, where a value can be code; pass it as an argument after the script, such as [/bin/sh, -c, 'blinds \"$1\"', sh, '{position}']",
+        ),
+        Case(
+            "a parameter that is not used",
+            COMMAND + "      run: [/bin/x]\n      parameters: {position: {type: integer}}",
+            "7:20: tools.commands[0].parameters.position: found a parameter that 'run' does not use; write '{position}' there",
+        ),
+        Case(
+            "a parameter that cannot be a placeholder",
+            COMMAND + "      run: [/bin/x]\n      parameters: {my-position: {}}",
+            "7:20: tools.commands[0].parameters.my-position: found a name that cannot stand in braces; allowed: letters, digits and '_', no digit first",
+        ),
+        Case(
+            "limits of another type",
+            COMMAND
+            + "      run: [/bin/x, '{a}', '{b}']\n      parameters: {a: {type: integer, enum: [x]}, b: {minimum: 1}}",
+            "7:39: tools.commands[0].parameters.a.enum: found beside 'type: integer'; it belongs to string",
+            "7:55: tools.commands[0].parameters.b.minimum: found beside 'type: string'; it belongs to integer and number",
+        ),
+        Case(
+            "limits in the wrong order",
+            COMMAND + "      run: [/bin/x, '{a}']\n      parameters: {a: {type: number, minimum: 2, maximum: 1}}",
+            "7:47: tools.commands[0].parameters.a.minimum: found 2, which is more than 'maximum' (1); swap them",
+        ),
+        Case(
+            "no regular expression",
+            COMMAND + "      run: [/bin/x, '{a}']\n      parameters: {a: {pattern: '('}}",
+            "7:33: tools.commands[0].parameters.a.pattern: found no regular expression (missing ), unterminated subpattern at position 0); correct it",
+        ),
+        Case(
+            "defaults that are not allowed",
+            COMMAND
+            + "      run: [/bin/x, '{a}{b}{c}{d}{e}']\n      parameters:\n        a: {type: integer, default: 1.5}\n"
+            "        b: {default: 5}\n        c: {type: number, minimum: 1, default: 0}\n"
+            "        d: {enum: [x], default: y}\n        e: {type: boolean, default: maybe}",
+            "8:37: tools.commands[0].parameters.a.default: found a value that is not a whole number",
+            "9:22: tools.commands[0].parameters.b.default: found a value that is not text; put it in quotes",
+            "10:48: tools.commands[0].parameters.c.default: found a value that is less than 'minimum' (1)",
+            "11:33: tools.commands[0].parameters.d.default: found a value that is not one of 'enum' (x)",
+            "12:37: tools.commands[0].parameters.e.default: found a value that is not true or false",
+        ),
+    ],
+    ids=str,
+)
+def test_it_is_said_where_and_what(case: Case) -> None:
+    check(case)
+
+
+def test_a_script_that_takes_its_values_as_arguments_is_fine() -> None:
+    config = read(
+        COMMAND
+        + "      run: [/bin/sh, -c, 'blinds \"$1\"', sh, '{position}']\n      parameters: {position: {type: integer}}",
+        "config.yaml",
+    )
+    assert config.tools.commands[0].run[-1] == "{position}"
