@@ -11,6 +11,7 @@ from device_daemon.config.api_key import KEY_PLACES
 from device_daemon.config.problems import quoted
 
 _ALLOWED = "https://HOST or wss://HOST; http:// and ws:// only to this machine (localhost, 127.0.0.1, [::1])"
+_LOCAL_DOMAINS = (".local", ".lan", ".home", ".home.arpa", ".internal", ".localdomain", ".fritz.box", ".localhost")
 _HOST = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*\.?|[0-9a-f:.]+")
 _BARE_HOST = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+(:[0-9]+)?/?")
 # The client adds the path itself; portals and other SDKs show addresses with these paths.
@@ -82,6 +83,28 @@ def proxy_flaw(proxy: str) -> str | None:
     if host and scheme in {"http", "https"}:
         return None
     return "found no address of a proxy; allowed: http://host:port"
+
+
+def local_url_flaw(url: str) -> str | None:
+    """Return what is wrong with the address of a server in the home, which gets a secret; None if nothing is."""
+    scheme, host = _scheme_and_host(url)
+    if not host or scheme not in {"http", "https"} or "@" in url:
+        return f"found {quoted(url)}; allowed: https://HOST, or http://HOST on the local network"
+    if scheme == "http" and not _is_local(host):
+        return (
+            f"found {quoted(url)}, which would send a secret through the internet unencrypted; allowed: https://, or the"
+            " address on the local network, such as http://192.168.1.10:8123"
+        )
+    return None
+
+
+def _is_local(host: str) -> bool:
+    """Whether a host is in the local network: a private address, a name without a domain, or one of a local domain."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return "." not in host.rstrip(".") or host.rstrip(".").endswith(_LOCAL_DOMAINS)
+    return address.is_private or address.is_loopback or address.is_link_local
 
 
 def _scheme_and_host(address: str) -> tuple[str, str]:

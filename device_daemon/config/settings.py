@@ -502,6 +502,15 @@ OFF: dict[str, Any] = {"off": True}
 """Marks a list that may be switched off with one word."""
 
 
+class HomeAssistant(Struct, frozen=True, forbid_unknown_fields=True):
+    """A Home Assistant on the local network, to which the model may hand what a person asks for."""
+
+    url: Text
+    """Its address, such as http://homeassistant.local:8123."""
+    token_file: Text | None = None
+    """A file that holds a long-lived access token, if it is no systemd credential (home-assistant-token)."""
+
+
 class Tools(Struct, frozen=True, forbid_unknown_fields=True):
     """What the model may do on this device."""
 
@@ -509,6 +518,8 @@ class Tools(Struct, frozen=True, forbid_unknown_fields=True):
     """Which of the built-in tools there are; off: none."""
     commands: list[CommandTool] = field(default_factory=list)
     """Programs of this device that the model may run."""
+    home_assistant: HomeAssistant | None = None
+    """A Home Assistant that the model may talk to."""
 
 
 class Limits(Struct, frozen=True, forbid_unknown_fields=True):

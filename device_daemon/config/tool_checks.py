@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Any, Final
 
+from device_daemon.config.endpoint import local_url_flaw
 from device_daemon.config.nodes import Sequence
 from device_daemon.config.placeholders import MalformedText, is_name, placeholders
 from device_daemon.config.problems import Location, Problems, alternatives, dotted, quoted
@@ -27,6 +28,9 @@ _ONLY_FOR: Final = {
 
 def check_tools(tools: Tools, source_map: SourceMap, problems: Problems) -> None:
     """Report every broken rule; a value that is invalid by itself was reported already."""
+    home = tools.home_assistant
+    if home is not None and source_map.knows(home) and (flaw := local_url_flaw(home.url)):
+        problems.add(source_map.value(home, "url"), flaw)
     first: dict[str, Location] = {}
     for command in tools.commands:
         _check_unique(command.name, source_map.value(command, "name"), first, problems)

@@ -92,6 +92,21 @@ COMMAND = LOCAL + "tools:\n  commands:\n    - name: blinds\n      description: O
             "11:33: tools.commands[0].parameters.d.default: found a value that is not one of 'enum' (x)",
             "12:37: tools.commands[0].parameters.e.default: found a value that is not true or false",
         ),
+        Case(
+            "a Home Assistant on the internet without encryption",
+            LOCAL + "tools: {home_assistant: {url: 'http://my-home.duckdns.org:8123'}}",
+            "2:30: tools.home_assistant.url: found 'http://my-home.duckdns.org:8123', which would send a secret through the internet unencrypted; allowed: https://, or the address on the local network, such as http://192.168.1.10:8123",
+        ),
+        Case(
+            "a Home Assistant without a scheme",
+            LOCAL + "tools: {home_assistant: {url: 'homeassistant.local:8123'}}",
+            "2:30: tools.home_assistant.url: found 'homeassistant.local:8123'; allowed: https://HOST, or http://HOST on the local network",
+        ),
+        Case(
+            "a Home Assistant without an address",
+            LOCAL + "tools: {home_assistant: {token_file: /t}}",
+            "2:25: tools.home_assistant.url: is missing; allowed: text",
+        ),
     ],
     ids=str,
 )
@@ -106,3 +121,19 @@ def test_a_script_that_takes_its_values_as_arguments_is_fine() -> None:
         "config.yaml",
     )
     assert config.tools.commands[0].run[-1] == "{position}"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://homeassistant.local:8123",
+        "http://homeassistant:8123/",
+        "http://192.168.1.10:8123",
+        "http://[fd00::1]:8123",
+        "http://127.0.0.1:8123",
+        "https://my-home.duckdns.org",
+    ],
+)
+def test_a_home_assistant_of_the_local_network_may_be_unencrypted(url: str) -> None:
+    config = read(LOCAL + f"tools: {{home_assistant: {{url: '{url}'}}}}", "config.yaml")
+    assert config.tools.home_assistant is not None
