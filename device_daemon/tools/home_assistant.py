@@ -58,7 +58,7 @@ class _Speech(Struct):
     plain: _Plain = msgspec.field(default_factory=_Plain)
 
 
-class _Response(Struct):
+class _Spoken(Struct):
     response_type: str = ""
     speech: _Speech = msgspec.field(default_factory=_Speech)
 
@@ -66,7 +66,7 @@ class _Response(Struct):
 class _Answer(Struct):
     """What of the API's answer is needed."""
 
-    response: _Response
+    response: _Spoken
     conversation_id: str | None = None
 
 

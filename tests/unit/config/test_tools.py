@@ -95,12 +95,12 @@ COMMAND = LOCAL + "tools:\n  commands:\n    - name: blinds\n      description: O
         Case(
             "a Home Assistant on the internet without encryption",
             LOCAL + "tools: {home_assistant: {url: 'http://my-home.duckdns.org:8123'}}",
-            "2:30: tools.home_assistant.url: found 'http://my-home.duckdns.org:8123', which would send a secret through the internet unencrypted; allowed: https://, or the address on the local network, such as http://192.168.1.10:8123",
+            "2:31: tools.home_assistant.url: found 'http://my-home.duckdns.org:8123', which would send a secret through the internet unencrypted; allowed: https://, or the address on the local network, such as http://192.168.1.10:8123",
         ),
         Case(
             "a Home Assistant without a scheme",
             LOCAL + "tools: {home_assistant: {url: 'homeassistant.local:8123'}}",
-            "2:30: tools.home_assistant.url: found 'homeassistant.local:8123'; allowed: https://HOST, or http://HOST on the local network",
+            "2:31: tools.home_assistant.url: found 'homeassistant.local:8123'; allowed: https://HOST, or http://HOST on the local network",
         ),
         Case(
             "a Home Assistant without an address",
