@@ -24,6 +24,7 @@ class Part(StrEnum):
     WAKE_WORDS = "wake-words"
     DISK = "disk"
     GREETING_CACHE = "greeting-cache"
+    MCP = "mcp"
 
 
 class Health(Struct):

@@ -511,6 +511,25 @@ class HomeAssistant(Struct, frozen=True, forbid_unknown_fields=True):
     """A file that holds a long-lived access token, if it is no systemd credential (home-assistant-token)."""
 
 
+class McpServer(Struct, frozen=True, forbid_unknown_fields=True):
+    """A server of the Model Context Protocol: exactly one of `url` and `local`."""
+
+    label: ToolName
+    """A name of your own, such as notes; of a local server, the names of its tools begin with it."""
+    url: Text | None = None
+    """The address of a server that the voice service calls by itself; it must be reachable from the internet."""
+    local: list[Text] = field(default_factory=list)
+    """A server on this device: the program's full path and its arguments."""
+    allowed_tools: list[Text] = field(default_factory=list)
+    """The tools that may be used; default: all."""
+    approval: Literal["always", "never"] = "always"
+    """url: whether a person is asked before each call."""
+    headers_file: Text | None = None
+    """url: a file with HTTP headers for the server, `Name: value` lines, if it is no systemd credential."""
+    timeout_s: Annotated[float, Meta(ge=0.1, le=300, extra=IN_SECONDS)] = 30.0
+    """local: after so many seconds a call has failed."""
+
+
 class Tools(Struct, frozen=True, forbid_unknown_fields=True):
     """What the model may do on this device."""
 
@@ -520,6 +539,8 @@ class Tools(Struct, frozen=True, forbid_unknown_fields=True):
     """Programs of this device that the model may run."""
     home_assistant: HomeAssistant | None = None
     """A Home Assistant that the model may talk to."""
+    mcp: list[McpServer] = field(default_factory=list)
+    """Servers of the Model Context Protocol (MCP), whose tools the model may use."""
 
 
 class Limits(Struct, frozen=True, forbid_unknown_fields=True):

@@ -18,7 +18,7 @@ GREETING_HEARD = "ec6802353fd049758450887078f8d595"
 CONVERSATION_OVER = "a9b929c0e1224ba794317823a66cbe47"
 """MESSAGE_IDs: journalctl finds an event by them, whatever its words are."""
 
-_REPORTED_BY_US = ("azure.identity", "msal")
+_REPORTED_BY_US = ("azure.identity", "msal", "mcp")
 """Libraries that log each exception before they raise it; what is raised is logged in our words."""
 MOST_CHARACTERS = 2_000
 """Of a log line; our own are shorter."""

@@ -43,6 +43,7 @@ ORDER = (
 ROOMS_OF_LIBRARIES: Mapping[str, tuple[str, ...]] = {
     "alsaaudio": ("audio/alsa",),
     "azure": ("voicelive",),
+    "mcp": ("tools/mcp_client.py",),
     "gpiozero": ("leds", "triggers", "system/gpio.py"),
 }
 PURE = (
