@@ -98,6 +98,19 @@ def local_url_flaw(url: str) -> str | None:
     return None
 
 
+def public_url_flaw(url: str) -> str | None:
+    """Return what is wrong with the address of a server that the voice service is to call; None if nothing is."""
+    scheme, host = _scheme_and_host(url)
+    if not host or scheme != "https" or "@" in url:
+        return f"found {quoted(url)}; allowed: https://HOST/PATH, without a password in it"
+    if _is_local(host):
+        return (
+            f"found {quoted(url)}, an address on the local network, which the voice service cannot reach; allowed: one on"
+            " the internet, or 'local' with a program on this device"
+        )
+    return None
+
+
 def _is_local(host: str) -> bool:
     """Whether a host is in the local network: a private address, a name without a domain, or one of a local domain."""
     try:

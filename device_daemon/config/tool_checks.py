@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Any, Final
 
-from device_daemon.config.endpoint import local_url_flaw
+from device_daemon.config.endpoint import local_url_flaw, public_url_flaw
 from device_daemon.config.nodes import Sequence
 from device_daemon.config.placeholders import MalformedText, is_name, placeholders
 from device_daemon.config.problems import Location, Problems, alternatives, dotted, quoted
-from device_daemon.config.settings import CommandParameter, CommandTool, Tools
+from device_daemon.config.settings import CommandParameter, CommandTool, McpServer, Tools
 from device_daemon.config.source_map import SourceMap
 
 _INTERPRETER: Final = re.compile(r"(?:ba|da|z|k|fi|a)?sh|python[0-9.]*|perl|ruby|node|[gm]?awk")
@@ -24,6 +24,7 @@ _ONLY_FOR: Final = {
     "minimum": ("integer", "number"),
     "maximum": ("integer", "number"),
 }
+_OF_SERVERS: Final = {"approval": "url", "headers_file": "url", "timeout_s": "local"}
 
 
 def check_tools(tools: Tools, source_map: SourceMap, problems: Problems) -> None:
@@ -43,6 +44,31 @@ def check_tools(tools: Tools, source_map: SourceMap, problems: Problems) -> None
             if source_map.knows(parameter):
                 _check_parameter(parameter, source_map, problems)
         _check_run(command, source_map, problems)
+    labels: dict[str, Location] = {}
+    for server in tools.mcp:
+        _check_unique(server.label, source_map.value(server, "label"), labels, problems)
+        _check_server(server, source_map, problems)
+
+
+def _check_server(server: McpServer, source_map: SourceMap, problems: Problems) -> None:
+    given = [key for key in ("url", "local") if source_map.node(server, key) is not None]
+    if len(given) != 1:
+        found = "both 'url' and 'local'" if given else "neither 'url' nor 'local'"
+        problems.add(source_map.value(server), f"found {found}; allowed: one of the two")
+        return
+    kind = given[0]
+    for key, belongs_to in _OF_SERVERS.items():
+        if source_map.node(server, key) is not None and belongs_to != kind:
+            sentence = f"found beside '{kind}'; it belongs to a server with '{belongs_to}'"
+            problems.add(source_map.key(server, key), sentence)
+    if server.url is not None and (flaw := public_url_flaw(server.url)):
+        problems.add(source_map.value(server, "url"), flaw)
+    if kind == "local" and server.local and not server.local[0].startswith("/"):
+        meant = f"/usr/local/bin/{server.local[0]}"
+        sentence = f"found {quoted(server.local[0])}; allowed: the full path of a program, such as {meant}"
+        problems.add(source_map.value(server, "local", 0), sentence)
+    if kind == "local" and not server.local and not problems.has_problem_at(source_map.value(server, "local").path):
+        problems.add(source_map.value(server, "local"), "found an empty list; allowed: a program and its arguments")
 
 
 def _check_unique(name: str, location: Location, first: dict[str, Location], problems: Problems) -> None:

@@ -20,7 +20,7 @@ from device_daemon.greetings.opening import fill
 INPUT_RATE_HZ: Final = 24_000
 NO_PLACEHOLDERS: Final[Mapping[str, str]] = MappingProxyType({})
 Tools: TypeAlias = Sequence[Mapping[str, Any]]
-"""Function definitions, as session.update lists them."""
+"""Definitions of functions and of MCP servers, as session.update lists them."""
 STEREO: Final = 2
 METADATA_CHARACTERS: Final = 512
 """Of one value, as in OpenAI's API, which the field is taken from."""
@@ -67,7 +67,7 @@ def session_for(
     if service.instructions and service.agent is None:  # an agent brings its own and refuses ours
         session.instructions = fill(service.instructions, placeholders)
     if tools and service.agent is None:  # an agent brings its own and refuses ours
-        session.tools = [models.FunctionTool(**_fields(tool)) for tool in tools]
+        session.tools = [_tool(tool) for tool in tools]
         session.tool_choice = models.ToolChoiceLiteral.AUTO
     if service.interim_response is not None:
         session.interim_response = _interim_response(service.interim_response)
@@ -94,8 +94,9 @@ def metadata(trigger: str = "") -> dict[str, str]:
     return {name: value[:METADATA_CHARACTERS] for name, value in known.items() if value}
 
 
-def _fields(tool: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in tool.items() if name != "type"}
+def _tool(definition: Mapping[str, Any]) -> models.Tool:
+    fields = {name: value for name, value in definition.items() if name != "type"}
+    return models.MCPServer(**fields) if definition["type"] == "mcp" else models.FunctionTool(**fields)
 
 
 def _interim_response(

@@ -8,6 +8,7 @@ from device_daemon.config.reader import read
 from tests.unit.config.cases import LOCAL, Case, check
 
 COMMAND = LOCAL + "tools:\n  commands:\n    - name: blinds\n      description: Opens the blinds\n"
+MCP = LOCAL + "tools:\n  mcp:\n"
 
 
 @pytest.mark.parametrize(
@@ -106,6 +107,31 @@ COMMAND = LOCAL + "tools:\n  commands:\n    - name: blinds\n      description: O
             "a Home Assistant without an address",
             LOCAL + "tools: {home_assistant: {token_file: /t}}",
             "2:25: tools.home_assistant.url: is missing; allowed: text",
+        ),
+        Case(
+            "an MCP server of no kind, and one of both",
+            MCP + "    - {label: a}\n    - {label: b, url: 'https://b.example/mcp', local: [/bin/b]}",
+            "4:7: tools.mcp[0]: found neither 'url' nor 'local'; allowed: one of the two",
+            "5:7: tools.mcp[1]: found both 'url' and 'local'; allowed: one of the two",
+        ),
+        Case(
+            "an MCP server that the service cannot reach",
+            MCP + "    - {label: a, url: 'https://nas.local/mcp'}\n    - {label: b, url: 'http://b.example/mcp'}",
+            "4:23: tools.mcp[0].url: found 'https://nas.local/mcp', an address on the local network, which the voice service cannot reach; allowed: one on the internet, or 'local' with a program on this device",
+            "5:23: tools.mcp[1].url: found 'http://b.example/mcp'; allowed: https://HOST/PATH, without a password in it",
+        ),
+        Case(
+            "an approval for a local MCP server",
+            MCP + "    - {label: a, local: [/bin/a], approval: never, headers_file: /h}",
+            "4:35: tools.mcp[0].approval: found beside 'local'; it belongs to a server with 'url'",
+            "4:52: tools.mcp[0].headers_file: found beside 'local'; it belongs to a server with 'url'",
+        ),
+        Case(
+            "a local MCP server that is to be searched for",
+            MCP + "    - {label: a, local: [npx, notes]}\n    - {label: a, local: []}",
+            "4:26: tools.mcp[0].local[0]: found 'npx'; allowed: the full path of a program, such as /usr/local/bin/npx",
+            "5:15: tools.mcp[1].label: found 'a', which tools.mcp[0].label (line 4) is called already; give each a name of its own",
+            "5:25: tools.mcp[1].local: found an empty list; allowed: a program and its arguments",
         ),
     ],
     ids=str,

@@ -1,0 +1,94 @@
+"""The owner's tools: commands, Home Assistant and MCP servers, as the config names them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from device_daemon.config.settings import McpServer, Tools
+from device_daemon.errors import KeyMissing
+from device_daemon.health import Health
+from device_daemon.system.background_task import Background
+from device_daemon.system.daemon_thread import in_daemon_thread
+from device_daemon.system.program import environment_for_programs
+from device_daemon.tools import mcp_remote
+from device_daemon.tools.commands import command_tool
+from device_daemon.tools.home_assistant import ConversationApi
+from device_daemon.tools.mcp_servers import McpServers
+from device_daemon.tools.tool import Tool
+from device_daemon.tools.toolbox import Toolbox
+
+logger = logging.getLogger(__name__)
+
+
+class OwnerTools:
+    """Puts the owner's tools into the toolbox; all methods are called in the event loop's thread.
+
+    Args:
+        settings: The config's section.
+        toolbox: Has the built-in tools already, whose names go first.
+        environment: Where systemd names its credentials; of it, programs get what `environment_for_programs` leaves.
+        ca_file: CA certificates that are trusted as well as the system's.
+        language: Of the sentences for Home Assistant, such as "de".
+    """
+
+    def __init__(
+        self,
+        settings: Tools,
+        toolbox: Toolbox,
+        environment: Mapping[str, str],
+        *,
+        ca_file: str | None = None,
+        language: str | None = None,
+    ) -> None:
+        self._toolbox = toolbox
+        self._environment = environment
+        programs = environment_for_programs(environment)
+        for command in settings.commands:
+            self._add(command_tool(command, programs), "tools.commands")
+        if settings.home_assistant:
+            home = ConversationApi(settings.home_assistant, environment, ca_file=ca_file, language=language)
+            self._add(home.tool(), "tools.home_assistant")
+        self._local = McpServers([server for server in settings.mcp if server.local], toolbox, programs)
+        self._remote = [server for server in settings.mcp if server.url]
+        self._definitions: list[dict[str, Any]] = []
+        self._loading = Background("headers of MCP servers")
+
+    @property
+    def health(self) -> Health:
+        """That of the MCP servers on this device."""
+        return self._local.health
+
+    def remote_servers(self) -> list[dict[str, Any]]:
+        """Return the definitions of the servers that the voice service calls by itself."""
+        return self._definitions
+
+    def start(self) -> None:
+        """Start the servers, and read the secrets, in the background."""
+        self._local.start()
+        if self._remote:
+            self._loading.begin(self._load())
+
+    async def close(self) -> None:
+        """End what `start` started."""
+        self._loading.stop()
+        await self._local.close()
+
+    def _add(self, tool: Tool, setting: str) -> None:
+        if tool.name in self._toolbox.names:
+            logger.error("%s: there is a tool %s already; give it another name", setting, tool.name)
+        else:
+            self._toolbox.add(tool)
+
+    async def _load(self) -> None:
+        found = [await self._definition(server) for server in self._remote]
+        self._definitions = [each for each in found if each]
+
+    async def _definition(self, server: McpServer) -> dict[str, Any] | None:
+        try:
+            return await in_daemon_thread(partial(mcp_remote.definition, server, self._environment), "MCP headers")
+        except KeyMissing as error:
+            logger.error("the MCP server %s is left out: %s", server.label, error)  # noqa: TRY400 - no traceback
+            return None
