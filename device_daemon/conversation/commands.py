@@ -78,6 +78,13 @@ class ToolOutput(Struct, frozen=True):
     output: str
 
 
+class AnswerApproval(Struct, frozen=True):
+    """Allow or refuse the call of an MCP server's tool that the service asked about."""
+
+    request_id: str
+    approve: bool
+
+
 class ClearAudio(Struct, frozen=True):
     """Discard the microphone sound sent since the last turn."""
 
@@ -93,6 +100,7 @@ Message = (
     | RequestReply
     | ClearAudio
     | ToolOutput
+    | AnswerApproval
 )
 
 

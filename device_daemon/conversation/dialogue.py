@@ -50,7 +50,7 @@ that was not answered yet, reaches it complete. An answer that broke off is repo
 
 The life of a tool's call is told in `tool_calls`. While one runs the state is THINKING, unless something else goes on.
 The follow-up is asked for when all calls are answered, their response is done and what it said was heard; if a person
-speaks meanwhile, the answer to that turn takes its place.
+speaks meanwhile, the answer to that turn takes its place. What a person has to allow is told in `approvals`.
 
 What is local (`PlaybackLedger.local`) is unknown to the session, so its echo cancellation would take it for a person:
 while it sounds, no microphone sound is sent where the service cancels the echo.
@@ -73,6 +73,7 @@ from __future__ import annotations
 
 from math import inf
 
+from device_daemon.conversation import approvals
 from device_daemon.conversation import commands as do
 from device_daemon.conversation import events as on
 from device_daemon.conversation.commands import Command
@@ -145,6 +146,7 @@ class Dialogue:
         self.responses = ResponseTracker()
         self.session = SessionAttempts(self._deadlines)
         self.calls = ToolCalls(self._deadlines.tool_s)
+        self.approvals = approvals.Approvals(self._deadlines.approval_s)
         self._farewell = False
         """The person said goodbye: the conversation ends when nothing is left to say."""
         self._turn_pending = False
@@ -214,6 +216,7 @@ class Dialogue:
             self._wait.moment_at_s,
             self._gives_up_at_s,
             self.calls.deadline_s,
+            self.approvals.deadline_s,
             self.session.due_s,
             self._resumable.resume_at_s,
             self._state_deadline_s,
@@ -323,8 +326,8 @@ class Dialogue:
         if now >= self._push_to_talk.complete_at_s:
             self._push_to_talk.finish()
             return self._commit_turn(now) if self.session.ready else []
-        if (overdue := self.calls.overdue(now)) is not None:
-            return self._tool_result(on.ToolResult(overdue, LATE), now)
+        if now >= min(self.calls.deadline_s, self.approvals.deadline_s):
+            return self._tool_lasted_too_long(now)
         if now >= self._gives_up_at_s:
             return self._give_up_waiting(now)
         if now >= self._wait.moment_at_s:
@@ -335,6 +338,14 @@ class Dialogue:
         if now >= self._resumable.resume_at_s:
             return self._resume_answer(now)
         return self._state_lasted_too_long(now) if now >= self._state_deadline_s else []
+
+    def _tool_lasted_too_long(self, now: float) -> list[Command]:
+        if (overdue := self.calls.overdue(now)) is not None:
+            return self._tool_result(on.ToolResult(overdue, LATE), now)
+        if (remote := self.calls.remote_overdue(now)) is not None:
+            return self._remote_call_ended(remote, now)
+        self.approvals.answer(approve=False)
+        return self._send_answers(now)
 
     def _state_lasted_too_long(self, now: float) -> list[Command]:
         match self.state:
@@ -376,6 +387,12 @@ class Dialogue:
                 return self._tool_called(event, now)
             case on.ToolResult():
                 return self._tool_result(event, now)
+            case on.RemoteCallBegan(response_id, item_id):
+                return self._remote_call_began(response_id, item_id, now)
+            case on.RemoteCallEnded(item_id):
+                return self._remote_call_ended(item_id, now)
+            case on.ApprovalRequested():
+                return self._approval_requested(event, now)
             case on.Farewell():
                 self._farewell = True
                 if self.responses.heard:
@@ -430,6 +447,7 @@ class Dialogue:
         self._resumable.drop()
         self._playback.session_lost()
         self.calls.session_lost()
+        self.approvals.session_lost()
         self._person_speaks = self._turn_pending = False
         self._greeting_requests = 0
         self._untold |= self.session.was_ready
@@ -494,6 +512,9 @@ class Dialogue:
             return [*self._tell_session(), *self._commit_turn(now)]
         if self.responses.postponed and self.responses.active is None:
             return self._request_reply(now)
+        allowed = any(answer.approve for answer in self.approvals.answers)
+        if answers := self._send_answers(now):
+            return [*answers, *(self._tell_session() if allowed else self._go_on(now))]
         if self._farewell and not self.calls.owed:
             return self._end(EndReason.GOODBYE)
         if self.calls.owed and not self._person_speaks:
@@ -595,7 +616,9 @@ class Dialogue:
         if self.responses.accepted is not None:
             self.greeting.done()  # what a lost session said still sounds, and what it said last may be the greeting
         self.responses.accept(response_id)
-        self.calls.owed = self.calls.owed and self.calls.busy  # it knows what came of those that are over
+        self.calls.owed = (
+            self.calls.owed and self.calls.busy
+        ) or self.approvals.unasked  # it knows what came of those that are over
         self._person_speaks = False
         self.greeting.created(response_id)
         self._state_deadline_s = inf  # the wait has a deadline
@@ -652,6 +675,8 @@ class Dialogue:
             self._resumable.done = event
         if self.responses.active is not None or not self.session.ready or self._push_to_talk.open:
             return []
+        if self.approvals.answers:
+            return self._send_answers(now)
         postponed = self.responses.postponed or (self.greeting.step is Step.WANTED and not self._playback.speaking)
         return self._go_on(now) if postponed else []
 
@@ -738,6 +763,7 @@ class Dialogue:
         self._push_to_talk.answered()
         self.responses.drop()
         self._turn_pending = False
+        self.approvals.dismissed()
         return [*commands, *self.calls.dismissed()]
 
     def _flushed(self, event: on.Flushed, now: float) -> list[Command]:
@@ -770,11 +796,17 @@ class Dialogue:
     def _tool_called(self, event: on.ToolCalled, now: float) -> list[Command]:
         if not self.session.ready:
             return []  # nobody asked for it before our settings were in force
-        wanted = event.response_id == self.responses.accepted and not self._is_announcement
+        wanted = self._is_wanted(event.response_id)
         if wanted:
             self.responses.called = True
             self._push_to_talk.answered()  # what was called for once is not to be called for again
+        if wanted and event.name == approvals.NAME:
+            return self._answered_by_voice(event)
         return self.calls.called(event, now, wanted=wanted)
+
+    def _is_wanted(self, response_id: str) -> bool:
+        """Nobody has interrupted the response that wants to do something."""
+        return response_id == self.responses.accepted and not self._is_announcement
 
     def _tool_result(self, event: on.ToolResult, now: float) -> list[Command]:
         worked = self._tool_works
@@ -786,12 +818,16 @@ class Dialogue:
             self._transcript.said("tool", f"{call.name}({call.arguments}), which returned: {event.output}", note)
             if not known:
                 self._untold_responses.append(note)
+        return [*commands, *self._after_call(now)]
+
+    def _after_call(self, now: float) -> list[Command]:
+        """Ask the model to go on after its calls, unless something else goes on."""
         nothing_else = self.responses.active is None and self.responses.accepted is None
         if not nothing_else or self._playback.speaking or self._person_speaks or self._turn_pending:
-            return commands
+            return []
         if not self.calls.busy and (self.calls.owed or self._farewell) and self.session.ready:
-            return [*commands, *self._go_on(now)]
-        return commands
+            return self._go_on(now)
+        return []
 
     def _follow_up(self, now: float) -> list[Command]:
         """Ask the model to go on after its calls, or wait for them."""
@@ -800,7 +836,60 @@ class Dialogue:
             self._state_deadline_s = inf
             return self._enter(State.THINKING, now)
         self.calls.owed = False
-        return self._request_reply(now)
+        if not self.approvals.unasked:
+            return self._request_reply(now)
+        question = do.Recall("system", self.approvals.question(now))
+        return [do.Send(question), *self._request_reply(now)]
+
+    def _remote_call_began(self, response_id: str, item_id: str, now: float) -> list[Command]:
+        if self.session.ready:
+            self.calls.remote_began(item_id, now)
+        if self._is_wanted(response_id):
+            self.responses.called = True
+            self._push_to_talk.answered()
+        return []
+
+    def _remote_call_ended(self, item_id: str, now: float) -> list[Command]:
+        worked = self._tool_works
+        if not self.session.ready:
+            return []
+        self.calls.remote_ended(item_id)
+        if worked:
+            self._wait.restart(now)
+        return self._after_call(now)
+
+    def _approval_requested(self, event: on.ApprovalRequested, now: float) -> list[Command]:
+        if not self.session.ready:
+            return []
+        wanted = self._is_wanted(event.response_id)
+        self.approvals.requested(event, wanted=wanted)
+        if wanted:
+            self.responses.called = self.calls.owed = True  # the follow-up is the question
+            self._push_to_talk.answered()
+            return []
+        return self._send_answers(now)
+
+    def _answered_by_voice(self, event: on.ToolCalled) -> list[Command]:
+        """Take in the person's answer; it goes to the service when the response that brought it is over."""
+        allowed = approvals.allowed_by(event.arguments)
+        if not self.approvals.answer(approve=allowed):
+            output, self.calls.owed = "error: no tool waits for permission", True
+        else:
+            output = "the call is made now" if allowed else "the call is not made"
+            self.calls.owed = not allowed or self.approvals.unasked
+        return self.calls.answered(event, output)
+
+    def _send_answers(self, now: float) -> list[Command]:
+        """Send what a person has allowed or refused, once the service makes no response: it begins one with the call."""
+        if self.responses.active is not None or not self.session.ready:
+            return []
+        answers = self.approvals.take_answers()
+        commands: list[Command] = [do.Send(answer) for answer in answers]
+        if not any(answer.approve for answer in answers):
+            return commands
+        self._question = True
+        self._state_deadline_s = now + self._deadlines.reply_s
+        return [*commands, *self._enter(State.THINKING, now)]
 
     # The microphone
 
@@ -921,6 +1010,10 @@ class Dialogue:
         return [*plays, *self._enter(State.SPEAKING, now)]
 
     def _pressed(self, now: float) -> list[Command]:
+        if self.approvals.asked and self.state in {State.SPEAKING, State.LISTENING}:
+            self.approvals.answer(approve=True)
+            stop = self._dismiss_response()
+            return [*stop, *(self._send_answers(now) or self._listen(now))]
         return self._interrupt(now) if self._press_interrupts else self._end(EndReason.PRESSED)
 
     def _wake_word_heard(self, now: float) -> list[Command]:

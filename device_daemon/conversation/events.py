@@ -15,6 +15,7 @@ from device_daemon.conversation.policy import EndReason
 from device_daemon.errors import SpeakerError
 
 __all__ = [
+    "ApprovalRequested",
     "AudioDelta",
     "ChimeRequested",
     "Closed",
@@ -25,6 +26,8 @@ __all__ = [
     "MicrophoneFlows",
     "Opened",
     "Pressed",
+    "RemoteCallBegan",
+    "RemoteCallEnded",
     "RepeatRequested",
     "ResponseCreated",
     "ResponseDone",
@@ -124,6 +127,29 @@ class ToolCalled(Struct, frozen=True):
 
     response_id: str
     call_id: str
+    name: str
+    arguments: str
+
+
+class RemoteCallBegan(Struct, frozen=True):
+    """The service calls a tool of an MCP server by itself, in a response."""
+
+    response_id: str
+    item_id: str
+
+
+class RemoteCallEnded(Struct, frozen=True):
+    """Its result is in the session's conversation, whether it failed or not; the model waits to be asked to go on."""
+
+    item_id: str
+
+
+class ApprovalRequested(Struct, frozen=True):
+    """The service wants to call a tool of an MCP server, and asks for permission; `arguments` is JSON."""
+
+    response_id: str
+    request_id: str
+    server: str
     name: str
     arguments: str
 
@@ -231,6 +257,9 @@ ServiceEvent = (
     | TranscriptDelta
     | ResponseDone
     | ToolCalled
+    | RemoteCallBegan
+    | RemoteCallEnded
+    | ApprovalRequested
     | ServiceError
     | ServiceWarning
     | Closed

@@ -61,6 +61,8 @@ class Deadlines(Struct, frozen=True):
     """Whoever waits for anything to be heard for so long hears that it does not work."""
     tool_s: float = 60.0
     """For a tool's call, whatever deadline it has itself."""
+    approval_s: float = 30.0
+    """From the question whether a remote tool may run until it may not."""
     session_s: float = 4.0
     """From the open connection to session.updated; then another connection is tried."""
     greeting_s: float = 4.0

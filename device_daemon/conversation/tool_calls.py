@@ -5,6 +5,9 @@ somebody interrupts before it began, it is not made, and the model learns that. 
 came, and `MOST_AT_ONCE` run at the same time. Each is answered exactly once, to the session that made it. When all are
 answered and nothing is being said, the dialogue asks the model to go on: the *follow-up*.
 
+A tool of an MCP server is called by the service itself (`remote_began`, `remote_ended`): nothing is to be done but to
+wait, and to ask the model to go on.
+
 A call that began runs to its end, also after a lost connection or a press. A lost session gets no results, and the new
 one none that are not its own: it learns from the transcript what was done.
 """
@@ -48,17 +51,19 @@ class ToolCalls(Struct):
     _number: int = 0
     _waiting: deque[_Call] = field(default_factory=deque)
     _running: dict[int, _Call] = field(default_factory=dict)
+    _remote: dict[str, float] = field(default_factory=dict)
+    """Calls that the service makes itself, by their item, and when each is given up."""
     _seen: set[str] = field(default_factory=set)
 
     @property
     def busy(self) -> bool:
         """A call waits or runs."""
-        return bool(self._waiting or self._running)
+        return bool(self._waiting or self._running or self._remote)
 
     @property
     def deadline_s(self) -> float:
         """When a running call is given up."""
-        return min((call.deadline_s for call in self._running.values()), default=inf)
+        return min([inf, *(call.deadline_s for call in self._running.values()), *self._remote.values()])
 
     def called(self, event: ToolCalled, now: float, *, wanted: bool) -> list[Command]:
         """Take in a call; `wanted` where nobody has interrupted its response."""
@@ -90,6 +95,27 @@ class ToolCalls(Struct):
         """Return the key of a call whose time is over."""
         return next((key for key, call in self._running.items() if now >= call.deadline_s), None)
 
+    def answered(self, event: ToolCalled, output: str) -> list[Command]:
+        """Take in a call that the dialogue has carried out itself."""
+        if event.call_id in self._seen:
+            return []
+        self._seen.add(event.call_id)
+        return [Send(ToolOutput(event.call_id, output))]
+
+    def remote_began(self, item_id: str, now: float) -> None:
+        """Take in that the service calls a tool itself."""
+        self._remote[item_id] = now + self.timeout_s
+        self.owed = self.unanswered = True
+
+    def remote_ended(self, item_id: str) -> None:
+        """Take in that this is over."""
+        self._remote.pop(item_id, None)
+        self.owed = self.unanswered = True
+
+    def remote_overdue(self, now: float) -> str | None:
+        """Return the item of a call of the service whose time is over."""
+        return next((item_id for item_id, deadline_s in self._remote.items() if now >= deadline_s), None)
+
     def interrupted(self) -> list[Command]:
         """Cancel what has not begun."""
         waiting, self._waiting = self._waiting, deque()
@@ -103,6 +129,7 @@ class ToolCalls(Struct):
     def session_lost(self) -> None:
         """Take in that nothing can be answered to the session that there was."""
         self._waiting.clear()
+        self._remote.clear()
         self._seen.clear()
         for call in self._running.values():
             call.known = False

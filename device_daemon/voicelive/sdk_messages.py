@@ -50,6 +50,8 @@ async def send(sdk: VoiceLiveConnection, message: do.Message, session: models.Re
             await sdk.response.create(event_id=event_id)
         case do.ToolOutput(call_id, output):
             await _add_item(sdk, models.FunctionCallOutputItem(call_id=call_id, output=output))
+        case do.AnswerApproval(request_id, approve):
+            await _add_item(sdk, models.MCPApprovalResponseRequestItem(approval_request_id=request_id, approve=approve))
         case do.ClearAudio():
             await sdk.input_audio_buffer.clear()
 

@@ -31,11 +31,13 @@ class _Response(msgspec.Struct):
 
 
 class _OutputItem(msgspec.Struct):
+    id: str = ""
     type: str = ""
     call_id: str = ""
     name: str = ""
     arguments: str = ""
     status: str = ""
+    server_label: str = ""
 
 
 class _Message(msgspec.Struct):
@@ -92,8 +94,18 @@ def decode(raw: bytes | str, wall_clock_s: float) -> on.ServiceEvent | None:  # 
             return on.ResponseCreated(response_id)
         case _Message(type="response.done", response=_Response(id=response_id, status=status, status_details=detail)):
             return on.ResponseDone(response_id, status, _why(detail))
+        case _Message(type="response.output_item.added"):
+            item = _output_item(message)
+            return on.RemoteCallBegan(message.response_id, item.id) if item.type == "mcp_call" else None
         case _Message(type="response.output_item.done"):
-            return _tool_call(message)
+            return _finished_item(message)
+        case _Message(type="response.mcp_call.completed" | "response.mcp_call.failed", item_id=item_id):
+            return on.RemoteCallEnded(item_id)
+        case _Message(type="mcp_list_tools.failed"):
+            return on.ServiceWarning(
+                "the tools of an MCP server could not be listed; check url and headers under tools.mcp",
+                "mcp_list_tools.failed",
+            )
         case _Message(type="response.audio_transcript.delta", delta=str(delta)):
             return on.TranscriptDelta(message.response_id, delta)
         case _Message(type="response.audio_transcript.done", transcript=str(text)):
@@ -112,15 +124,19 @@ def decode(raw: bytes | str, wall_clock_s: float) -> on.ServiceEvent | None:  # 
             return None
 
 
-def _tool_call(message: _Message) -> on.ToolCalled | None:
-    """Return the call in an item that is done: the same that response.function_call_arguments.done says, with its name.
-
-    Only this event is decoded far enough to read an item: those of other types have fields of other kinds.
-    """
+def _output_item(message: _Message) -> _OutputItem:
+    """Return the item of an event; only such events are decoded so far: others have fields of other kinds."""
     try:
-        item = msgspec.convert(message.item, _OutputItem)
+        return msgspec.convert(message.item, _OutputItem)
     except msgspec.ValidationError as error:
         raise UndecodableMessage(str(error)) from error
+
+
+def _finished_item(message: _Message) -> on.ToolCalled | on.ApprovalRequested | None:
+    """Return the call in an item that is done: the same that response.function_call_arguments.done says, with its name."""
+    item = _output_item(message)
+    if item.type == "mcp_approval_request" and item.id:
+        return on.ApprovalRequested(message.response_id, item.id, item.server_label, item.name, item.arguments)
     if item.type != "function_call" or item.status == "incomplete" or not item.call_id:
         return None
     return on.ToolCalled(message.response_id, item.call_id, item.name, item.arguments)

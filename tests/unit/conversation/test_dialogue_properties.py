@@ -8,6 +8,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from device_daemon.conversation import commands as do
 from device_daemon.conversation import events as on
+from device_daemon.conversation.approvals import NAME
 from device_daemon.conversation.dialogue import ECHO_TAIL_S, Dialogue
 from device_daemon.conversation.playback_ledger import LOCAL
 from device_daemon.conversation.policy import ConversationPolicy, Deadlines, EndReason, MicrophoneGate
@@ -79,6 +80,11 @@ class World(RuleBasedStateMachine):
         self.callers: set[str] = set()
         self.unanswered: set[str] = set()  # calls of the current session
         self.running: dict[int, float] = {}  # and since when
+        self.remote: dict[str, float] = {}  # calls of the service, and since when
+        self.remotes = 0
+        self.requests: set[str] = set()  # for permission, of the current session
+        self.all_requests = 0
+        self.yes = 0
         self.worked_until_s = 0.0
         self.last_key = 0
         self.farewell = False
@@ -115,7 +121,7 @@ class World(RuleBasedStateMachine):
                     self.configured = False
                     self.recalled = []
                     self.active = ""
-                    self.unanswered = set()
+                    self.unanswered, self.requests, self.remote = set(), set(), {}
                 case do.Enter(state):
                     check_transition(self.state, state)
                     self.state = state
@@ -157,6 +163,13 @@ class World(RuleBasedStateMachine):
                     assert self.configured
                     assert call_id in self.unanswered, "answered twice, or to another session"
                     self.unanswered.remove(call_id)
+                case do.Send(do.AnswerApproval(request_id, approve)):
+                    assert self.configured
+                    assert not self.active, "the service begins a response of its own"
+                    assert request_id in self.requests, "answered twice, or to another session"
+                    self.requests.remove(request_id)
+                    self.yes -= approve
+                    assert self.yes >= 0, "nobody has allowed it"
                 case do.CallTool(key):
                     assert key > self.last_key, "they begin in order"
                     assert len(self.working) < MOST_AT_ONCE
@@ -296,6 +309,44 @@ class World(RuleBasedStateMachine):
         key = sorted(self.running)[which % len(self.running)]
         self.worked_until_s = max(self.worked_until_s, min(self.now, self.running.pop(key) + DEADLINES.tool_s))
         self.feed(on.ToolResult(key, "12:30"))
+
+    @precondition(lambda self: self.connected and self.made)
+    @rule(which=st.sampled_from([0, 0, 0, 1]))
+    def the_service_calls_a_tool(self, which: int) -> None:
+        response_id = self.made[-1 - which % len(self.made)]
+        self.remotes += 1
+        if self.configured:
+            self.remote[f"mcp-{self.remotes}"] = self.now
+            self.callers.add(response_id)
+        self.feed(on.RemoteCallBegan(response_id, f"mcp-{self.remotes}"))
+
+    @precondition(lambda self: self.remote)
+    @rule(which=st.integers(0, 7))
+    def its_call_ends(self, which: int) -> None:
+        item_id = sorted(self.remote)[which % len(self.remote)]
+        self.worked_until_s = max(self.worked_until_s, min(self.now, self.remote.pop(item_id) + DEADLINES.tool_s))
+        self.feed(on.RemoteCallEnded(item_id))
+
+    @precondition(lambda self: self.connected and self.made)
+    @rule(which=st.sampled_from([0, 0, 0, 1]))
+    def permission_is_asked_for(self, which: int) -> None:
+        response_id = self.made[-1 - which % len(self.made)]
+        self.all_requests += 1
+        if self.configured:
+            self.requests.add(f"mcpr-{self.all_requests}")
+            self.callers.add(response_id)
+        self.feed(on.ApprovalRequested(response_id, f"mcpr-{self.all_requests}", "docs", "search", "{}"))
+
+    @precondition(lambda self: self.connected and self.made and self.all_requests)
+    @rule(allowed=st.booleans())
+    def the_model_passes_on_an_answer(self, allowed: bool) -> None:
+        self.calls += 1
+        call_id = f"call-{self.calls}"
+        if self.configured:
+            self.unanswered.add(call_id)
+            self.callers.add(self.made[-1])
+            self.yes += allowed
+        self.feed(on.ToolCalled(self.made[-1], call_id, NAME, f'{{"allowed": {str(allowed).lower()}}}'))
 
     @precondition(lambda self: self.calls)
     @rule()
@@ -438,6 +489,7 @@ class World(RuleBasedStateMachine):
     @rule()
     def press(self) -> None:
         self.may_resume = ""
+        self.yes += 1
         self.feed(on.Pressed())
 
     @rule()
@@ -552,7 +604,8 @@ class World(RuleBasedStateMachine):
         if self.end is None and self.waits_since_s is not None and self.held_since_s is None and not self.queue:
             since_s = self.waits_since_s
             if self.state is State.THINKING:  # a call has a deadline of its own, and then the service is waited for
-                given_up_s = [began_s + DEADLINES.tool_s for began_s in self.running.values()]
+                begun_s = [*self.running.values(), *self.remote.values()]
+                given_up_s = [began_s + DEADLINES.tool_s for began_s in begun_s]
                 since_s = max([since_s, self.worked_until_s, *given_up_s])
             assert self.now <= since_s + DEADLINES.give_up_s
 
@@ -669,6 +722,26 @@ class FalseInterruptions(World):
             self.time_passes(1.1)
 
 
+class RemoteTools(World):
+    """The same, from a request for permission on, about which the person is asked."""
+
+    @initialize(asked=st.booleans(), heard=st.booleans())
+    def begin_with_a_request(self, asked: bool, heard: bool) -> None:
+        self.open(None, ConversationPolicy())
+        self.connection_opens()
+        self.session_updated(greets_itself=False)
+        self.response_created()
+        self.permission_is_asked_for(0)
+        self.response_done(0, "completed")
+        if asked:
+            self.response_created()
+            self.audio_delta(which=0, ms=400)
+            self.sound_starts()
+        if asked and heard:
+            self.response_done(0, "completed")
+            self.all_was_heard()
+
+
 class CallsOfTools(World):
     """The same, from a call on."""
 
@@ -699,6 +772,8 @@ SETTINGS = settings(
     max_examples=300, stateful_step_count=60, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 AnyConversation.TestCase.settings = FalseInterruptions.TestCase.settings = CallsOfTools.TestCase.settings = SETTINGS
+RemoteTools.TestCase.settings = SETTINGS
 TestDialogueKeepsItsPromises = AnyConversation.TestCase
 TestAnAnswerGoesOnAfterAFalseInterruption = FalseInterruptions.TestCase
 TestCallsOfTools = CallsOfTools.TestCase
+TestRemoteTools = RemoteTools.TestCase
