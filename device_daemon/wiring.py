@@ -26,6 +26,7 @@ from device_daemon.system.saved_state import SavedState
 from device_daemon.timers.clocks import clocks
 from device_daemon.timers.timers import Timers
 from device_daemon.tools.builtin import builtin_tools
+from device_daemon.tools.owner_tools import OwnerTools
 from device_daemon.tools.toolbox import Toolbox
 from device_daemon.triggers.button import Buttons
 from device_daemon.triggers.setup import TriggerSetup
@@ -57,10 +58,11 @@ class Wiring:
         *,
         about: Callable[[], Mapping[str, Any]],
     ) -> None:
+        self._config = config
         self._saved_state = saved_state = SavedState(folders.state)
         echo = EchoControl(config.audio.echo, card_name(config.audio.microphone.device))
         self._toolbox = toolbox = Toolbox()
-        self._client = _client(config, environment, echo, partial(_definitions, config, toolbox))
+        self._client = _client(config, environment, echo, self._definitions)
         greeting_cache = GreetingCache(folders.state / "greetings")
         timers = Timers(config.timers, saved_state, loop=asyncio.get_running_loop(), now=clocks())
         self.controller = Controller(
@@ -69,6 +71,9 @@ class Wiring:
         self.requests = Requests(config, self.controller, saved_state, about)
         for tool in builtin_tools(config.tools.builtin, self.requests, timers):
             toolbox.add(tool)
+        self._owner_tools = OwnerTools(config.tools, toolbox, environment, ca_file=config.service.ca_file)
+        self._owner_tools.start()
+        self.controller.add_health(self._owner_tools.health)
         self.triggers = TriggerSetup(config, buttons, self.requests, self.controller)
         self._metrics_file = self._metrics_to(config.metrics.textfile)
 
@@ -80,6 +85,12 @@ class Wiring:
             Path(path), controller.events, lambda: controller.conversations.metrics, self.requests.status
         )
 
+    def _definitions(self, assistant: str) -> Sequence[Mapping[str, Any]]:
+        """Return the definitions of the tools that an assistant has: those that it names, or all."""
+        named = self._config.assistants.get(assistant)
+        names = named.tools if named else None
+        return [*self._toolbox.definitions(names), *self._owner_tools.remote_servers(names)]
+
     async def close(self, deadline_s: float) -> None:
         """Release the triggers, end the conversation, and close everything; what takes longer is left behind."""
         self.triggers.close()
@@ -89,6 +100,7 @@ class Wiring:
                     await self._metrics_file.close()
                 await self.controller.close()
                 await self._toolbox.close()
+                await self._owner_tools.close()
                 await self._client.close()
         except TimeoutError:
             logger.warning("not everything could be closed within %g s; the rest is left behind", deadline_s)
@@ -101,9 +113,3 @@ def _client(config: Config, environment: Mapping[str, str], echo: EchoControl, t
         return LocalClient(config, echo, tools)
     sign_in = partial(credential_for, service, environment)
     return Client(config, service.endpoint or "", sign_in, echo=echo, tools=tools)
-
-
-def _definitions(config: Config, toolbox: Toolbox, assistant: str) -> Sequence[Mapping[str, Any]]:
-    """Return the definitions of the tools that an assistant has: those that it names, or all."""
-    named = config.assistants.get(assistant)
-    return toolbox.definitions(named.tools if named else None)

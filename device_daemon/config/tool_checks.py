@@ -10,7 +10,7 @@ from typing import Any, Final
 from device_daemon.config.endpoint import local_url_flaw, public_url_flaw
 from device_daemon.config.nodes import Sequence
 from device_daemon.config.placeholders import MalformedText, is_name, placeholders
-from device_daemon.config.problems import Location, Problems, alternatives, dotted, quoted
+from device_daemon.config.problems import Location, Problems, alternatives, dotted, quoted, shown
 from device_daemon.config.settings import CommandParameter, CommandTool, McpServer, Tools
 from device_daemon.config.source_map import SourceMap
 
@@ -64,9 +64,7 @@ def _check_server(server: McpServer, source_map: SourceMap, problems: Problems) 
     if server.url is not None and (flaw := public_url_flaw(server.url)):
         problems.add(source_map.value(server, "url"), flaw)
     if kind == "local" and server.local and not server.local[0].startswith("/"):
-        meant = f"/usr/local/bin/{server.local[0]}"
-        sentence = f"found {quoted(server.local[0])}; allowed: the full path of a program, such as {meant}"
-        problems.add(source_map.value(server, "local", 0), sentence)
+        problems.add(source_map.value(server, "local", 0), _no_path(server.local[0]))
     if kind == "local" and not server.local and not problems.has_problem_at(source_map.value(server, "local").path):
         problems.add(source_map.value(server, "local"), "found an empty list; allowed: a program and its arguments")
 
@@ -77,6 +75,10 @@ def _check_unique(name: str, location: Location, first: dict[str, Location], pro
         problems.add(location, f"found {quoted(name)}, which {user} is called already; give each a name of its own")
     else:
         first[name] = location
+
+
+def _no_path(program: str) -> str:
+    return f"found {quoted(program)}; allowed: the full path of a program, such as /usr/local/bin/blinds"
 
 
 def _check_parameter(parameter: CommandParameter, source_map: SourceMap, problems: Problems) -> None:
@@ -92,8 +94,9 @@ def _check_parameter(parameter: CommandParameter, source_map: SourceMap, problem
     if parameter.pattern is not None:
         try:
             re.compile(parameter.pattern)
-        except re.error as error:
-            problems.add(source_map.value(parameter, "pattern"), f"found no regular expression ({error}); correct it")
+        except (re.error, RecursionError, OverflowError) as error:
+            sentence = f"found no regular expression ({shown(str(error))}); correct it"
+            problems.add(source_map.value(parameter, "pattern"), sentence)
     if parameter.default is not None and (flaw := _default_flaw(parameter)):
         problems.add(source_map.value(parameter, "default"), f"found a value that {flaw}")
 
@@ -130,9 +133,7 @@ def _check_run(command: CommandTool, source_map: SourceMap, problems: Problems) 
     if wrong():
         return
     if not command.run[0].startswith("/"):
-        meant = f"/usr/local/bin/{command.run[0]}"
-        sentence = f"found {quoted(command.run[0])}; allowed: the full path of a program, such as {meant}"
-        problems.add(locations[0], sentence)
+        problems.add(locations[0], _no_path(command.run[0]))
     used = [_placeholders(item, location, problems) for item, location in zip(command.run, locations, strict=True)]
     _check_placeholders(command, used, locations, problems)
     if not wrong():  # else it is not known which of the parameters it is to use

@@ -176,6 +176,7 @@ class Controller:
         self._wake_words: WakeWordsPort | None = None
         self._stop_word: StopWordPort | None = None
         self._wake_words_health = Health(Part.WAKE_WORDS)
+        self._other_parts: list[Health] = []
         self._logged_failure: SpeakerError | None = None
         self._reported_health: dict[Part, str | None] = {}
         self._reminder = Reminder(self.health)
@@ -393,7 +394,12 @@ class Controller:
             self._wake_words_health,
             self._saved_state.health,
             self._greeting_cache.health,
+            *self._other_parts,
         ]
+
+    def add_health(self, health: Health) -> None:
+        """Let `status` report the health of a part that belongs to somebody else."""
+        self._other_parts.append(health)
 
     @property
     def clock_is_set(self) -> bool:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import partial
 from typing import Any
 
 from device_daemon.config.settings import McpServer, Tools
+from device_daemon.conversation import approvals
 from device_daemon.errors import KeyMissing
 from device_daemon.health import Health
 from device_daemon.system.background_task import Background
@@ -61,9 +62,14 @@ class OwnerTools:
         """That of the MCP servers on this device."""
         return self._local.health
 
-    def remote_servers(self) -> list[dict[str, Any]]:
-        """Return the definitions of the servers that the voice service calls by itself."""
-        return self._definitions
+    def remote_servers(self, labels: Collection[str] | None = None) -> list[dict[str, Any]]:
+        """Return the definitions of the servers that the voice service calls by itself: of all, or of those named.
+
+        Where a person is to be asked, the function with which the model passes on the answer comes with them.
+        """
+        found = [each for each in self._definitions if labels is None or each["server_label"] in labels]
+        asks = any(each["require_approval"] == "always" for each in found)
+        return [*found, approvals.DEFINITION] if asks else found
 
     def start(self) -> None:
         """Start the servers, and read the secrets, in the background."""

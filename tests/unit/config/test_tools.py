@@ -129,7 +129,7 @@ MCP = LOCAL + "tools:\n  mcp:\n"
         Case(
             "a local MCP server that is to be searched for",
             MCP + "    - {label: a, local: [npx, notes]}\n    - {label: a, local: []}",
-            "4:26: tools.mcp[0].local[0]: found 'npx'; allowed: the full path of a program, such as /usr/local/bin/npx",
+            "4:26: tools.mcp[0].local[0]: found 'npx'; allowed: the full path of a program, such as /usr/local/bin/blinds",
             "5:15: tools.mcp[1].label: found 'a', which tools.mcp[0].label (line 4) is called already; give each a name of its own",
             "5:25: tools.mcp[1].local: found an empty list; allowed: a program and its arguments",
         ),

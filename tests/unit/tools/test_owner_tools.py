@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from device_daemon.config.settings import CommandTool, HomeAssistant, McpServer, Tools
+from device_daemon.conversation import approvals
 from device_daemon.errors import KeyMissing
 from device_daemon.tools.mcp_remote import definition
 from device_daemon.tools.owner_tools import OwnerTools
@@ -71,7 +72,8 @@ async def test_a_server_whose_headers_are_missing_is_left_out_and_the_others_sta
     async with asyncio.timeout(5):
         while not tools.remote_servers():  # noqa: ASYNC110 - it has no event
             await asyncio.sleep(0)
-    assert [server["server_label"] for server in tools.remote_servers()] == ["docs"]
+    assert tools.remote_servers() == [definition(DOCS, {}), approvals.DEFINITION]
+    assert tools.remote_servers(["other"]) == []
     errors = [record.message for record in caplog.records if record.levelno == logging.ERROR]
     assert len(errors) == 1
     assert "the MCP server broken is left out: /nonexistent/headers: there are no headers" in errors[0]

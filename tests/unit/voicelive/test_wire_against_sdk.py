@@ -51,6 +51,25 @@ EVENTS: list[tuple[models.ServerEvent, type[on.ServiceEvent]]] = [
         ),
         on.ToolCalled,
     ),
+    (
+        models.ServerEventResponseOutputItemDone(
+            response_id="resp_1",
+            output_index=0,
+            item=models.ResponseMCPApprovalRequestItem(id="mcpr_1", name="n", server_label="l", arguments="{}"),
+        ),
+        on.ApprovalRequested,
+    ),
+    (
+        models.ServerEventResponseOutputItemAdded(
+            response_id="resp_1",
+            output_index=0,
+            item=models.ResponseMCPCallItem(id="mcp_1", name="n", server_label="l", arguments=""),
+        ),
+        on.RemoteCallBegan,
+    ),
+    (models.ServerEventResponseMcpCallCompleted(item_id="mcp_1", output_index=0), on.RemoteCallEnded),
+    (models.ServerEventResponseMcpCallFailed(item_id="mcp_1", output_index=0), on.RemoteCallEnded),
+    (models.ServerEventMcpListToolsFailed(item_id="mcpl_1"), on.ServiceWarning),
     (models.ServerEventError(error=models.ServerEventErrorDetails(type="t", message="m")), on.ServiceError),
     (models.ServerEventWarning(warning=models.ServerEventWarningDetails(message="m")), on.ServiceWarning),
 ]
@@ -69,6 +88,12 @@ def test_each_event_that_is_acted_on_is_decoded_as_the_sdk_writes_it(
             assert session_id == "sess_1"
         case on.ResponseDone():
             assert decoded == on.ResponseDone("resp_1", "failed", "c")
+        case on.ApprovalRequested():
+            assert decoded == on.ApprovalRequested("resp_1", "mcpr_1", "l", "n", "{}")
+        case on.RemoteCallBegan():
+            assert decoded == on.RemoteCallBegan("resp_1", "mcp_1")
+        case on.RemoteCallEnded(item_id):
+            assert item_id == "mcp_1"
         case on.ResponseCreated(response_id) | on.Transcript("assistant", _, response_id):
             assert response_id == "resp_1"
 
@@ -81,7 +106,7 @@ def fields_of(*kinds: type[Any]) -> set[str]:
     ("struct", "sdk_models", "beyond"),
     [
         (wire._Message, [type(event) for event, _ in EVENTS], set()),
-        (wire._OutputItem, [models.ResponseFunctionCallItem], set()),
+        (wire._OutputItem, [models.ResponseFunctionCallItem, models.ResponseMCPApprovalRequestItem], set()),
         (wire._Response, [models.Response], set()),
         (wire._Session, [models.ResponseSession], {"greeting"}),  # on the wire since August 2026, in no model yet
     ],
