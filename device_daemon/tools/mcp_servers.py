@@ -252,7 +252,6 @@ class _Server:
         self._on_change()
 
     def _recovered(self) -> None:
-        if self.failure is not None:
-            logger.info("%s runs again", self._name)
+        logger.info("%s runs; its tools: %s", self._name, ", ".join(self._names) or "none")
         self.failure = None
         self._on_change()

@@ -20,7 +20,7 @@ import numpy as np
 from device_daemon.audio import sounds
 from device_daemon.language.language import language_for
 from device_daemon.localservice.record import SessionRecord
-from device_daemon.localservice.scripted_replies import Replies, Rule
+from device_daemon.localservice.scripted_replies import McpServerRule, Replies, Rule
 from device_daemon.localservice.server import LocalService
 from device_daemon.localservice.voice import Voice
 from scripts.rig.card import SimulatedCard
@@ -56,9 +56,11 @@ async def _speak(text: str, *, voice: str = "en", words_per_minute: int = 165) -
 _voices = voice
 
 
-def service_for_tests(*first: Rule) -> LocalService:
+def service_for_tests(*first: Rule, mcp_servers: Sequence[McpServerRule] = ()) -> LocalService:
     """A service that answers speech with ANSWER and instructions with MADE_UP, unless a rule says otherwise; in noise."""
-    replies = Replies([*first, Rule(after="speech", say=ANSWER), Rule(after="request", say=MADE_UP)])
+    replies = Replies(
+        [*first, Rule(after="speech", say=ANSWER), Rule(after="request", say=MADE_UP)], mcp_servers=mcp_servers
+    )
     return LocalService(key=KEY, replies=replies, voice=Voice(_speak))
 
 
