@@ -13,8 +13,8 @@ from msgspec import Meta, Struct, field
 from msgspec.structs import replace
 
 from device_daemon.config import times
-from device_daemon.language import locales
 from device_daemon.config.tool_names import TOOL_NAME, guess_tool_name
+from device_daemon.language import locales
 from device_daemon.state import State
 
 NO_GREETING = "none"
