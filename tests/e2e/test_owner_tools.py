@@ -56,7 +56,7 @@ async def test_a_command_that_hangs_is_a_sentence_for_the_model_and_the_conversa
         room.speaker(triggers=LISTENS, tools={"commands": [command]}) as device,
     ):
         assert await answered(room, device) == "error: the tool gave no answer in 0.5 seconds"
-        await device.wait_for_log("tool hang: gave no answer in 0.5 s")
+        await device.wait_for_log("tool hang: the tool gave no answer in 0.5 seconds")
 
 
 async def test_home_assistant_is_handed_the_sentence_and_its_answer_is_answered_with(tmp_path: Path) -> None:
