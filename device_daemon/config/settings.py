@@ -266,7 +266,7 @@ class WakeWordTrigger(Struct, frozen=True, forbid_unknown_fields=True, tag_field
     sensitivity: Annotated[float, Meta(ge=0, le=1)] = 0.5
     """From 0 (only a clear word counts) to 1 (similar sounds count, too)."""
     refractory_s: Seconds = 2.0
-    """How many seconds after a detection the next one can follow."""
+    """How many seconds after a detection of this word it can be detected again."""
 
 
 class MotionTrigger(Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="motion"):

@@ -11,6 +11,8 @@ from device_daemon.audio.period import Period
 from device_daemon.config.settings import WakeWordTrigger
 from device_daemon.triggers.wakeword_engine import ENGINE_RATE_HZ, Engine
 
+ONE_CALL_S: Final = 1.0
+"""Two words that sound alike are recognised within so long of each other in one and the same call."""
 GAP_S: Final = 0.1
 """A hole in the periods' times from which on the sound is another one."""
 
@@ -18,8 +20,8 @@ GAP_S: Final = 0.1
 class Listener:
     """Finds the triggers' words in periods of sound, and when each ended.
 
-    After a word all words are refused for its `refractory_s`, not only that word: two that sound alike are recognised
-    in one and the same call, and any of them opens the same conversation.
+    After a word that word is refused for its `refractory_s`, and every other word while it may be the same call: a word
+    that was heard wrongly must not cost the call of another one that follows it.
     """
 
     def __init__(self, engine: Engine, triggers: Sequence[WakeWordTrigger]) -> None:
@@ -29,7 +31,7 @@ class Listener:
         self._triggers = triggers
         self._resampler = Resampler(SAMPLE_RATE_HZ, ENGINE_RATE_HZ)
         self._until_s: float | None = None
-        self._refuse_until_s = -math.inf
+        self._refuse_until_s = [-math.inf] * len(triggers)
 
     def hear(self, periods: Sequence[Period]) -> list[tuple[WakeWordTrigger, float]]:
         """Return the words in the next periods and when each ended, to 2 ms as the periods have it."""
@@ -64,9 +66,11 @@ class Listener:
         found = []
         for heard in self._engine.hear(self._resampler.process(b"".join(pieces))):
             ends_at_s = self._until_s - heard.ago_s
-            if ends_at_s < self._refuse_until_s:
+            if ends_at_s < self._refuse_until_s[heard.index]:
                 continue
             trigger = self._triggers[heard.index]
-            self._refuse_until_s = ends_at_s + trigger.refractory_s
+            others_until_s = ends_at_s + min(trigger.refractory_s, ONE_CALL_S)
+            self._refuse_until_s = [max(until_s, others_until_s) for until_s in self._refuse_until_s]
+            self._refuse_until_s[heard.index] = ends_at_s + trigger.refractory_s
             found.append((trigger, ends_at_s))
         return found

@@ -10,15 +10,18 @@ import asyncio
 import json
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Final
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Final, get_args
 
 from device_daemon.config.settings import WakeWordTrigger
 from device_daemon.errors import SpeakerError
 from device_daemon.triggers.wakeword import BLOCK_MS, WakeWords
 from device_daemon.triggers.wakeword_engines import Engines
 from device_daemon.triggers.wakeword_listener import Listener
+from device_daemon.triggers.wakeword_models import OPEN_INSTALL_COMMAND, Kind
 from scripts.benchmark.command_line import CannotMeasure, Parser, progress
 from scripts.benchmark.figures import Limit, Row, table
 from scripts.rig import words
@@ -83,11 +86,12 @@ class Result:
 class Ears:
     """All words at once, each for itself."""
 
-    def __init__(self, sensitivity: float) -> None:
+    def __init__(self, sensitivity: float, models: Mapping[str, str]) -> None:
         triggers = [
-            WakeWordTrigger(word=word, sensitivity=sensitivity, refractory_s=words.EACH_FOR_ITSELF_S)
-            for word in words.SPOKEN
+            WakeWordTrigger(word=model, sensitivity=sensitivity, refractory_s=words.EACH_FOR_ITSELF_S)
+            for model in models.values()
         ]
+        self._names = {model: word for word, model in models.items()}
         self._listener = Listener(Engines(triggers), triggers)
         self._now_s = 0.0
 
@@ -102,14 +106,26 @@ class Ears:
         for at in range(0, len(periods), together):
             block = periods[at : at + together]
             for trigger, ends_s in self._listener.hear(block):
-                before_s, last[trigger.word] = last.get(trigger.word), ends_s
+                word = self._names[trigger.word]
+                before_s, last[word] = last.get(word), ends_s
                 if before_s is None or ends_s - before_s > _ONE_CALL_S:
-                    yield Event(trigger.word, ends_s - begins_s, block[-1].captured_at_s - begins_s)
+                    yield Event(word, ends_s - begins_s, block[-1].captured_at_s - begins_s)
 
 
-def measure(sensitivity: float) -> Result:
+def models_of(engine: Kind) -> dict[str, str]:
+    """Return how a config names an engine's model of each word: by its file, where the name means another engine's."""
+    if engine == "microWakeWord":
+        return {word: word for word in words.SPOKEN}
+    folder = find_spec("pyopen_wakeword")
+    locations = folder.submodule_search_locations if folder else None
+    if not locations:
+        raise CannotMeasure(f"openWakeWord is not installed: {OPEN_INSTALL_COMMAND}")
+    return {word: str(Path(locations[0], "models", f"{word}.tflite")) for word in words.SPOKEN}
+
+
+def measure(sensitivity: float, models: Mapping[str, str]) -> Result:
     """Play all of the sound, and measure the costs."""
-    ears = Ears(sensitivity)
+    ears = Ears(sensitivity, models)
     tallies = {word: Tally() for word in words.SPOKEN}
     for word in words.SPOKEN:
         progress(f"calling {word}")
@@ -137,7 +153,7 @@ def measure(sensitivity: float) -> Result:
             limits=_CPU_TARGETS[count],
         )
         for count in _CPU_TARGETS
-        for cost in [asyncio.run(cpu_ms(list(words.SPOKEN)[:count]))]
+        for cost in [asyncio.run(cpu_ms(list(models.values())[:count]))]
     ]
     return Result(tallies, seconds, cpu)
 
@@ -236,17 +252,20 @@ def main(argv: Sequence[str]) -> int:
     """The command `wake-words`."""
     parser = Parser("wake-words", "how often wake words are heard, and how often where there are none")
     parser.add_argument("--sensitivity", type=float, default=0.5)
+    parser.add_argument(
+        "--engine", choices=get_args(Kind), default="microWakeWord", help="whose models (microWakeWord)"
+    )
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args(argv)
     try:
-        result = measure(options.sensitivity)
+        result = measure(options.sensitivity, models_of(options.engine))
     except SpeakerError as error:
         raise CannotMeasure(error.message) from error
     progress("done")
     if options.json:
         print(json.dumps(_as_json(result, options.sensitivity)))
         return 0
-    print(_text(result, options.sensitivity))
+    print(f"{options.engine}: {_text(result, options.sensitivity)}")
     print()
     rows = [row for word, tally in result.tallies.items() for row in tally.rows(word)]
     print(table("Where a word ends, and what listening costs", [*rows, *result.cpu]))

@@ -7,7 +7,8 @@ from typing import Any
 from scripts.rig.tracks import Samples
 from scripts.rig.utterance import utterance
 from tests.e2e.room import GREETING, Room, voice
-from tests.e2e.test_wake_word import LONG
+from tests.e2e.test_timers import pasta, remember, rings
+from tests.e2e.test_wake_word import LONG, WORD, waits_for_the_word
 
 BUTTON: Mapping[str, Any] = {"type": "button", "pin": 17, "greeting": "welcome"}
 HALF_DUPLEX: Mapping[str, Any] = {
@@ -47,3 +48,14 @@ async def test_while_nothing_sounds_it_is_a_word_as_any_other(room: Room) -> Non
         over_s = room.card.say(stop()) + 1.5
         await room.captured_until(over_s)
         assert not any("stop word stop" in line for line in device.log)
+
+
+async def test_it_stops_a_timer_that_rings(room: Room) -> None:
+    await remember(room, pasta(1.0))
+    begun_s = time.monotonic()
+    async with room.speaker(triggers=[WORD, BUTTON]) as device:
+        await rings(room, device, begun_s)
+        room.card.say(stop())
+        await device.wait_for_log("stop word stop")
+        await device.wait_for_log("timer 1: stopped")
+        await waits_for_the_word(device)
