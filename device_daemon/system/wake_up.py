@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Final, Protocol
 
@@ -29,7 +30,8 @@ class Loop(Protocol):
 class WakeUp:
     """Calls `work` again and again, in the loop's thread, from its next turn until `close`.
 
-    `work` does what is due and returns in how many seconds something is due next. It may raise: it is called again.
+    `work` does what is due and returns in how many seconds something is due next; infinity if nothing is, whatever becomes of
+    the clock: then it is called after `soon` only. It may raise: it is called again.
     """
 
     def __init__(self, loop: Loop, work: Callable[[], float]) -> None:
@@ -50,11 +52,11 @@ class WakeUp:
     def _wake(self) -> None:
         sleep_s = LONGEST_SLEEP_S
         try:
-            sleep_s = min(sleep_s, self._work())
+            sleep_s = self._work()
         finally:
-            self._arm(sleep_s)
+            self._arm(min(sleep_s, LONGEST_SLEEP_S) if sleep_s < math.inf else sleep_s)
 
     def _arm(self, sleep_s: float) -> None:
         self._timer.cancel()
-        if not self._closed:
+        if not self._closed and sleep_s < math.inf:
             self._timer = self._loop.call_at(self._loop.time() + sleep_s, self._wake)

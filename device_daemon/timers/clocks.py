@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import time
-import uuid
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,7 +19,7 @@ def clocks(boot_id_file: Path = BOOT_ID) -> Callable[[], Now]:
     try:
         boot_id = boot_id_file.read_text(encoding="ascii").strip()
     except (OSError, ValueError):
-        boot_id = str(uuid.uuid4())  # each start counts as a boot: what is left is seen by the time of day
+        boot_id = os.urandom(16).hex()  # each start counts as a boot: what is left is seen by the time of day
 
     def now() -> Now:
         return Now(time.clock_gettime(time.CLOCK_BOOTTIME), boot_id, time.time(), local_zone(), clock_sync.is_set())

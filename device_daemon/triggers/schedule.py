@@ -49,4 +49,4 @@ class Schedule:
         for trigger in self._timetable.due(now_epoch_s):
             if not self._closed:
                 self._on_due(trigger)
-        return self._timetable.next_s(now_epoch_s)
+        return min(LONGEST_SLEEP_S, self._timetable.next_s(now_epoch_s))

@@ -29,6 +29,7 @@ class Clocks:
         self.epoch_s = datetime.fromisoformat(wall).replace(tzinfo=zone).timestamp()
         self.zone = zone
         self.is_set = True
+        self.wake_ups = 0
         self._timers: list[LoopTimer] = []
 
     def time(self) -> float:
@@ -48,6 +49,7 @@ class Clocks:
             first = min(due, key=lambda timer: timer.when_s)
             self._timers.remove(first)
             self._turn_to(max(self.boot_s, first.when_s))
+            self.wake_ups += 1
             first.callback()
         self._turn_to(end_s)
         return self.now()

@@ -41,6 +41,18 @@ async def test_a_timer_rings_to_the_second_and_whoever_listens_hears_of_each_ste
     assert [how for how, _ in device.seen] == [How.SET, How.RINGS, How.SNOOZED, How.CANCELLED]
 
 
+async def test_a_device_without_timers_is_not_woken(tmp_path: Path) -> None:
+    clocks = Clocks()
+    device = Device(tmp_path, clocks)
+    clocks.pass_by(0.0)
+    assert clocks.wake_ups == 1
+    clocks.pass_by(3600.0)
+    assert clocks.wake_ups == 1
+    device.timers.set_timer("pasta", 60.0)
+    clocks.pass_by(60.0)
+    assert device.timers.ringing
+
+
 async def test_a_step_of_the_clock_over_an_alarm_is_noticed_within_half_a_minute(tmp_path: Path) -> None:
     clocks = Clocks()
     device = Device(tmp_path, clocks)
