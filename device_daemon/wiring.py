@@ -71,7 +71,9 @@ class Wiring:
         self.requests = Requests(config, self.controller, saved_state, about)
         for tool in builtin_tools(config.tools.builtin, self.requests, timers):
             toolbox.add(tool)
-        self._owner_tools = OwnerTools(config.tools, toolbox, environment, ca_file=config.service.ca_file)
+        self._owner_tools = OwnerTools(
+            config.tools, toolbox, environment, ca_file=config.service.ca_file, language=config.language
+        )
         self._owner_tools.start()
         self.controller.add_health(self._owner_tools.health)
         self.triggers = TriggerSetup(config, buttons, self.requests, self.controller)

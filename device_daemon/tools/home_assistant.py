@@ -77,7 +77,7 @@ class ConversationApi:
         settings: The config's section.
         environment: Where systemd names its credentials.
         ca_file: CA certificates that are trusted as well as the system's.
-        language: Of the sentences, such as "de"; None: as Home Assistant is set.
+        language: Of the sentences, such as de-DE; None: as Home Assistant is set.
         timeout_s: For one call.
         now: time.monotonic, or a test's clock.
     """

@@ -212,7 +212,8 @@ class _Server:
             call = partial(self._call, tool.name)
             description = safe(tool.description, _MOST_DESCRIPTION_CHARACTERS)
             # The server has the deadline, and the toolbox one a little later: what the server says is the better answer.
-            self._toolbox.add(Tool(name, description, tool.schema, call, self._settings.timeout_s + 1.0))
+            deadline_s = self._settings.timeout_s + 1.0
+            self._toolbox.add(Tool(name, description, tool.schema, call, deadline_s, self._settings.label))
             self._names.append(name)
         if missing := set(allowed) - {tool.name for tool in listed}:
             logger.warning("%s: has no tool %s; correct allowed_tools", self._name, ", ".join(sorted(missing)))

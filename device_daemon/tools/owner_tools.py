@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping
+import shutil
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from device_daemon.config.settings import McpServer, Tools
+from device_daemon.config.settings import CommandTool, McpServer, Tools
 from device_daemon.conversation import approvals
 from device_daemon.errors import KeyMissing
 from device_daemon.health import Health
@@ -32,7 +33,7 @@ class OwnerTools:
         toolbox: Has the built-in tools already, whose names go first.
         environment: Where systemd names its credentials; of it, programs get what `environment_for_programs` leaves.
         ca_file: CA certificates that are trusted as well as the system's.
-        language: Of the sentences for Home Assistant, such as "de".
+        language: Of the sentences for Home Assistant, such as de-DE.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class OwnerTools:
     ) -> None:
         self._toolbox = toolbox
         self._environment = environment
+        self._commands = settings.commands
         programs = environment_for_programs(environment)
         for command in settings.commands:
             self._add(command_tool(command, programs), "tools.commands")
@@ -55,7 +57,7 @@ class OwnerTools:
         self._local = McpServers([server for server in settings.mcp if server.local], toolbox, programs)
         self._remote = [server for server in settings.mcp if server.url]
         self._definitions: list[dict[str, Any]] = []
-        self._loading = Background("headers of MCP servers")
+        self._loading = Background("the owner's tools")
 
     @property
     def health(self) -> Health:
@@ -72,10 +74,9 @@ class OwnerTools:
         return [*found, approvals.DEFINITION] if asks else found
 
     def start(self) -> None:
-        """Start the servers, and read the secrets, in the background."""
+        """Start the servers, read the secrets and look for the programs, in the background."""
         self._local.start()
-        if self._remote:
-            self._loading.begin(self._load())
+        self._loading.begin(self._load())
 
     async def close(self) -> None:
         """End what `start` started."""
@@ -91,6 +92,12 @@ class OwnerTools:
     async def _load(self) -> None:
         found = [await self._definition(server) for server in self._remote]
         self._definitions = [each for each in found if each]
+        for command in await in_daemon_thread(partial(_not_runnable, self._commands), "programs"):
+            logger.warning(
+                "tools.commands: %s: %s is no program that this user may run; check the path and its mode",
+                command.name,
+                command.run[0],
+            )
 
     async def _definition(self, server: McpServer) -> dict[str, Any] | None:
         try:
@@ -98,3 +105,7 @@ class OwnerTools:
         except KeyMissing as error:
             logger.error("the MCP server %s is left out: %s", server.label, error)  # noqa: TRY400 - no traceback
             return None
+
+
+def _not_runnable(commands: Sequence[CommandTool]) -> list[CommandTool]:
+    return [command for command in commands if shutil.which(command.run[0]) is None]

@@ -38,6 +38,22 @@ def test_a_name_that_a_built_in_tool_has_is_reported_and_left_to_it(caplog: pyte
     assert "tools.commands: there is a tool lamp already; give it another name" in caplog.text
 
 
+async def test_a_program_that_cannot_be_run_is_reported_at_the_start(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    there = CommandTool(name="there", description="d", run=["/bin/true"])
+    gone = CommandTool(name="gone", description="d", run=[str(tmp_path / "gone")])
+    plain = CommandTool(name="plain", description="d", run=[str(tmp_path / "plain")])
+    (tmp_path / "plain").touch(mode=0o644)
+    tools = OwnerTools(Tools(commands=[there, gone, plain]), Toolbox(), {})
+    tools.start()
+    async with asyncio.timeout(5):
+        while len(caplog.records) < 2:  # noqa: ASYNC110 - it has no event
+            await asyncio.sleep(0)
+    assert [record.getMessage().split(": ")[1] for record in caplog.records] == ["gone", "plain"]
+    await tools.close()
+
+
 def test_a_remote_server_is_passed_to_the_session_and_asks_for_approval_by_default() -> None:
     assert definition(DOCS, {}) == {
         "type": "mcp",
