@@ -84,6 +84,39 @@ def config(args: argparse.Namespace) -> int:
     return 0
 
 
+def backup(args: argparse.Namespace) -> int:
+    """`backup ARCHIVE`: raises SpeakerError."""
+    from device_daemon.setup import backup as archives  # noqa: PLC0415 - see above
+
+    manifest = archives.make(args.archive, args.config, paths.folders_of(args.config, os.environ).state)
+    print(f"{args.archive}: written, without keys")
+    if manifest.credentials:
+        print(f"not in it, but named: {', '.join(manifest.credentials)}")
+    return 0
+
+
+def restore(args: argparse.Namespace) -> int:
+    """`restore ARCHIVE`: raises SpeakerError."""
+    from device_daemon.device import control_client  # noqa: PLC0415 - see above
+    from device_daemon.setup import backup as archives  # noqa: PLC0415
+
+    folders = paths.folders_of(args.config, os.environ)
+    if control_client.is_served(folders.socket):
+        print(
+            "voicelive-speaker: the speaker is running, and would overwrite its restored state; stop it first:"
+            " sudo systemctl stop voicelive-speaker",
+            file=sys.stderr,
+        )
+        return EX_FAILURE
+    manifest, written = archives.restore(args.archive, args.config, folders.state)
+    for path in written:
+        print(f"{path}: restored")
+    print(f"this was {manifest.hostname} on {manifest.made_at}, version {manifest.version}")
+    for name in manifest.credentials:
+        print(f"set again, if it is missing here: {name}")
+    return 0
+
+
 def devices(args: argparse.Namespace) -> int:
     """`devices`."""
     from device_daemon.audio import list_devices  # noqa: PLC0415 - see above

@@ -85,6 +85,24 @@ def parser(default_config: Path | None = None) -> argparse.ArgumentParser:
     _add_config(setup, setup_config)
     setup.options_from = "device_daemon.setup.options"
 
+    backup = _add(
+        subparsers,
+        "backup",
+        commands.backup,
+        "write config, state and the names of credentials into an archive; never a key",
+    )
+    _add_config(backup, default_config)
+    backup.add_argument("archive", type=Path, metavar="ARCHIVE", help="the file to write, such as kitchen.tar.gz")
+
+    restore = _add(
+        subparsers,
+        "restore",
+        commands.restore,
+        "put an archive's config and state in place, if its config is right here; what it replaces is kept beside it",
+    )
+    _add_config(restore, setup_config)
+    restore.add_argument("archive", type=Path, metavar="ARCHIVE", help="what `backup` wrote")
+
     devices = _add(
         subparsers, "devices", commands.devices, "list sound devices by stable name, and which ones the config uses"
     )

@@ -41,6 +41,15 @@ def follow(path: Path) -> Iterator[str]:
                 yield line.rstrip("\n")
 
 
+def is_served(path: Path) -> bool:
+    """Whether a speaker listens on the socket."""
+    with socket.socket(socket.AF_UNIX) as connection, contextlib.suppress(OSError):
+        connection.settimeout(ANSWER_DEADLINE_S)
+        connection.connect(str(path))
+        return True
+    return False
+
+
 @contextlib.contextmanager
 def _connected(path: Path, line: str) -> Iterator[socket.socket]:
     """A connection on which a request was sent."""

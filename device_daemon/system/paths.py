@@ -14,6 +14,7 @@ NAME = "voicelive-speaker"
 SOCKET_NAME = "control.sock"
 SYSTEM_RUNTIME = Path("/run", NAME)
 SYSTEM_CONFIG = Path("/etc", NAME, "config.yaml")
+SYSTEM_STATE = Path("/var/lib", NAME)
 
 
 class Paths(Struct, frozen=True):
@@ -64,6 +65,13 @@ def new_config(environment: Mapping[str, str]) -> Path:
     if os.getuid() == 0 or not base or found.exists():
         return found
     return Path(base, NAME, "config.yaml")
+
+
+def folders_of(config: Path, environment: Mapping[str, str]) -> Paths:
+    """Return the folders of the speaker that runs with a config: the service's for its own, else the user's."""
+    if config.parent == SYSTEM_CONFIG.parent:
+        return Paths(SYSTEM_STATE, SYSTEM_RUNTIME)
+    return folders(environment)
 
 
 def _user_state(environment: Mapping[str, str]) -> Path:

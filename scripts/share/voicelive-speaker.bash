@@ -5,12 +5,14 @@
 #    source ~/.local/share/bash_completion/voicelive-speaker
 # See also: https://github.com/scop/bash-completion/blob/main/doc/configuration.md
 
-_shtab_voicelive_speaker_subparsers=(run check-config config setup devices doctor press hold greet say again forget stop timers snooze mute volume status local-service)
+_shtab_voicelive_speaker_subparsers=(run check-config config setup backup restore devices doctor press hold greet say again forget stop timers snooze mute volume status local-service)
 
 _shtab_voicelive_speaker_run_option_strings=(-h --help --config --verbose)
 _shtab_voicelive_speaker_check_config_option_strings=(-h --help --config --credentials)
 _shtab_voicelive_speaker_config_option_strings=(-h --help --config)
 _shtab_voicelive_speaker_setup_option_strings=(-h --help --config --non-interactive --endpoint --key-file --language --board --microphone --speaker --button --light --name --greeting --wake-word --no-start)
+_shtab_voicelive_speaker_backup_option_strings=(-h --help --config)
+_shtab_voicelive_speaker_restore_option_strings=(-h --help --config)
 _shtab_voicelive_speaker_devices_option_strings=(-h --help --config)
 _shtab_voicelive_speaker_doctor_option_strings=(-h --help --config --json --report)
 _shtab_voicelive_speaker_press_option_strings=(-h --help --socket)
@@ -31,7 +33,7 @@ _shtab_voicelive_speaker_option_strings=(-h --help --version)
 
 
 _shtab_voicelive_speaker_config_pos_0_choices=(get set)
-_shtab_voicelive_speaker_pos_0_choices=(run check-config config setup devices doctor press hold greet say again forget stop timers snooze mute volume status local-service)
+_shtab_voicelive_speaker_pos_0_choices=(run check-config config setup backup restore devices doctor press hold greet say again forget stop timers snooze mute volume status local-service)
 
 _shtab_voicelive_speaker_run__h_nargs=0
 _shtab_voicelive_speaker_run___help_nargs=0
@@ -45,6 +47,10 @@ _shtab_voicelive_speaker_setup__h_nargs=0
 _shtab_voicelive_speaker_setup___help_nargs=0
 _shtab_voicelive_speaker_setup___non_interactive_nargs=0
 _shtab_voicelive_speaker_setup___no_start_nargs=0
+_shtab_voicelive_speaker_backup__h_nargs=0
+_shtab_voicelive_speaker_backup___help_nargs=0
+_shtab_voicelive_speaker_restore__h_nargs=0
+_shtab_voicelive_speaker_restore___help_nargs=0
 _shtab_voicelive_speaker_devices__h_nargs=0
 _shtab_voicelive_speaker_devices___help_nargs=0
 _shtab_voicelive_speaker_doctor__h_nargs=0

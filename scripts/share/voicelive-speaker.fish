@@ -50,7 +50,7 @@ function _shtab_voicelive_speaker_using
   test "$_shtab_voicelive_speaker_cmdpath" = "$argv"
 end
 
-set -g _shtab_voicelive_speaker_commands run check-config config setup devices doctor press hold greet say again forget stop timers snooze mute volume status local-service
+set -g _shtab_voicelive_speaker_commands run check-config config setup backup restore devices doctor press hold greet say again forget stop timers snooze mute volume status local-service
 set -g _shtab_voicelive_speaker_opts_with_value --board --button --config --endpoint --fault --greeting --key --key-file --language --light --microphone --name --port --replies --report --socket --speaker --token --wake-word
 
 complete -c voicelive-speaker -e
@@ -86,6 +86,12 @@ complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using setup' -l name 
 complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using setup' -l greeting -x -d 'what the speaker says first'
 complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using setup' -l wake-word -x -d 'such as okay_nabu, or none'
 complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using setup' -l no-start -d 'write the config, and do not start the speaker with it'
+complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using; and test $_shtab_voicelive_speaker_npos -eq 0' -a backup -d 'write config, state and the names of credentials into an archive; never a key'
+complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using backup' -s h -l help -d 'show this help message and exit'
+complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using backup' -l config -x -d 'the YAML file (/etc/voicelive-speaker/config.yaml)'
+complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using; and test $_shtab_voicelive_speaker_npos -eq 0' -a restore -d 'put an archive'"'"'s config and state in place, if its config is right here; what it replaces is kept beside it'
+complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using restore' -s h -l help -d 'show this help message and exit'
+complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using restore' -l config -x -d 'the YAML file (/etc/voicelive-speaker/config.yaml)'
 complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using; and test $_shtab_voicelive_speaker_npos -eq 0' -a devices -d 'list sound devices by stable name, and which ones the config uses'
 complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using devices' -s h -l help -d 'show this help message and exit'
 complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using devices' -l config -x -d 'the YAML file (/etc/voicelive-speaker/config.yaml)'
