@@ -5,6 +5,7 @@ BASE is a folder with a small Debian, NEW the package of this version, OLD the s
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from pathlib import Path
@@ -70,6 +71,30 @@ def test_the_example_lies_in_the_owners_place_and_only_its_endpoint_has_to_be_re
     assert said.count(f"{CONFIG}:") == 1
     guest.must(f"sed -i s/my-resource/kitchen/ {CONFIG}")
     assert guest.must(f"voicelive-speaker check-config {CONFIG}") == f"{CONFIG}: ok\n"
+
+
+def test_it_speaks_every_language_with_what_the_package_kept_of_babel(new: Guest) -> None:
+    program = (
+        "from typing import get_args; from device_daemon.language.language import language_for;"
+        " from device_daemon.language.locales import Tag;"
+        " print(all(language_for(tag).span(7200) for tag in get_args(Tag)))"
+    )
+    assert new.must(f'/usr/lib/voicelive-speaker/bin/python3 -c "{program}"') == "True\n"
+    assert int(new.must("du -sk /usr/lib/voicelive-speaker/lib/python3*/site-packages/babel").split()[0]) < 8_000
+
+
+def test_it_lists_what_it_brings_of_others_with_licences(new: Guest) -> None:
+    place = "/usr/share/doc/voicelive-speaker"
+    bill = json.loads(new.must(f"cat {place}/sbom.cdx.json"))
+    named = {part["name"] for part in bill["components"]}
+    brought = new.must("ls -d /usr/lib/voicelive-speaker/lib/python3*/site-packages/*.dist-info").splitlines()
+    assert len(named) == len(brought) - 1  # our own
+    assert {"azure-ai-voicelive", "babel", "numpy", "pyyaml"} <= named
+    assert "numpy" in new.must(f"zcat -f {place}/third-party-licences.txt* | head -60")
+
+
+def test_the_documents_come_with_the_package(new: Guest) -> None:
+    new.must("test -s /usr/share/doc/voicelive-speaker/README.md -a -s /usr/share/doc/voicelive-speaker/docs/fleet.md")
 
 
 def test_the_example_is_kept_beside_the_config(new: Guest) -> None:
