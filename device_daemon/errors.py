@@ -21,6 +21,8 @@ class SpeakerError(Exception):
     notice: ClassVar[str] = "broken"
     retry: ClassVar[bool] = False
     exit_code: ClassVar[int] = EX_FAILURE
+    private: ClassVar[bool] = False
+    """The sentence holds what somebody said: it is for whoever asked, and not logged."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message)

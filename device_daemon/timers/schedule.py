@@ -38,6 +38,7 @@ class TimerRefused(SpeakerError):
     """A timer cannot be set, found or changed: one sentence for the model and for whoever typed a command."""
 
     notice = "try-again"
+    private = True
 
 
 class How(StrEnum):

@@ -9,8 +9,9 @@ from msgspec import Meta
 
 from device_daemon.config.times import TIME_OF_DAY, guess_weekdays, parse_days
 from device_daemon.timers.entries import Entry, label
+from device_daemon.timers.schedule import TimerRefused
 from device_daemon.timers.timers import Timers
-from device_daemon.tools.tool import Tool, ToolError, tool_of
+from device_daemon.tools.tool import Tool, tool_of
 
 Hours = Annotated[int, Meta(ge=-168, le=168)]
 Minutes = Annotated[int, Meta(ge=-10_080, le=10_080)]
@@ -59,7 +60,7 @@ def timer_tools(timers: Timers) -> list[Tool]:
         """
         weekly = _days(days)
         if weekly and day:
-            raise ToolError("an alarm rings once on a day, or on days of every week: give only one of them")
+            raise TimerRefused("an alarm rings once on a day, or on days of every week: give only one of them")
         return await _set(timers, timers.set_alarm(name, time, weekly, _date(day)))
 
     def list_timers() -> str:
@@ -118,7 +119,7 @@ def _days(text: str) -> str | None:
     try:
         parse_days(days)
     except ValueError as error:
-        raise ToolError(f"days: {error}") from None
+        raise TimerRefused(f"days: {error}") from None
     return days
 
 
@@ -126,4 +127,4 @@ def _date(text: str) -> date | None:
     try:
         return date.fromisoformat(text) if text else None
     except ValueError:
-        raise ToolError(f"day: found {text!r}; allowed: a date such as 2026-12-24") from None
+        raise TimerRefused(f"day: found {text!r}; allowed: a date such as 2026-12-24") from None

@@ -118,7 +118,7 @@ class Toolbox:
             logger.warning("tool %s: %s; it is cancelled", safe(name), error)
             return f"error: {error}", "timeout"
         except SpeakerError as error:
-            logger.warning("tool %s: %s", safe(name), error)
+            logger.warning("tool %s: %s", safe(name), "it refused" if error.private else error)
             return f"error: {error}", "failed"
         except Exception as error:
             logger.exception("a bug in the tool %s; please report it", safe(name))

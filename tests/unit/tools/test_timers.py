@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +105,18 @@ async def test_what_does_not_work_is_a_sentence_for_the_model(
     assert answer.startswith("error: ")
     assert said in answer
     assert kitchen.timers.lines() == []
+
+
+async def test_what_somebody_said_is_not_logged_though_it_was_refused(
+    kitchen: Kitchen, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    await kitchen.call("set_timer", minutes=5, name="secret")
+    await kitchen.call("set_timer", minutes=5, name="secret")
+    await kitchen.call("cancel_timer", name="another secret")
+    await kitchen.call("set_alarm", time="07:30", days="secret")
+    assert "tool cancel_timer: it refused" in caplog.text
+    assert "secret" not in caplog.text
 
 
 async def test_the_model_is_told_if_a_power_cut_would_lose_a_timer(tmp_path: Path) -> None:
