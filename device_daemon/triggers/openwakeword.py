@@ -13,10 +13,12 @@ from device_daemon.triggers.wakeword_models import OPEN_INSTALL_COMMAND, WordMod
 _USUAL_CUTOFF: Final = 0.5
 _LAXEST_CUTOFF: Final = 0.1
 """openWakeWord's own default, and where it begins to take anything."""
-_DELAY_S: Final = 0.3
+_DELAY_S: Final = 0.6
 """How long after a word's end it is heard, at most in nine of ten cases: measured by `scripts/bench wake-words`."""
 _PIECE_BYTES: Final = 1280 * 2
 """The engine steps by 80 ms."""
+_SILENCE_FRAMES: Final = round(2.2 * ENGINE_RATE_HZ)
+"""Of silence before the first sound: so much a model sees at once. The engine's own 8 s cost a Pi seconds at each reset."""
 _EMBEDDING_FLOATS: Final = 96
 _FLOAT_BYTES: Final = 4
 _FLOAT32: Final = 1
@@ -32,6 +34,7 @@ class OpenWakeWords:
     def __init__(self, words: Sequence[tuple[WordModel, float]]) -> None:
         engine = _engine()
         self._features = engine.OpenWakeWordFeatures.from_builtin()
+        self._features.new_audio_samples = _SILENCE_FRAMES
         self._words = [
             (
                 engine.OpenWakeWord.from_model(model.path),
@@ -64,6 +67,7 @@ class OpenWakeWords:
             model.reset()
             detector.reset()
         self._features.reset()
+        self._features.new_audio_samples = _SILENCE_FRAMES
         self._recent.reset()
         self._rest, self._pieces = b"", 0
 

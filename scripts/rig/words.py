@@ -145,14 +145,14 @@ class Call:
 def calls(word: str, voicings: tuple[Voicing, ...] = VOICINGS) -> Iterator[Call]:
     """Yield a word as each voicing says it, with each of the pauses after it."""
     for n, (voicing, pause_ms) in enumerate(itertools.product(voicings, PAUSES_MS)):
-        spoken = _say(SPOKEN[word], voicing)
+        spoken = say(SPOKEN[word], voicing)
         begins_s = LEAD_S
         ends_s = begins_s + len(spoken) / VOICE_RATE_HZ
         asks_s = None
         parts = [_quiet(LEAD_S), spoken]
         if pause_ms is not None:
             asks_s = ends_s + pause_ms / 1000
-            parts += [_quiet(pause_ms / 1000), _say(QUESTIONS[n % len(QUESTIONS)], voicing)]
+            parts += [_quiet(pause_ms / 1000), say(QUESTIONS[n % len(QUESTIONS)], voicing)]
         parts.append(_quiet(TAIL_S))
         yield Call(word, voicing, pause_ms, in_room(np.concatenate(parts), n), begins_s, ends_s, asks_s)
 
@@ -162,16 +162,16 @@ def near_misses(voicings: tuple[Voicing, ...] = VOICINGS) -> Iterator[tuple[str,
     for n, phrase in enumerate(NEAR_MISSES):
         for k in range(0, len(voicings), 4):
             voicing = voicings[(k + n) % len(voicings)]
-            said = [_quiet(LEAD_S), _say(phrase, voicing), _quiet(0.5)]
+            said = [_quiet(LEAD_S), say(phrase, voicing), _quiet(0.5)]
             yield phrase, in_room(np.concatenate(said), n + k)
 
 
 def talk(voicings: tuple[Voicing, ...] = VOICINGS) -> Iterator[tuple[str, Samples]]:
     """Yield other people's talk, a voicing at a time: who talks, and some 50 s of sound."""
     for n, voicing in enumerate(voicings):
-        sentences = [np.concatenate((_say(text, voicing), _quiet(0.3))) for text in SENTENCES]
+        sentences = [np.concatenate((say(text, voicing), _quiet(0.3))) for text in SENTENCES]
         yield f"{voicing.voice} at {voicing.words_per_minute}", in_room(np.concatenate(sentences), n)
-    foreign = [np.concatenate((_say(text, Voicing(voice, 165)), _quiet(0.3))) for voice, text in FOREIGN]
+    foreign = [np.concatenate((say(text, Voicing(voice, 165)), _quiet(0.3))) for voice, text in FOREIGN]
     yield "other languages", in_room(np.concatenate(foreign), 1)
 
 
@@ -214,7 +214,8 @@ def in_room(samples: npt.NDArray[np.generic], n: int) -> Samples:
 
 
 @cache
-def _say(text: str, voicing: Voicing) -> Samples:
+def say(text: str, voicing: Voicing) -> Samples:
+    """Return a text as one of the people says it, clean."""
     return utterance(text, voicing.voice, voicing.words_per_minute)
 
 

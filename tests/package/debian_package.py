@@ -141,7 +141,7 @@ def test_a_wake_word_can_be_listened_for(new: Guest) -> None:
     script = (
         "from device_daemon.config.settings import WakeWordTrigger; "
         "from device_daemon.triggers.wakeword_engines import Engines; "
-        "Engines([WakeWordTrigger(word='okay_nabu')]).hear(bytes(3200))"
+        "Engines([WakeWordTrigger(word=each) for each in ('okay_nabu', 'stop')]).hear(bytes(3200))"
     )
     new.must(f'cd /tmp && /usr/lib/voicelive-speaker/bin/python -c "{script}"')
 

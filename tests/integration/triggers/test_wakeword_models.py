@@ -7,6 +7,7 @@ import os
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pymicro_wakeword
 import pyopen_wakeword
 import pytest
@@ -16,6 +17,7 @@ from device_daemon.errors import WakeWordsUnusable
 from device_daemon.triggers.wakeword_engines import Engines
 from device_daemon.triggers.wakeword_models import ModelCopies, file_flaw, find_model
 from scripts.rig import words
+from scripts.rig.tracks import Samples
 from scripts.rig.utterance import VOICE_RATE_HZ, resample
 
 MICRO = Path(pymicro_wakeword.__file__).parent / "models"
@@ -34,7 +36,12 @@ def own_micro(folder: Path, word: str = "alexa") -> Path:
 def pcm_of(word: str, which: int = 0) -> bytes:
     """The word as one of the voices calls it, at 16 kHz."""
     calls = [call for call in words.calls(word) if call.pause_ms is None]
-    return resample(calls[which].samples, VOICE_RATE_HZ, 16_000).astype("<i2").tobytes()
+    return at_16_khz(calls[which].samples)
+
+
+def at_16_khz(samples: Samples) -> bytes:
+    """Sound as an engine takes it."""
+    return resample(samples, VOICE_RATE_HZ, 16_000).astype("<i2").tobytes()
 
 
 def test_both_kinds_of_files_are_listened_for_at_once_and_each_word_is_told_from_the_other(tmp_path: Path) -> None:
@@ -48,6 +55,18 @@ def test_both_kinds_of_files_are_listened_for_at_once_and_each_word_is_told_from
     engine.reset()
     heard = [each.index for which in range(8) for each in engine.hear(pcm_of("hey_jarvis", which))]
     assert set(heard) == {0}
+    engine.close()
+
+
+def test_the_stop_word_is_heard_from_every_accent_and_in_no_talk() -> None:
+    engine = Engines([WakeWordTrigger(word="stop")])
+    for number, voicing in enumerate(words.VOICINGS[::4]):
+        said = np.concatenate([np.zeros(VOICE_RATE_HZ), words.say("stop", voicing), np.zeros(VOICE_RATE_HZ // 2)])
+        assert engine.hear(at_16_khz(words.in_room(said, number))), voicing
+        engine.reset()
+    for who, samples in words.talk(words.VOICINGS[:2]):
+        assert not engine.hear(at_16_khz(samples)), who
+        engine.reset()
     engine.close()
 
 

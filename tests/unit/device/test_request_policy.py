@@ -54,6 +54,13 @@ def test_to_a_word_a_motion_or_a_schedule_no_notice_is_spoken(
     assert decide(kind, now, since_other_s=since_s) not in {Outcome.TRY, Outcome.REFUSE}
 
 
+@given(st.sampled_from([Situation.CONNECTING, Situation.LISTENING]), NOT_AT_ONCE | AT_ONCE)
+def test_whoever_says_the_word_again_while_the_speaker_listens_anyway_just_goes_on_talking(
+    now: Situation, since_s: float | None
+) -> None:
+    assert decide(Kind.WORD, now, since_other_s=since_s) is Outcome.IGNORE
+
+
 @given(KINDS)
 def test_out_of_order_only_who_asked_for_it_begins_something_and_hears_why_not(kind: Kind) -> None:
     expected = Outcome.IGNORE if kind in NOT_ASKED else Outcome.TRY
