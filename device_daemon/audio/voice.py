@@ -12,14 +12,13 @@ import struct
 
 from device_daemon.audio.pcm import SAMPLE_RATE_HZ
 from device_daemon.errors import VoiceMissing
+from device_daemon.system.program import environment_for_programs
 
 DEADLINE_S = 5.0
 """espeak-ng runs hundreds of times faster than real time: what takes longer does not end."""
 LARGEST_WAV_BYTES = 32 * 1024 * 1024
 """Twelve minutes of speech; a child that writes more is ended."""
 _LARGEST_COMPLAINT_BYTES = 8 * 1024
-_NOT_FOR_THE_CHILD = ("AZURE_VOICELIVE_API_KEY", "CREDENTIALS_DIRECTORY", "NOTIFY_SOCKET")
-"""Variables of this process that lead to the key, or to systemd."""
 
 _RIFF_HEADER_BYTES = 12
 _PIECE_BYTES = 32_768
@@ -51,7 +50,7 @@ async def _run_espeak(text: str, voice: str, words_per_minute: int, deadline_s: 
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
-            env={name: value for name, value in os.environ.items() if name not in _NOT_FOR_THE_CHILD},
+            env=environment_for_programs(os.environ),
         )
     except OSError as error:
         raise VoiceMissing(

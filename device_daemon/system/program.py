@@ -44,7 +44,7 @@ class Finished(Struct, frozen=True):
 
 
 def environment_for_programs(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables that a program of the owner gets: those of every user session, none that leads to a secret."""
+    """Return the variables that another program gets: those of every user session, none that leads to a secret."""
     return {name: value for name, value in environment.items() if name in _PASSED_ON or name.startswith("LC_")}
 
 

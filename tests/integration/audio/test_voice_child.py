@@ -22,6 +22,7 @@ def stand_in(folder: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> None
 
 async def test_the_key_is_not_in_its_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AZURE_VOICELIVE_API_KEY", "the-secret")
+    monkeypatch.setenv("AZURE_CLIENT_SECRET", "the-secret")
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", "/run/credentials/x")
     stand_in(tmp_path, f"env >{tmp_path}/seen; cat >/dev/null", monkeypatch)
     await voice.speak("hello")
