@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import subprocess
+from pathlib import Path
 
 from tests.vm import unit
 from tests.vm.speaker import CONFIG, SHARE, Check, Speaker
@@ -24,6 +25,8 @@ class Sharing:
 
     def shares(self) -> str:
         unit.run("useradd", "--groups", "audio", OWNER)
+        question = Path("/var/tmp/question.wav")
+        question.write_bytes((SHARE / "question.wav").read_bytes())
         unit.systemctl("stop")
         text = CONFIG.read_text()
         CONFIG.write_text(text.replace('"plughw:CARD=Loopback,DEV=0"', "default"))
@@ -31,7 +34,7 @@ class Sharing:
         with self._speaker.room.left():
             try:
                 self._converse("start")
-                _as_owner("aplay", str(SHARE / "question.wav"))
+                _as_owner("aplay", str(question))
                 _as_owner("arecord", "--duration=1", "/dev/null")
                 # The other way round: what the programs share was made by the other one.
                 unit.systemctl("stop")
