@@ -46,19 +46,27 @@ class Room:
             self._enter()
 
     def _enter(self) -> None:
-        self._arecord = subprocess.Popen(
-            ["arecord", "-q", "-D", DEVICE, "-t", "raw", *_FORMAT],
-            stdout=subprocess.PIPE,
-        )
-        self._thread = threading.Thread(target=self._hear, args=(self._arecord.stdout,))
+        self._left = threading.Event()
+        self._arecord: subprocess.Popen[bytes] | None = None
+        self._thread = threading.Thread(target=self._hear)
         self._thread.start()
 
     def _leave(self) -> None:
-        self._arecord.terminate()
+        self._left.set()
+        if self._arecord:
+            self._arecord.terminate()
         self._thread.join()
-        self._arecord.wait()
 
-    def _hear(self, sound: IO[bytes]) -> None:
+    def _hear(self) -> None:
+        while not self._left.is_set():  # on a busy machine arecord gives up when nothing came for ten seconds
+            command = ["arecord", "-q", "-D", DEVICE, "-t", "raw", *_FORMAT]
+            with subprocess.Popen(command, stdout=subprocess.PIPE) as self._arecord:
+                if self._left.is_set():
+                    self._arecord.terminate()
+                assert self._arecord.stdout is not None
+                self._listen(self._arecord.stdout)
+
+    def _listen(self, sound: IO[bytes]) -> None:
         while chunk := sound.read(CHUNK_FRAMES * 2):
             samples = array.array("h", chunk)
             now_s = time.monotonic()
