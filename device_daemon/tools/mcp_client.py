@@ -1,7 +1,7 @@
 """The client of one MCP server on this device: the official package over a stdio transport of our own with bounds.
 
 The package's own transport reads lines of any length and lets a server write as much as it likes. Importing this module
-imports `mcp` (0.7 to 2 s on a PC, 25 MiB): `mcp_servers` does it in a thread, and only where the config names a server.
+imports `mcp` (0.7 to 2 s on a PC, 39 MiB): `mcp_servers` does it in a thread, and only where the config names a server.
 """
 
 from __future__ import annotations
