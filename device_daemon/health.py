@@ -25,6 +25,7 @@ class Part(StrEnum):
     DISK = "disk"
     GREETING_CACHE = "greeting-cache"
     MCP = "mcp"
+    MQTT = "mqtt"
 
 
 class Health(Struct):

@@ -9,7 +9,6 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from device_daemon.audio.alsa.card_names import card_name
@@ -18,7 +17,7 @@ from device_daemon.config.settings import Config
 from device_daemon.device.controller import Controller
 from device_daemon.device.requests import Requests
 from device_daemon.greetings.cache import GreetingCache
-from device_daemon.integrations.metrics_file import MetricsFile
+from device_daemon.integrations.setup import Integrations
 from device_daemon.localservice.child import LocalClient
 from device_daemon.state import State
 from device_daemon.system.paths import Paths
@@ -77,15 +76,7 @@ class Wiring:
         self._owner_tools.start()
         self.controller.add_health(self._owner_tools.health)
         self.triggers = TriggerSetup(config, buttons, self.requests, self.controller)
-        self._metrics_file = self._metrics_to(config.metrics.textfile)
-
-    def _metrics_to(self, path: str | None) -> MetricsFile | None:
-        if path is None:
-            return None
-        controller = self.controller
-        return MetricsFile(
-            Path(path), controller.events, lambda: controller.conversations.metrics, self.requests.status
-        )
+        self._integrations = Integrations(config, self.controller, self.requests, environment)
 
     def _definitions(self, assistant: str) -> Sequence[Mapping[str, Any]]:
         """Return the definitions of the tools that an assistant has: those that it names, or all."""
@@ -98,9 +89,8 @@ class Wiring:
         self.triggers.close()
         try:
             async with asyncio.timeout(deadline_s):
-                if self._metrics_file is not None:
-                    await self._metrics_file.close()
                 await self.controller.close()
+                await self._integrations.close()
                 await self._toolbox.close()
                 await self._owner_tools.close()
                 await self._client.close()

@@ -14,7 +14,7 @@ from device_daemon.config.placeholders import BUILT_IN, IN_INSTRUCTIONS, Malform
 from device_daemon.config.problems import Location, Problems, alternatives, dotted, nearest, quoted
 from device_daemon.config.settings import NO_GREETING, SERVICE_ASSISTANT, Assistant, Config, Greeting, Service
 from device_daemon.config.source_map import SourceMap
-from device_daemon.config.tool_checks import check_tools
+from device_daemon.config.tool_checks import check_on_event, check_tools
 from device_daemon.config.trigger_checks import check_triggers
 from device_daemon.config.turn_detection import check_turn_detection
 from device_daemon.config.wake_words import Installed, check_wake_words
@@ -42,6 +42,7 @@ def check(config: Config, source_map: SourceMap, problems: Problems, installed: 
     check_triggers(config, greetings, assistants, source_map, problems)
     check_lights(config, source_map, problems)
     check_tools(config.tools, source_map, problems)
+    check_on_event(config, source_map, problems)
     check_wake_words(config, source_map, problems, installed)
     _check_pins(config, source_map, problems)
 

@@ -11,7 +11,7 @@ from device_daemon.config.endpoint import local_url_flaw, public_url_flaw
 from device_daemon.config.nodes import Sequence
 from device_daemon.config.placeholders import MalformedText, is_name, placeholders
 from device_daemon.config.problems import Location, Problems, alternatives, dotted, quoted, shown
-from device_daemon.config.settings import CommandParameter, CommandTool, McpServer, Tools
+from device_daemon.config.settings import CommandParameter, CommandTool, Config, McpServer, Tools
 from device_daemon.config.source_map import SourceMap
 
 _INTERPRETER: Final = re.compile(r"(?:ba|da|z|k|fi|a)?sh|python[0-9.]*|perl|ruby|node|[gm]?awk")
@@ -75,6 +75,12 @@ def _check_unique(name: str, location: Location, first: dict[str, Location], pro
         problems.add(location, f"found {quoted(name)}, which {user} is called already; give each a name of its own")
     else:
         first[name] = location
+
+
+def check_on_event(config: Config, source_map: SourceMap, problems: Problems) -> None:
+    """Report a program for events that is named by no full path."""
+    if config.on_event and not PurePosixPath(config.on_event[0]).is_absolute():
+        problems.add(source_map.value(config, "on_event"), _no_path(config.on_event[0]))
 
 
 def _no_path(program: str) -> str:

@@ -47,7 +47,7 @@ from device_daemon.voicelive.warm_session import WarmSession
 
 logger = logging.getLogger(__name__)
 
-_OPTIONAL_PARTS: Final = frozenset({Part.DISK, Part.GREETING_CACHE, Part.MCP})
+_OPTIONAL_PARTS: Final = frozenset({Part.DISK, Part.GREETING_CACHE, Part.MCP, Part.MQTT})
 """The speaker talks and listens without them: `status` and the journal report them, the light does not."""
 SILENT_DBFS = -96.0
 """The speaker's level while nothing is heard."""

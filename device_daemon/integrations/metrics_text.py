@@ -46,6 +46,8 @@ class Totals(Struct):
     """By gesture."""
     failures: Counter[str] = field(default_factory=Counter)
     """By part."""
+    tools: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """By tool and outcome."""
     timers: int = 0
     dropped_events: int = 0
 
@@ -58,6 +60,8 @@ class Totals(Struct):
                 self.triggers[gesture] += 1
             case report.HealthChanged(part=part, ok=False):
                 self.failures[part] += 1
+            case report.ToolDone(tool=tool, outcome=outcome):
+                self.tools[tool, outcome] += 1
             case report.TimerFinished():
                 self.timers += 1
             case report.EventsDropped(count=count):
@@ -123,6 +127,10 @@ def _conversations(snapshot: Snapshot) -> Iterator[Metric]:
     for part, count in totals.failures.items():
         failures.add_metric([part], count)
     yield failures
+    tools = CounterMetricFamily(f"{PREFIX}tool_calls", "Calls of tools by the model", labels=["tool", "outcome"])
+    for (tool, outcome), count in totals.tools.items():
+        tools.add_metric([tool, outcome], count)
+    yield tools
     yield CounterMetricFamily(f"{PREFIX}timers_finished", "Timers and alarms that rang", totals.timers)
     yield CounterMetricFamily(f"{PREFIX}greetings_heard", "Greetings that were heard", metrics.greetings_heard)
     cache = CounterMetricFamily(f"{PREFIX}greeting_cache", "What the greeting cache did", labels=["what"])

@@ -7,6 +7,7 @@ program itself, so that a child it leaves behind with its pipes open holds up no
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import selectors
 import signal
@@ -26,6 +27,8 @@ KEPT_BYTES: Final = 32 * 1024
 """Of what it writes, from the beginning."""
 GRACE_S: Final = 0.2
 """After its end, for what is still in its pipes."""
+MOST_GIVEN_CHARACTERS: Final = 16 * 1024
+"""For stdin: what a pipe holds (64 KiB), so that a program that does not read holds up nobody."""
 _PIECE_BYTES: Final = 16 * 1024
 _PASSED_ON: Final = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TZ", "XDG_RUNTIME_DIR", "TMPDIR")
 
@@ -48,17 +51,18 @@ def environment_for_programs(environment: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in environment.items() if name in _PASSED_ON or name.startswith("LC_")}
 
 
-async def run_program(arguments: Sequence[str], environment: Mapping[str, str]) -> Finished:
+async def run_program(arguments: Sequence[str], environment: Mapping[str, str], given: str = "") -> Finished:
     """Run a program until it ends; a cancelled call kills it with all processes of its group.
 
     Args:
         arguments: The program's full path and its arguments; no shell is between.
         environment: All its variables.
+        given: What it may read from stdin, a few kilobytes at most.
 
     Raises:
         OSError: It cannot be run.
     """
-    program = _Program(arguments, environment)
+    program = _Program(arguments, environment, given)
     try:
         return await in_daemon_thread(program.run, "program")
     except asyncio.CancelledError:
@@ -69,8 +73,11 @@ async def run_program(arguments: Sequence[str], environment: Mapping[str, str]) 
 class _Program:
     """One run. `run` is called in a thread, `kill` from any."""
 
-    def __init__(self, arguments: Sequence[str], environment: Mapping[str, str]) -> None:
+    def __init__(self, arguments: Sequence[str], environment: Mapping[str, str], given: str) -> None:
+        if len(given) > MOST_GIVEN_CHARACTERS:
+            raise ValueError("a pipe takes no more without a reader")
         self._arguments = arguments
+        self._given = given
         self._environment = environment
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
@@ -90,13 +97,17 @@ class _Program:
                 return Finished(-signal.SIGKILL, "", "", flooded=False)
             process = self._process = subprocess.Popen(  # noqa: S603 - the owner's, as the config names it
                 self._arguments,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE if self._given else subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 cwd="/",
                 env=dict(self._environment),
                 start_new_session=True,
             )
+        if process.stdin is not None:
+            with contextlib.suppress(BrokenPipeError):  # it does not read
+                process.stdin.write(self._given.encode())
+                process.stdin.close()
         with process:
             assert process.stdout is not None  # noqa: S101 - it was asked for
             assert process.stderr is not None  # noqa: S101 - it was asked for

@@ -1,0 +1,154 @@
+"""What the speaker says over MQTT: its topics, its state, and the description for Home Assistant (device discovery). Pure.
+
+Source: https://www.home-assistant.io/integrations/mqtt/#device-discovery-payload
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, get_args
+
+import msgspec
+from msgspec import Struct
+
+from device_daemon.device.events import AnyEvent, Event
+from device_daemon.state import State
+
+ONLINE: Final = "online"
+OFFLINE: Final = "offline"
+_NO_ID: Final = re.compile(r"[^a-z0-9_-]+")
+EVENT_TYPES: Final[Sequence[str]] = sorted(str(kind.__struct_config__.tag) for kind in get_args(AnyEvent))
+_MICROPHONE_OPEN: Final = frozenset(
+    {State.WAKE_WORD, State.GREETING, State.LISTENING, State.WAITING, State.THINKING, State.SPEAKING}
+)
+
+
+class Topics(Struct, frozen=True):
+    """The topics of one device."""
+
+    base: str
+    """What all begin with."""
+    discovery: str
+
+    @property
+    def availability(self) -> str:
+        """Retained: online or offline; the broker says offline where the device could not (last will)."""
+        return f"{self.base}/availability"
+
+    @property
+    def state(self) -> str:
+        """Retained: the state, as JSON."""
+        return f"{self.base}/state"
+
+    @property
+    def event(self) -> str:
+        """Each event as JSON, with its kind as `event_type`."""
+        return f"{self.base}/event"
+
+    def command(self, name: str) -> str:
+        """Where a command is taken."""
+        return f"{self.base}/command/{name}"
+
+
+def device_id(hostname: str) -> str:
+    """Return a host name as it stands in topics and ids."""
+    return _NO_ID.sub("-", hostname.lower()).strip("-") or "speaker"
+
+
+def topics(base_topic: str, discovery_prefix: str, hostname: str) -> Topics:
+    """Return the topics of the device with this host name."""
+    name = device_id(hostname)
+    return Topics(f"{base_topic}/{name}", f"{discovery_prefix}/device/voicelive-speaker-{name}/config")
+
+
+def state_payload(status: Mapping[str, Any]) -> bytes:
+    """Return what the state topic says, of `status --json`."""
+    last = status["last_conversation"] or {}
+    now = status["conversation"] or last
+    state = State(status["state"])
+    return msgspec.json.encode(
+        {
+            "state": state,
+            "failure": status["failure"],
+            "problem": _on_off(status["failure"] is not None),
+            "muted": _on_off(status["muted"]),
+            "volume": status["volume"],
+            "microphone_open": _on_off(state in _MICROPHONE_OPEN and not status["muted"]),
+            "trigger": now.get("trigger"),
+            "assistant": now.get("assistant"),
+            "press_to_greeting_ms": last.get("press_to_greeting_ms"),
+            "conversations": status["measures"]["conversations"],
+            "version": status["version"],
+        }
+    )
+
+
+def event_payload(event: Event) -> bytes:
+    """Return an event as Home Assistant's event entities want it."""
+    fields: dict[str, Any] = msgspec.to_builtins(event)
+    return msgspec.json.encode({"event_type": fields.pop("event"), **fields})
+
+
+def discovery_payload(topics: Topics, hostname: str, version: str, greetings: Iterable[str]) -> bytes:
+    """Return the description of the device and all its entities for Home Assistant."""
+    identity = f"voicelive-speaker-{device_id(hostname)}"
+    components = {
+        "state": _entity("sensor", None, device_class="enum", options=[str(state) for state in State], value="state"),
+        "problem": _entity("binary_sensor", "Problem", device_class="problem", value="problem"),
+        "microphone": _entity("binary_sensor", "Microphone open", icon="mdi:microphone", value="microphone_open"),
+        "failure": _entity("sensor", "Failure", diagnostic=True, value="failure"),
+        "trigger": _entity("sensor", "Last trigger", diagnostic=True, value="trigger"),
+        "assistant": _entity("sensor", "Assistant", diagnostic=True, value="assistant"),
+        "latency": _entity(
+            "sensor", "Press to greeting", diagnostic=True, unit_of_measurement="ms", value="press_to_greeting_ms"
+        ),
+        "conversations": _entity(
+            "sensor", "Conversations", diagnostic=True, state_class="total_increasing", value="conversations"
+        ),
+        "version": _entity("sensor", "Version", diagnostic=True, value="version"),
+        "event": {"platform": "event", "name": "Event", "state_topic": topics.event, "event_types": EVENT_TYPES},
+        "say": {"platform": "notify", "name": "Say", "command_topic": topics.command("say")},
+        "mute": _entity("switch", "Mute", icon="mdi:microphone-off", command_topic=topics.command("mute"), value="muted"),
+        "volume": _entity(
+            "number", "Volume", icon="mdi:volume-high", min=0, max=100, unit_of_measurement="%",
+            command_topic=topics.command("volume"), value="volume",
+        ),
+        **{name: _button(topics, name, name.capitalize()) for name in ("press", "stop", "again")},
+        **{
+            f"greet_{device_id(greeting)}": _button(topics, "greet", f"Greet: {greeting}", payload=greeting)
+            for greeting in greetings
+        },
+    }  # fmt: skip
+    for key, component in components.items():
+        component["unique_id"] = f"{identity}-{key}"
+    return msgspec.json.encode(
+        {
+            "device": {
+                "identifiers": [identity],
+                "name": hostname,
+                "manufacturer": "voicelive-speaker",
+                "model": "Voice Live speaker",
+                "sw_version": version,
+            },
+            "origin": {"name": "voicelive-speaker", "sw_version": version},
+            "availability_topic": topics.availability,
+            "state_topic": topics.state,
+            "qos": 1,
+            "components": components,
+        }
+    )
+
+
+def _entity(platform: str, name: str | None, *, value: str, diagnostic: bool = False, **more: Any) -> dict[str, Any]:
+    """Return an entity that shows a field of the state topic. One without a name has that of the device."""
+    category = {"entity_category": "diagnostic"} if diagnostic else {}
+    return {"platform": platform, "name": name, "value_template": f"{{{{ value_json.{value} }}}}", **category, **more}
+
+
+def _button(topics: Topics, command: str, name: str, payload: str = "PRESS") -> dict[str, Any]:
+    return {"platform": "button", "name": name, "command_topic": topics.command(command), "payload_press": payload}
+
+
+def _on_off(value: object) -> str:
+    return "ON" if value else "OFF"

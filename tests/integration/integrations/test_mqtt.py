@@ -1,0 +1,246 @@
+"""The MQTT client against a real mosquitto."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import logging
+import shutil
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from device_daemon.config.settings import Mqtt
+from device_daemon.device import events as report
+from device_daemon.device.control_socket import Refused
+from device_daemon.device.event_stream import EventStream
+from device_daemon.integrations.mqtt import MqttClient
+from device_daemon.integrations.mqtt_commands import Commands
+from tests.integration.integrations.broker import DEADLINE_S, PASSWORD, USER, Broker, broker
+
+pytestmark = pytest.mark.skipif(shutil.which("mosquitto") is None, reason="mosquitto is not installed")
+
+BASE = "voicelive-speaker/kitchen"
+STATUS: dict[str, Any] = {
+    "version": "1.2",
+    "state": "idle",
+    "failure": None,
+    "muted": False,
+    "volume": 40,
+    "conversation": None,
+    "last_conversation": {"trigger": "button on pin 17", "press_to_greeting_ms": 412.0},
+    "measures": {"conversations": 3},
+}
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(DEADLINE_S):
+        while not condition():  # noqa: ASYNC110 - a state, not an event
+            await asyncio.sleep(0.02)
+
+
+class FakeRequests:
+    """Notes what is asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self._news = asyncio.Event()
+
+    def _note(self, what: str) -> str:
+        self.asked.append(what)
+        self._news.set()
+        return "ok: done"
+
+    def press(self, _pressed_s: float) -> str:
+        return self._note("press")
+
+    def again(self) -> str:
+        return self._note("again")
+
+    def stop(self) -> str:
+        return self._note("stop")
+
+    def greet(self, name: str) -> str:
+        if name != "welcome":
+            raise Refused(f"there is no greeting {name!r}")
+        return self._note(f"greet {name}")
+
+    def say(self, text: str, *, listen: bool) -> Awaitable[str]:
+        assert not listen
+
+        async def said() -> str:
+            return self._note(f"say {text}")
+
+        return said()
+
+    def mute(self, *, on: bool) -> str:
+        return self._note(f"mute {on}")
+
+    def set_volume(self, percent: int) -> str:
+        return self._note(f"volume {percent}")
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(DEADLINE_S):
+            while not condition():
+                self._news.clear()
+                await self._news.wait()
+
+
+class Speaker:
+    """The parts of a speaker that MQTT needs."""
+
+    def __init__(self) -> None:
+        self.events = EventStream()
+        self.requests = FakeRequests()
+        self.status = dict(STATUS)
+
+
+def at_once() -> Iterator[float]:
+    return itertools.repeat(0.05)
+
+
+@asynccontextmanager
+async def connected(mosquitto: Broker, folder: Path, **settings: Any) -> AsyncIterator[tuple[Speaker, MqttClient]]:
+    speaker, password = Speaker(), folder / "password"
+    password.write_text(f"{PASSWORD}\n", encoding="utf-8")
+    given: dict[str, Any] = {
+        "host": "localhost",
+        "port": mosquitto.port,
+        "username": USER,
+        "password_file": str(password),
+    } | settings
+    client = MqttClient(
+        Mqtt(**given),
+        ["welcome"],
+        speaker.events,
+        status=lambda: speaker.status,
+        commands=Commands(speaker.requests),
+        environment={},
+        hostname="Kitchen",
+        delays=at_once,
+    )
+    try:
+        yield speaker, client
+    finally:
+        await client.close()
+
+
+async def test_home_assistant_finds_the_device_its_state_and_its_events(tmp_path: Path) -> None:
+    async with (
+        broker(tmp_path) as mosquitto,
+        mosquitto.client() as home,
+        connected(mosquitto, tmp_path) as (speaker, _),
+    ):
+        found = json.loads(await home.hears("homeassistant/device/voicelive-speaker-kitchen/config"))
+        assert found["availability_topic"] == f"{BASE}/availability"
+        assert {"state", "mute", "volume", "say", "press", "greet_welcome", "event"} <= found["components"].keys()
+        assert await home.hears(f"{BASE}/availability") == "online"
+        state = json.loads(await home.hears(f"{BASE}/state"))
+        assert (state["state"], state["muted"], state["volume"], state["problem"]) == ("idle", "OFF", 40, "OFF")
+        speaker.status["volume"] = 50
+        speaker.events.publish(report.VolumeChanged(volume=50))
+        event = json.loads(await home.hears(f"{BASE}/event"))
+        assert (event["event_type"], event["volume"]) == ("volume", 50)
+        assert json.loads(await home.hears(f"{BASE}/state"))["volume"] == 50
+    assert PASSWORD not in str(home.received)
+
+
+async def test_when_the_speaker_stops_it_is_offline_and_when_it_vanishes_the_broker_says_so(tmp_path: Path) -> None:
+    async with broker(tmp_path) as mosquitto, mosquitto.client() as home:
+        async with connected(mosquitto, tmp_path):
+            await home.hears(f"{BASE}/availability", "online")
+        await home.hears(f"{BASE}/availability", "offline")
+
+
+async def test_commands_are_carried_out_and_wrong_ones_are_logged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with (
+        broker(tmp_path) as mosquitto,
+        mosquitto.client() as home,
+        connected(mosquitto, tmp_path) as (speaker, _),
+    ):
+        await home.hears(f"{BASE}/state")
+        for name, payload in (
+            ("press", "PRESS"),
+            ("greet", "welcome"),
+            ("greet", "nobody"),
+            ("say", "Dinner is ready."),
+            ("mute", "ON"),
+            ("mute", "perhaps"),
+            ("volume", "55.0"),
+            ("volume", "1e999"),
+            ("again", "PRESS"),
+            ("explode", "\x1b[2J"),
+            ("stop", "PRESS"),
+        ):
+            await home.sends(f"{BASE}/command/{name}", payload)
+        wanted = ["press", "greet welcome", "say Dinner is ready.", "mute True", "volume 55", "again", "stop"]
+        await speaker.requests.until(lambda: len(speaker.requests.asked) >= len(wanted))
+    assert speaker.requests.asked == wanted
+    assert "there is no greeting 'nobody'" in caplog.text
+    assert "volume takes a number from 0 to 100; not '1e999'" in caplog.text
+    assert "\x1b" not in caplog.text
+
+
+async def test_a_retained_command_is_ignored_and_what_is_delivered_twice_is_said_once(tmp_path: Path) -> None:
+    async with broker(tmp_path) as mosquitto, mosquitto.client() as home:
+        await home.sends(f"{BASE}/command/say", "an old announcement", retain=True, qos=1)
+        async with connected(mosquitto, tmp_path) as (speaker, _):
+            await home.hears(f"{BASE}/state")
+            for _ in range(2):
+                await home.sends(f"{BASE}/command/say", "Dinner is ready.", qos=1)
+            await home.sends(f"{BASE}/command/stop", "PRESS")
+            await speaker.requests.until(lambda: "stop" in speaker.requests.asked)
+    assert speaker.requests.asked == ["say Dinner is ready.", "stop"]
+
+
+async def test_a_broker_that_is_killed_is_found_again_and_old_events_are_not_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    async with broker(tmp_path) as mosquitto, connected(mosquitto, tmp_path) as (speaker, client):
+        async with mosquitto.client() as home:
+            await home.hears(f"{BASE}/state")
+        assert client.health.ok
+        await mosquitto.kill()
+        await until(lambda: not client.health.ok)
+        speaker.events.publish(report.Triggered(gesture="press", trigger="button on pin 17"))
+        speaker.status["muted"] = True
+        await mosquitto.start()
+        async with mosquitto.client() as home:
+            assert json.loads(await home.hears(f"{BASE}/state", '"muted":"ON"'))
+            speaker.events.publish(report.MuteChanged(muted=True))
+            await home.hears(f"{BASE}/event")
+        assert client.health.ok
+    assert not [payload for topic, payload in home.received if topic.endswith("/event") and "press" in payload]
+    assert len([record for record in caplog.records if "connected to" in record.message]) == 2
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # paho leaves a refused socket open
+async def test_over_tls_the_brokers_certificate_is_checked(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    async with broker(tmp_path, tls=True) as mosquitto:
+        async with connected(mosquitto, tmp_path, tls=True, ca_file=str(mosquitto.certificate)):
+            await until(lambda: f"connected to localhost:{mosquitto.port}" in caplog.text)
+        async with connected(mosquitto, tmp_path, tls=True) as (_, client):
+            await until(lambda: not client.health.ok)
+            assert "certificate" in str(client.health.failure).lower()
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"username": "somebody"}, "not authori"),
+        ({"port": 1}, "refused"),
+        ({"password_file": "/nowhere/password"}, "/nowhere/password"),
+    ],
+)
+async def test_what_is_wrong_is_a_state_with_a_reason(tmp_path: Path, settings: dict[str, Any], says: str) -> None:
+    async with broker(tmp_path) as mosquitto, connected(mosquitto, tmp_path, **settings) as (_, client):
+        await until(lambda: not client.health.ok)
+        assert says in str(client.health.failure).lower()
