@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from device_daemon.audio.alsa.devices import DeviceInfo, list_devices
+from device_daemon.audio.alsa.opening import MOST_MIXED_CHANNELS
 from device_daemon.config.reader import load
 from device_daemon.config.settings import Audio
 from device_daemon.errors import ConfigError
@@ -41,4 +42,11 @@ def _line(info: DeviceInfo, *, picked: bool) -> str:
     rates = ", ".join(f"{rate // 1000}k" if rate % 1000 == 0 else f"{rate / 1000:g}k" for rate in info.rates_hz)
     channels = "/".join(map(str, info.channels))
     able = f"  [{rates}; {channels} channels]" if rates else "  [any rate]"
-    return f"  {mark} {info.name}  {info.description}{able}"
+    return f"  {mark} {info.name}  {info.description}{able}{_array(info)}"
+
+
+def _array(info: DeviceInfo) -> str:
+    """Say which channel of a microphone array is listened to."""
+    if info.direction != "capture" or not info.channels or info.channels[0] <= MOST_MIXED_CHANNELS:
+        return ""
+    return f"\n      a microphone array: channel 0 is heard, the processed one; audio.microphone.channel: 0..{info.channels[0] - 1} for another"

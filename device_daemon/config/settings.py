@@ -329,7 +329,7 @@ class SpeakerSettings(Struct, frozen=True, forbid_unknown_fields=True):
     periods: Periods = 9
     """Periods in the card's buffer; more tolerate a slower machine."""
     volume: Percent = 80
-    """Volume, in per cent."""
+    """Volume, in per cent, until it is set by a command: that is remembered, and counts from then on."""
 
 
 class EchoSettings(Struct, frozen=True, forbid_unknown_fields=True):

@@ -188,6 +188,14 @@ class Controller:
         """Open the speaker's card, show the resting state, and check in the background whether the service can be reached."""
         if (volume := self._saved_state.remembered.volume) is not None:
             self.speaker.volume = volume
+            if volume != (configured := self._config.audio.speaker.volume):
+                logger.info(
+                    "volume %d, as the `volume` command set it last; audio.speaker.volume: %d of the config has not counted"
+                    " since: `voicelive-speaker volume %d` sets it",
+                    volume,
+                    configured,
+                    configured,
+                )
         self.speaker.start()
         self._show_resting_state()
         self._reachability.begin(at_once=True)

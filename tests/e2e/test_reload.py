@@ -49,3 +49,15 @@ async def test_whoever_presses_or_asks_while_another_config_is_put_in_force_is_s
             await device.wait_for_log("ready: ", count=count)
             await device.wait_until(lambda: device.state == "idle", "rest")
         assert sum("pressed (button on pin 17)" in line for line in device.log) == 4
+
+
+async def test_a_volume_of_the_config_that_does_not_count_is_said(room: Room) -> None:
+    async with room.speaker() as device:
+        await device.ask("volume 35")
+        path = room.folder / "speaker" / "config.yaml"
+        config = yaml.safe_load(path.read_text())
+        config["audio"]["speaker"]["volume"] = 60
+        path.write_text(yaml.safe_dump(config))
+        device.process.send_signal(signal.SIGHUP)
+        await device.wait_for_log("audio.speaker.volume: 60 of the config has not counted")
+        assert json.loads(await device.ask("status --json"))["volume"] == 35

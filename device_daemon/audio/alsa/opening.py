@@ -20,6 +20,8 @@ _RATES_HZ: Final = (OWN_FORMAT.rate_hz, 48_000, 96_000, 44_100, 32_000, 192_000,
 _FORBIDDEN: Final = {errno.EACCES, errno.EPERM}
 _NO_SERVER: Final = {errno.ECONNREFUSED, errno.EHOSTDOWN}
 """What alsa-lib's plugins for PulseAudio and PipeWire report where no server listens."""
+MOST_MIXED_CHANNELS: Final = 2
+"""The mean of two channels is a voice; a card that cannot do with fewer than three is a microphone array."""
 _MISSING: Final = {errno.ENOENT, errno.ENODEV, errno.ENXIO}
 
 
@@ -90,7 +92,7 @@ def _channels_to_ask_for(direction: Direction, device: str, channel: int | None)
         card.close()
     if channel is not None:
         return next((number for number in there if number > channel), there[-1])
-    return there[0] if there[0] > 2 else OWN_FORMAT.channels
+    return there[0] if there[0] > MOST_MIXED_CHANNELS else OWN_FORMAT.channels
 
 
 def choose(pcm: Abilities, direction: Direction, device: str) -> tuple[SampleFormat, int]:
@@ -146,7 +148,7 @@ def refusal(direction: Direction, device: str, error: AlsaError) -> DeviceUnknow
         return DeviceUnknown(
             f'the {role} "{device}" is a sound server (PipeWire, PulseAudio) that does not answer ({said}): a system '
             f"service cannot reach the one of a desktop session; set audio.{role}.device to the card itself, one of: "
-            f"{_others(direction, device)}",
+            f"{_others(direction, device)}; or share the card without it, as /usr/share/voicelive-speaker/boards/asound-shared.conf says",
             device,
         )
     problem = f'there is no {role} "{device}"' if missing else f'the {role} "{device}" cannot be opened ({said})'

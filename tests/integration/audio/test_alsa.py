@@ -23,6 +23,7 @@ from device_daemon.audio.alsa.levels import mixer_levels
 from device_daemon.audio.alsa.libasound import STATE_SETUP, AlsaError
 from device_daemon.audio.alsa.opening import choose, refusal
 from device_daemon.audio.alsa.pcm_handle import PcmHandle
+from device_daemon.audio.list_devices import report as list_devices_report
 from device_daemon.audio.pcm import OWN_FORMAT, CardFormat, volume_gain
 from device_daemon.errors import DeviceBusy, DeviceGone, DeviceUnknown
 from scripts.rig.card import SimulatedCard
@@ -203,6 +204,15 @@ def test_devices_are_listed_with_what_they_can_do(plug_in: Callable[..., Simulat
     assert {info.problem for info in list_devices() if info.name == "simcard"} == {"Device or resource busy"}
 
 
+def test_of_a_microphone_array_the_list_says_which_channel_is_heard(
+    plug_in: Callable[..., SimulatedCard], tmp_path: Path
+) -> None:
+    plug_in(channels=6)
+    listed = list_devices_report(tmp_path / "none.yaml")
+    assert listed.count("channel 0 is heard") == 1, "of the microphone, once"
+    assert "audio.microphone.channel: 0..5" in listed
+
+
 def kernel_folder(root: Path, *, owner: int | None) -> None:
     """A card with the number 1 and the id USB that `owner` plays to."""
     substream = root / "asound" / "card1" / "pcm0p" / "sub0"
@@ -364,7 +374,24 @@ def test_a_default_that_is_a_sound_server_out_of_reach_is_explained(
     forget_messages()
     refused = str(refusal("playback", "default", AlsaError(number, os.strerror(number))))
     assert refused.startswith('the speaker "default" is a sound server (PipeWire, PulseAudio) that does not answer')
-    assert refused.endswith("set audio.speaker.device to the card itself, one of: study")
+    assert refused.endswith(
+        "set audio.speaker.device to the card itself, one of: study; or share the card without it, as "
+        "/usr/share/voicelive-speaker/boards/asound-shared.conf says"
+    )
+
+
+def test_the_ready_fragment_defines_a_shared_card_that_alsa_lib_understands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fragment = Path(__file__).parents[3] / "config" / "boards" / "asound-shared.conf"
+    asound(tmp_path, monkeypatch, fragment.read_bytes())
+    forget_messages()
+    assert "shared" in device_names("playback")
+    for direction in BOTH:
+        with pytest.raises(DeviceUnknown) as refused:  # for want of the card only
+            open_stream(direction, "shared", 10, 4)
+        assert "No such device" in refused.value.message or "there is no" in refused.value.message
+        assert "read its configuration" not in refused.value.message
 
 
 def test_while_a_card_takes_its_time_other_threads_go_on(plug_in: Callable[..., SimulatedCard]) -> None:

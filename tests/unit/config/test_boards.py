@@ -18,8 +18,8 @@ BOARDS = sorted((CONFIG / "boards").glob("*.yaml"))
 def test_a_board_is_right_and_sets_what_it_is_for(board: Path) -> None:
     config = read(f"service: {{local: true}}\ninclude: boards/{board.name}\n", "config.yaml", CONFIG)
     assert config.audio.microphone.device == config.audio.speaker.device
-    assert board.stem == "usb-speakerphone" or config.triggers[0].greeting == "welcome"
-    assert board.stem in {"usb-speakerphone", "aiy-voice-v2"} or config.lights
+    assert board.stem.startswith("usb-") or config.triggers[0].greeting == "welcome"
+    assert board.stem in {"usb-speakerphone", "usb-microphone-array", "aiy-voice-v2"} or config.lights
 
 
 @pytest.mark.parametrize("board", BOARDS, ids=lambda board: board.stem)
