@@ -7,6 +7,7 @@ nothing, they may be a person.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from typing import Final
 
@@ -29,6 +30,8 @@ _ABOVE_ROOM: Final = 2.0
 """A frame of up to 3 dB above the room's own noise is as quiet as the room."""
 _ROOM_RISES: Final = 1.01
 """The room's noise is followed by 4 dB per second upwards, and at once downwards."""
+ROOM_MS: Final = 500
+"""How long the room has to be heard without the loudspeaker until its noise is known: a person's words have gaps."""
 
 
 class EchoPresence:
@@ -37,7 +40,8 @@ class EchoPresence:
     def __init__(self) -> None:
         self.heard = True
         """Whether the microphone is taken to hear the loudspeaker. So it is until the contrary is proved."""
-        self._room = 0.0  # energy of the room's own noise; 0 while nothing is known
+        self._room = math.inf  # energy of the room's own noise
+        self._room_ms = 0  # how long it was listened to
         self._loud_ms = 0  # how long the loudspeaker has been loud without a pause
         self._silent_ms = 0  # how long it has been silent
         self._quiet: deque[bool] = deque(maxlen=PROOF_MS // FRAME_MS)  # of the frames that should hold an echo
@@ -63,8 +67,11 @@ class EchoPresence:
             self._loud_ms = 0
             self._silent_ms += FRAME_MS
         if self._silent_ms > LATEST_ECHO_MS:
-            self._room = min(float(near), self._room * _ROOM_RISES) if self._room else float(near)
-        elif self._loud_ms > LATEST_ECHO_MS and self._room and near:  # digital silence is a switch, not a room
+            self._room = min(near, self._room * _ROOM_RISES + 0.01)
+            self._room_ms += FRAME_MS
+        elif (
+            self._loud_ms > LATEST_ECHO_MS and self._room_ms >= ROOM_MS and near
+        ):  # digital silence is a switch, not a room
             self._quiet.append(near <= self._room * _ABOVE_ROOM)
             self._judge()
 

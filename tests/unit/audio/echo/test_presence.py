@@ -73,3 +73,20 @@ def test_a_microphone_that_is_switched_off_proves_nothing() -> None:
 
 def test_before_the_rooms_own_noise_is_known_nothing_is_decided() -> None:
     assert observed(EchoPresence(), noise(SECONDS, 20, 2), talk(SECONDS, 3_000, 1))
+
+
+def test_an_echo_whose_reference_begins_late_is_not_taken_for_the_rooms_noise() -> None:
+    """Until a card's pointer has moved nobody knows when it began to play; the room is as silent as only a test's."""
+    presence = EchoPresence()
+    for seed in range(4):
+        played = noise(3.0, 3_000, seed)
+        near = np.concatenate([QUIET, echo_of(played, 10.0, -6.0, 1)])
+        far = np.concatenate([QUIET, played])
+        far[SAMPLE_RATE_HZ : SAMPLE_RATE_HZ + SAMPLE_RATE_HZ // 20] = 0.0
+        assert observed(presence, near, far)
+
+
+def test_a_person_who_speaks_before_the_loudspeaker_does_is_not_taken_for_the_rooms_noise() -> None:
+    played = talk(SECONDS, 3_000, 1)
+    near = np.concatenate([talk(0.5, 6_000, 3), echo_of(played, 5.0, -6.0, 1)]) + noise(SECONDS + 0.5, 20, 2)
+    assert observed(EchoPresence(), near, np.concatenate([np.zeros(SAMPLE_RATE_HZ // 2), played]))
