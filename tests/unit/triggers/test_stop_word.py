@@ -56,6 +56,8 @@ class Stage:
             STOP, loop=loop, sounds=lambda: self.sounds, on_word=self._stop, on_failure=lambda _: None, make=self._make
         )
 
+    words: Words
+
     def _make(self, _triggers: object, *, on_word: Callable[[WakeWordTrigger, float], None], **_: object) -> Any:
         self.words = Words(on_word)
         return self.words
@@ -69,10 +71,10 @@ class Stage:
         self.stop_word.put([Period(bytes(480), self.clock.now_s)])
 
 
-def test_while_nothing_sounds_it_hears_nothing() -> None:
+def test_while_nothing_sounds_it_hears_nothing_and_loads_no_engine() -> None:
     stage = Stage()
     stage.hears()
-    assert stage.words.heard == []
+    assert not hasattr(stage, "words")
 
 
 def test_it_hears_while_something_sounds_and_a_moment_longer() -> None:
@@ -96,8 +98,12 @@ def test_each_time_it_begins_to_hear_it_begins_anew() -> None:
 
 async def test_the_word_is_passed_on_and_the_engine_is_watched_and_closed() -> None:
     stage = Stage()
+    assert stage.stop_word.unresponsive() == ""
+    await stage.stop_word.close()
+    stage.sounds = True
+    stage.hears()
     stage.words.on_word(STOP, 1.0)
     assert stage.stopped == 1
     assert stage.stop_word.unresponsive() == "it hangs"
     await asyncio.wait_for(stage.stop_word.close(), 1.0)
-    assert stage.words.heard == [-1.0]
+    assert stage.words.heard[-1] == -1.0
