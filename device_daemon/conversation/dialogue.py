@@ -521,9 +521,14 @@ class Dialogue:
             return [*self._tell_session(), *self._follow_up(now)]
         if self.greeting.step is Step.WANTED:
             return [*self._tell_session(), *(self._play_cached_greeting(now) or self._request_greeting(now))]
-        ready_sound, self._ready_sound_due = self._ready_sound_due, False
-        sound = [self._playback.sound("ready", now)] if ready_sound else []
-        return [*self._tell_session(), *sound, *self._listen(now)]
+        return [*self._tell_session(), *self._ready_sound(now), *self._listen(now)]
+
+    def _ready_sound(self, now: float) -> list[Command]:
+        """Say by an earcon that it is the person's turn, once, as soon as that is true."""
+        if not self._ready_sound_due or (self._wants_microphone and not self._microphone_flows):
+            return []
+        self._ready_sound_due = False
+        return [self._playback.sound("ready", now)]
 
     def _tell_session(self) -> list[Command]:
         """Give the session what was said that it does not know of, once that was heard."""
@@ -905,7 +910,7 @@ class Dialogue:
             return []
         self._microphone_flows, self._microphone_failure, self._microphone_deadline_s = True, None, inf
         waited_for = self.state is State.CONNECTING and self.session.ready and not self.greeting.pending
-        return self._listen(now) if waited_for else []
+        return [*self._ready_sound(now), *self._listen(now)] if waited_for else []
 
     # The speaker
 

@@ -117,6 +117,7 @@ class _Trial:
         self.asked_s: float | None = None
         self.announcement: asyncio.Task[str] | None = None
         """What `say` answers."""
+        self.announced_s = 0.0
 
     async def run(self) -> None:
         stopped = End.STOPPED in self.row.ends
@@ -139,6 +140,7 @@ class _Trial:
                 finally:
                     await causes.end()
                 if not stopped:
+                    await self._say_is_answered()
                     self._journal(device.log[seen[0] :])
                     await self._recovers()
                     self._greeted_once()
@@ -185,7 +187,7 @@ class _Trial:
         if stage is Stage.RESTING:
             return
         if stage is Stage.ANNOUNCING:
-            began_s = time.monotonic()
+            began_s = self.announced_s = time.monotonic()
             self.announcement = asyncio.create_task(device.ask(f"say {GREETING}"))
             await room.sounds(began_s)
             return
@@ -305,6 +307,20 @@ class _Trial:
         half_written = [path.name for path in room.folder.rglob("state/**/*") if path.suffix in {".tmp", ".new"}]
         if half_written and not _kills(self.row):
             self.verdict.problems.append(f"half-written: {half_written}")
+
+    async def _say_is_answered(self) -> None:
+        """`say` says that it was said if its last word was heard, and else why not."""
+        if self.announcement is None:
+            return
+        try:
+            async with asyncio.timeout(_RECOVERS_WITHIN_S):
+                answer = await self.announcement
+        except TimeoutError:
+            answer = "nothing"
+        last_word = voice(GREETING)[-WORD_FRAMES * 2 :]
+        said = any(heard.frames > WORD_FRAMES // 2 for heard in self.room.all_heard(last_word, self.announced_s))
+        if not answer.startswith("ok: said" if said else "error: it was not said: "):
+            self.verdict.problems.append(f"the text was {'' if said else 'not '}said, and `say` answers {answer!r}")
 
     def _journal(self, lines: list[str]) -> None:
         warned = _warnings(lines)
