@@ -229,9 +229,9 @@ class Dialogue:
         return self.session.ready and not broken and not self._is_announcement
 
     @property
-    def awaits_microphone(self) -> bool:
-        """The microphone is open and gives no sound: MicrophoneFlows is due with its next period."""
-        return self._microphone_open and not self._microphone_flows
+    def awaits_first_sound(self) -> bool:
+        """The microphone was opened and gave neither sound nor an error: MicrophoneFlows is due with its first period."""
+        return self._microphone_open and not self._microphone_flows and self._microphone_failure is None
 
     def heard_until(self, now: float) -> ConversationTranscript:
         """Return what was said and heard; an answer that sounds when the conversation is ended counts as far as it came."""
@@ -487,6 +487,8 @@ class Dialogue:
         if self._is_announcement and self._playback.speaking:
             self.responses.session_lost()
             return []  # it needs no session any more
+        if self._is_announcement and not self.greeting.pending:
+            return self._end(EndReason.FAILED, failure)  # it broke off, where the network had made a pause in it
         delay_s = self.session.retry_delay_s()
         return self._end(EndReason.FAILED, failure) if delay_s is None else self._connect(now, delay_s)
 
@@ -718,6 +720,7 @@ class Dialogue:
             return self._request_greeting(now)
         if greeted:
             self.greeting.skipped()  # where it was made but no sound came
+            self.greeting.broken_off |= failure is not None
             self.greeting.done()
         if heard and not called:
             self.calls.unanswered = self.calls.owed

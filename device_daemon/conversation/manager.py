@@ -228,6 +228,11 @@ class ConversationManager:
         if self._runner:
             self._runner.microphone_failed(error)
 
+    def microphone_recovered(self) -> None:
+        """Take in that the microphone works again."""
+        if self._runner:
+            self._runner.microphone_recovered()
+
     def status(self) -> dict[str, Any] | None:
         """Return what `status` shows of the conversation, ready for JSON; None if none is open."""
         if self._runner is None or self._request is None:

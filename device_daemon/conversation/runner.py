@@ -175,8 +175,12 @@ class ConversationRunner:
         self._receive(on.StopRequested(reason))
 
     def microphone_failed(self, error: SpeakerError) -> None:
-        """Take in that the microphone failed; it is opened again and again. Its next period says that it works."""
+        """Take in that the microphone failed; it is opened again and again."""
         self._receive(on.MicrophoneFailed(error))
+
+    def microphone_recovered(self) -> None:
+        """Take in that it gives sound again. Not every period says so: some of before the failure may still arrive."""
+        self._receive(on.MicrophoneFlows())
 
     def speaker_event(self, event: on.SpeakerEvent) -> None:
         """Take in what the speaker's thread reports."""
@@ -204,7 +208,7 @@ class ConversationRunner:
 
     def microphone_periods(self, periods: list[Period]) -> None:
         """Take in what the microphone captured, in order."""
-        if self.dialogue.awaits_microphone:
+        if self.dialogue.awaits_first_sound:
             self._receive(on.MicrophoneFlows())
         streamed: list[Period] = []
         for period in periods:
@@ -264,7 +268,7 @@ class ConversationRunner:
             self._carry_out(commands)
             if not self._opening_over and opening_over(self.dialogue) and self.dialogue.ended is None:
                 self._opening_over = True
-                self._context.on_opening_over(self.dialogue.greeting.step is Step.DONE)
+                self._context.on_opening_over(self.dialogue.greeting.heard)
         except Exception as error:
             logger.exception("a bug in this program; please report it")
             if not self._ended.done():

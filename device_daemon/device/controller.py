@@ -134,7 +134,7 @@ class Controller:
         self._router = MicrophoneRouter(
             config.audio.microphone,
             on_failure=self._microphone_failed,
-            on_recovery=self._show_resting_state,
+            on_recovery=self._microphone_recovered,
             process=echo.process,
         )
         self._greeting_cache = greeting_cache
@@ -379,6 +379,10 @@ class Controller:
     def _microphone_failed(self, error: SpeakerError) -> None:
         if self.conversations.current:
             self.conversations.microphone_failed(error)
+        self._show_resting_state()
+
+    def _microphone_recovered(self) -> None:
+        self.conversations.microphone_recovered()
         self._show_resting_state()
 
     def _said(self, role: str, text: str) -> None:

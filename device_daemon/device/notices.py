@@ -13,8 +13,9 @@ from device_daemon.language.language import Language
 TICKET = 0
 """Conversations number their sounds from 1; the end of what is played between them is not reported."""
 
-IN_CONVERSATION = ("moment", "try-again")
-"""Notices that a conversation plays: they must be there at once."""
+PREPARED = ("moment", "try-again", "offline")
+"""Notices that are synthesised in advance: those of a conversation must be there at once, and whoever hears the last one has
+waited for long enough."""
 
 
 class Notices:
@@ -74,7 +75,7 @@ class Notices:
 
     async def _prepare(self, after_s: float) -> None:
         await asyncio.sleep(after_s)
-        for name in IN_CONVERSATION:
+        for name in PREPARED:
             await sounds.notice(name, self._language)
 
     async def _say(self, name: str) -> None:

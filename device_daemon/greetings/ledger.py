@@ -43,6 +43,8 @@ class GreetingLedger(Struct):
     """The service's response that speaks it; None before response.created, and where it is played from the cache."""
     from_cache: bool = False
     """Its sound is played from the cache: it cannot be lost with a connection."""
+    broken_off: bool = False
+    """It was heard in part, and the connection or the service ended it."""
 
     @classmethod
     def opened(cls, opening: Opening | None) -> GreetingLedger:
@@ -53,6 +55,11 @@ class GreetingLedger(Struct):
     def pending(self) -> bool:
         """The greeting is still to be heard."""
         return self.step in _PENDING
+
+    @property
+    def heard(self) -> bool:
+        """It was heard to its end, or to where a person interrupted it."""
+        return self.step is Step.DONE and not self.broken_off
 
     def requested(self) -> None:
         """Note that the service was asked for it. Raises ValueError unless it is wanted."""
@@ -87,6 +94,7 @@ class GreetingLedger(Struct):
             return
         if self.step in {Step.REQUESTED, Step.CREATED}:
             self.step, self.response_id = Step.WANTED, None
+        self.broken_off |= self.step is Step.AUDIBLE
         self.done()
 
     def taken_back(self) -> None:

@@ -282,6 +282,15 @@ def test_an_announcement_that_the_connection_cuts_off_is_no_success_and_one_that
         assert story.dialogue.ended.reason is reason
 
 
+@pytest.mark.parametrize("opening", [ANNOUNCEMENT, HELLO], ids=["announcement", "greeting"])
+def test_what_broke_off_in_a_pause_of_the_network_was_not_said(opening: Opening) -> None:
+    story = Story(opening).ready()
+    story.then(on.ResponseCreated("r1"), story.delta(), on.Started("item-r1", story.now), on.Silent(1, story.now))
+    story.then(on.Closed(LOST))
+    assert not story.dialogue.greeting.heard
+    assert story.dialogue.ended == (do.End(EndReason.FAILED, LOST) if opening.announcement else None)
+
+
 @pytest.mark.parametrize("moment", ["connecting", "ready", "listening", "thinking", "answering"])
 def test_a_close_with_1000_that_nobody_asked_for_is_a_lost_connection(moment: str) -> None:
     story = Story()
@@ -480,6 +489,13 @@ def test_a_microphone_that_does_not_come_back_ends_it_within_3_s() -> None:
         story.then(on.MicrophoneFailed(gone))
         story.wait(WAITS.microphone_s)
         assert story.commands[-1] == do.End(EndReason.FAILED, gone)
+
+
+def test_sound_of_before_the_failure_that_still_arrives_does_not_say_that_the_microphone_works() -> None:
+    story = Story().greeted()
+    assert not story.dialogue.awaits_first_sound
+    story.then(on.MicrophoneFailed(DeviceGone("gone", "default")))
+    assert not story.dialogue.awaits_first_sound
 
 
 def test_an_answer_is_heard_while_the_microphone_fails() -> None:
