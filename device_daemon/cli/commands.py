@@ -28,6 +28,7 @@ def run(args: argparse.Namespace) -> int:
     from device_daemon.device.control_socket import Refused  # noqa: PLC0415
 
     logs.set_up(verbose=args.verbose)
+    sys.unraisablehook = logs.unraisable
 
     async def be_a_speaker() -> None:
         # Wake words that are not installed are no reason not to start: the button works, and the state shows the failure.

@@ -12,6 +12,8 @@ from systemd.journal import send as send_to_journal
 
 from device_daemon.system.foreign_text import safe
 
+logger = logging.getLogger(__name__)
+
 PRESSED = "8b2aeafcf6a643258406a3054835c2a1"
 STATE_CHANGED = "b0cabbbcea9a4cb0b6875137b9d54801"
 GREETING_HEARD = "ec6802353fd049758450887078f8d595"
@@ -86,3 +88,13 @@ def set_up(*, verbose: bool, send: Callable[..., object] = send_to_journal) -> N
     logging.getLogger("device_daemon").setLevel(logging.DEBUG if verbose else logging.INFO)
     for name in _REPORTED_BY_US:
         logging.getLogger(name).setLevel(logging.NOTSET if verbose else logging.CRITICAL)
+
+
+def unraisable(found: sys.UnraisableHookArgs) -> None:
+    """Log in one line what was raised where nobody could take it; for sys.unraisablehook.
+
+    gpiozero closes a pin once more when it is discarded, though that failed before: Python prints a traceback for that.
+    """
+    what = found.err_msg or "an object was discarded, and raised"
+    logger.warning("%s: %r", what, found.exc_value)
+    logger.debug("in %r", found.object, exc_info=found.exc_value)

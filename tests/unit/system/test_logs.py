@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import redirect_stderr
 from pathlib import Path
@@ -141,3 +142,18 @@ def test_a_message_of_a_megabyte_is_a_line_like_any_other(journal: Journal) -> N
         logs.set_up(verbose=False, send=journal.send)
     OURS.warning("%s", "x" * 1_000_000)
     assert len(journal.entries[0]["MESSAGE"]) < 2 * logs.MOST_CHARACTERS
+
+
+def test_what_is_raised_where_nobody_can_take_it_is_one_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Pin:
+        def __del__(self) -> None:
+            raise OSError(5, "for the test")
+
+    logs.set_up(verbose=False)
+    monkeypatch.setattr(sys, "unraisablehook", logs.unraisable)
+    pin = Pin()
+    del pin
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "WARNING an object was discarded, and raised: OSError(5, 'for the test')" in line
