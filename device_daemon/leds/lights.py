@@ -122,6 +122,8 @@ class Lights:
             self._timer = None
         self._state = None
         for light in self._lights:
+            if light.failed_lit:
+                light.open(math.inf)  # without waiting: it may work again, and must not stay lit
             light.write(DARK, self._loop.time())
             light.close()
         # A late show() must not light them again.
@@ -162,6 +164,8 @@ class _OpenLight:
         self._shown: Colour | None = None
         self._retry_at_s = -math.inf
         self._failed_name = ""
+        self.failed_lit = False
+        """It failed while it was lit, and was not opened since."""
 
     def look(self, state: State) -> tuple[Animation, Colour]:
         """Return what this light shows in `state`."""
@@ -182,6 +186,7 @@ class _OpenLight:
         except PinUnusable as error:
             self._fail(error, now_s)
             return
+        self.failed_lit = False
         if self._failed_name:
             logger.info("%s works again", self._failed_name)
             self._failed_name = ""
@@ -209,6 +214,7 @@ class _OpenLight:
 
     def _fail(self, error: PinUnusable, now_s: float) -> None:
         self._retry_at_s = now_s + RETRY_S
+        self.failed_lit |= self._shown not in {None, DARK}
         if not self._failed_name:
             logger.warning("%s", error)
             self._failed_name = error.device

@@ -281,6 +281,22 @@ def test_a_light_that_fails_while_it_shines_is_left_out(
     ]
 
 
+async def test_a_light_that_failed_while_it_shone_is_dark_at_the_end_if_it_works_again_by_then(
+    loop: Turntable, gpio: Any
+) -> None:
+    lights = lights_of([LED], loop)
+    lights.show(State.CONNECTING)
+    pin = gpio.pin(25)
+    assert pin.state
+    pin.function = "input"
+    loop.turn(10)  # it blinks, and fails
+    pin.close = lambda: None  # what another program left it in
+    pin.function = "output"
+    pin.state = 1
+    await lights.close()
+    assert not pin.state
+
+
 def test_a_machine_without_gpio_costs_a_warning_per_light_and_nothing_else(
     loop: Turntable, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
