@@ -10,7 +10,14 @@ from device_daemon.config.endpoint import endpoint_flaw, proxy_flaw
 from device_daemon.config.entra_checks import check_entra
 from device_daemon.config.light_checks import check_lights
 from device_daemon.config.nodes import Mapping, Scalar, Sequence
-from device_daemon.config.placeholders import BUILT_IN, IN_INSTRUCTIONS, MalformedText, is_name, placeholders
+from device_daemon.config.placeholders import (
+    BUILT_IN,
+    IN_INSTRUCTIONS,
+    REMEMBERED,
+    MalformedText,
+    is_name,
+    placeholders,
+)
 from device_daemon.config.problems import Location, Problems, alternatives, dotted, nearest, quoted
 from device_daemon.config.settings import NO_GREETING, SERVICE_ASSISTANT, Assistant, Config, Greeting, Service
 from device_daemon.config.source_map import SourceMap
@@ -74,6 +81,10 @@ def _check_assistants(config: Config, source_map: SourceMap, problems: Problems)
     for assistant in config.assistants.values():
         if source_map.knows(assistant):
             _check_agent(assistant, config.service, source_map, problems)
+            for index, name in enumerate(assistant.tools or []):
+                if name not in config.tools.names:
+                    where = source_map.value(assistant, "tools", index)
+                    problems.add(where, f"found {quoted(name)}{alternatives(name, config.tools.names)}")
 
 
 def _check_agent(one: Service | Assistant, service: Service, source_map: SourceMap, problems: Problems) -> None:
@@ -108,7 +119,7 @@ def _check_instructions(config: Config, source_map: SourceMap, problems: Problem
 
 
 def _check_greetings(config: Config, source_map: SourceMap, problems: Problems) -> None:
-    known = sorted(BUILT_IN | {name for name in _keys(config, "names", source_map) if is_name(name)})
+    known = sorted(BUILT_IN | REMEMBERED | {name for name in _keys(config, "names", source_map) if is_name(name)})
     if NO_GREETING in _keys(config, "greetings", source_map):
         sentence = f"found a greeting called '{NO_GREETING}', which stands for no greeting; choose another name"
         problems.add(source_map.key(config, "greetings", NO_GREETING), sentence)

@@ -9,6 +9,9 @@ from device_daemon.config.problems import quoted
 BUILT_IN = frozenset({"daypart", "salutation", "time", "date", "weekday", "hostname", "since_last", "welcome"})
 """Placeholders every greeting may use; the keys of `names` come on top."""
 
+REMEMBERED = frozenset({"name"})
+"""Placeholders in greetings that people fill in by telling it ("my name is..."); until then `names` does, or nothing."""
+
 IN_INSTRUCTIONS = BUILT_IN - {"since_last"}
 """Placeholders in service.instructions, which are filled in when a session is opened: no conversation is known there."""
 

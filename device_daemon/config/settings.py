@@ -542,6 +542,12 @@ class Tools(Struct, frozen=True, forbid_unknown_fields=True):
     mcp: list[McpServer] = field(default_factory=list)
     """Servers of the Model Context Protocol (MCP), whose tools the model may use."""
 
+    @property
+    def names(self) -> list[str]:
+        """What an assistant may name: groups of built-in tools, commands, home_assistant, labels of MCP servers."""
+        home = ["home_assistant"] if self.home_assistant else []
+        return [*self.builtin, *(each.name for each in self.commands), *home, *(each.label for each in self.mcp)]
+
 
 class Limits(Struct, frozen=True, forbid_unknown_fields=True):
     """How much the voice service may be used: what is asked for beyond that is refused, with a notice."""

@@ -395,7 +395,8 @@ class Dialogue:
                 return self._approval_requested(event, now)
             case on.Farewell():
                 self._farewell = True
-                if self.responses.heard:
+                accepted = self.responses.accepted
+                if accepted is not None and self._playback.received_ms(accepted):
                     self.calls.owed = False  # it is being said already
             case on.TranscriptDelta(response_id, text):
                 self._transcript.says(response_id, text)
@@ -804,17 +805,18 @@ class Dialogue:
     def _tool_called(self, event: on.ToolCalled, now: float) -> list[Command]:
         if not self.session.ready:
             return []  # nobody asked for it before our settings were in force
-        wanted = self._is_wanted(event.response_id)
-        if wanted:
-            self.responses.called = True
-            self._push_to_talk.answered()  # what was called for once is not to be called for again
+        wanted = self._calls(event.response_id)
         if wanted and event.name == approvals.NAME:
             return self._answered_by_voice(event)
         return self.calls.called(event, now, wanted=wanted)
 
-    def _is_wanted(self, response_id: str) -> bool:
-        """Nobody has interrupted the response that wants to do something."""
-        return response_id == self.responses.accepted and not self._is_announcement
+    def _calls(self, response_id: str) -> bool:
+        """Take in that a response calls something; returns whether nobody has interrupted it."""
+        wanted = response_id == self.responses.accepted and not self._is_announcement
+        if wanted:
+            self.responses.caller = response_id
+            self._push_to_talk.answered()  # what was called for once is not to be called for again
+        return wanted
 
     def _tool_result(self, event: on.ToolResult, now: float) -> list[Command]:
         worked = self._tool_works
@@ -852,9 +854,7 @@ class Dialogue:
     def _remote_call_began(self, response_id: str, item_id: str, now: float) -> list[Command]:
         if self.session.ready:
             self.calls.remote_began(item_id, now)
-        if self._is_wanted(response_id):
-            self.responses.called = True
-            self._push_to_talk.answered()
+        self._calls(response_id)
         return []
 
     def _remote_call_ended(self, item_id: str, now: float) -> list[Command]:
@@ -869,11 +869,10 @@ class Dialogue:
     def _approval_requested(self, event: on.ApprovalRequested, now: float) -> list[Command]:
         if not self.session.ready:
             return []
-        wanted = self._is_wanted(event.response_id)
+        wanted = self._calls(event.response_id)
         self.approvals.requested(event, wanted=wanted)
         if wanted:
-            self.responses.called = self.calls.owed = True  # the follow-up is the question
-            self._push_to_talk.answered()
+            self.calls.owed = True  # the follow-up is the question
             return []
         return self._send_answers(now)
 

@@ -36,6 +36,7 @@ class AnswerRecorder:
     def __init__(self) -> None:
         self._greeting: _Recording | None = None
         self._answer: _Recording | None = None
+        self._answer_before: _Recording | None = None
 
     def add(self, delta: AudioDelta, greeting_id: str | None) -> None:
         """Add a piece that is played; `greeting_id` is the greeting's response."""
@@ -46,7 +47,7 @@ class AnswerRecorder:
             if is_greeting:
                 self._greeting = recording
             else:
-                self._answer = recording
+                self._answer_before, self._answer = self._answer, recording
         recording.add(delta.pcm)
 
     def greeting(self, response_id: str) -> bytes:
@@ -54,6 +55,12 @@ class AnswerRecorder:
         recording = self._greeting
         return recording.pcm() if recording and recording.response_id == response_id and recording.complete else b""
 
-    def answer(self) -> bytes:
-        """Return what the service said last, apart from the greeting; empty if it said nothing."""
-        return self._answer.pcm() if self._answer else b""
+    def answer(self, caller: str | None = None) -> bytes:
+        """Return what the service said last, apart from the greeting; empty if it said nothing.
+
+        Args:
+            caller: The response that called a tool, whose "one moment" is no answer.
+        """
+        newest = self._answer
+        answer = self._answer_before if newest and newest.response_id == caller else newest
+        return answer.pcm() if answer else b""

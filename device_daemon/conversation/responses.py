@@ -15,8 +15,8 @@ class ResponseTracker(Struct):
     """The response that the service is making; it makes one at a time, from response.created to response.done."""
     accepted: str | None = None
     """The response whose sound may be played: the newest, unless somebody interrupted it."""
-    called: bool = False
-    """The accepted response calls a tool: without sound it is complete, for its follow-up is the answer."""
+    caller: str | None = None
+    """The newest response that called a tool: without sound it is complete, for its follow-up is the answer."""
     heard: bool = False
     """Something of the accepted response was heard."""
     done: ResponseDone | None = None
@@ -31,9 +31,14 @@ class ResponseTracker(Struct):
         """The service is still making the accepted response."""
         return self.accepted is not None and self.accepted == self.active
 
+    @property
+    def called(self) -> bool:
+        """The accepted response called a tool."""
+        return self.accepted is not None and self.accepted == self.caller
+
     def accept(self, response_id: str) -> None:
         """Let a new response be heard."""
-        self.accepted, self.heard, self.called, self.done = response_id, False, False, None
+        self.accepted, self.heard, self.done = response_id, False, None
 
     def resume(self, response_id: str, done: ResponseDone | None) -> None:
         """Let an interrupted response be heard again; `done` is how it ended, if it did."""

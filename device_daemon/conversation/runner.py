@@ -163,7 +163,7 @@ class ConversationRunner:
 
     def answer(self) -> bytes:
         """Return the sound of the last answer, 24 kHz mono S16LE; empty if there was none."""
-        return self._recorder.answer()
+        return self._recorder.answer(self.dialogue.responses.caller)
 
     def forget(self) -> None:
         """Discard the last answer and what was said so far, so that nobody hears of it again."""

@@ -2,8 +2,8 @@
 
 The protocol, on a Unix stream socket: connect, write one line of UTF-8, read until the end; one request a connection.
 An answer comes when the request was accepted, not when it is done; that of `say` when the text was heard, or will not be.
-The answer is one line, `ok: ` or `error: ` and a sentence for people; those of `status` and `timers` are several lines
-without `ok: `, that of `status --json` one line of
+The answer is one line, `ok: ` or `error: ` and a sentence for people; those of `status`, `timers` and `remembered` are several
+lines without `ok: `, that of `status --json` one line of
 JSON. The requests:
 
     press                  as the button: open a conversation, interrupt the speaker, or end the conversation
@@ -14,6 +14,8 @@ JSON. The requests:
     say [--listen] -- TEXT the same for any text, whatever it begins and ends with
     again                  repeat the last answer
     forget                 forget the last answer, and what the next press would go on with
+    forget WHAT            forget a fact that people asked it to remember, or `everything`
+    remembered             these facts, a line each
     stop                   end the conversation, drop the requests that wait for its end, and stop what rings
     timers                 the timers and alarms that are set, a line each
     timers cancel NAME     cancel one of them, by name or number, or `all`
@@ -89,6 +91,12 @@ class Controls(Protocol):
     def forget(self) -> str:
         """Forget the last answer and what was said."""
 
+    def remembered(self) -> str:
+        """What people asked it to remember, a line each."""
+
+    def forget_fact(self, what: str) -> str:
+        """Forget one of these facts, or everything."""
+
     def stop(self) -> str:
         """End the conversation."""
 
@@ -141,6 +149,10 @@ def execute(controls: Controls, line: str, now_s: float) -> str | Awaitable[str]
             return controls.again()
         case "forget", "":
             return controls.forget()
+        case "forget", what:
+            return controls.forget_fact(what)
+        case "remembered", "":
+            return controls.remembered()
         case "mute", "on" | "off":
             return controls.mute(on=rest == "on")
         case "timers", "":
@@ -157,7 +169,7 @@ def execute(controls: Controls, line: str, now_s: float) -> str | Awaitable[str]
             return json.dumps(controls.status())
         case _:
             raise Refused(
-                f"unknown command {line.strip()[:60]!r}; the commands are: press, hold, greet NAME, say TEXT [--listen], again, forget, stop,"
+                f"unknown command {line.strip()[:60]!r}; the commands are: press, hold, greet NAME, say TEXT [--listen], again, forget [WHAT], remembered, stop,"
                 " timers, timers cancel NAME, snooze [MINUTES], mute on|off, volume N|+N|-N, status, status --json, subscribe"
             )
 

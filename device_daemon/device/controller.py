@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, Final, Protocol
 
@@ -39,7 +40,7 @@ from device_daemon.system.logs import STATE_CHANGED, fields
 from device_daemon.system.saved_state import SavedState
 from device_daemon.timers.schedule import Change
 from device_daemon.timers.timers import Timers
-from device_daemon.tools.toolbox import Called, Toolbox
+from device_daemon.tools.toolbox import Called, Outcome, Toolbox
 from device_daemon.voicelive.greeting_prefetch import GreetingPrefetch
 from device_daemon.voicelive.quota import QuotaClient, TokenBucket, connections_per_minute
 from device_daemon.voicelive.reachability import Reachability
@@ -119,6 +120,7 @@ class Controller:
         self.echo = echo
         self.timers = timers
         tools.on_called = self._tool_called
+        self._tool_calls: Counter[Outcome] = Counter()
         self._config = config
         self._saved_state = saved_state
         self._show = show
@@ -356,6 +358,7 @@ class Controller:
 
     def _tool_called(self, called: Called) -> None:
         number = self.conversations.number
+        self._tool_calls[called.outcome] += 1
         self.events.publish(report.ToolDone(conversation=number, **asdict(called)))
 
     def _reachability_changed(self, failure: SpeakerError | None) -> None:
@@ -532,6 +535,7 @@ class Controller:
             "speaker": _card(self.speaker),
             "echo": asdict(self.echo.choice()),
             "timers": self.timers.status(),
+            "tools": dict(self._tool_calls),
             "levels_dbfs": {
                 "microphone": round(microphone.level_dbfs(), 1),
                 "speaker": round(self.speaker.level_dbfs(), 1),

@@ -20,10 +20,12 @@ from device_daemon.device.event_stream import Subscription
 from device_daemon.device.request_policy import LATE_S, Kind, Outcome, decide, situation
 from device_daemon.device.status import as_text
 from device_daemon.greetings.resolver import ConversationRequest
+from device_daemon.system.foreign_text import safe
 from device_daemon.system.logs import PRESSED, fields
 from device_daemon.system.saved_state import SavedState
 from device_daemon.timers.entries import label
 from device_daemon.timers.schedule import TimerRefused
+from device_daemon.tools.remember import EVERYTHING, forget_fact
 
 logger = logging.getLogger(__name__)
 
@@ -146,9 +148,18 @@ class Requests:
 
     def again(self) -> str:
         """Repeat the last answer: in the conversation there is, or by itself."""
-        pcm = self._conversations.last_answer()
+        pcm = self.last_answer()
         if not pcm:
             raise Refused("there is no answer to repeat")
+        self.repeat(pcm)
+        return "ok: the last answer again"
+
+    def last_answer(self) -> bytes:
+        """Return the sound of the last answer, 24 kHz mono S16LE; empty if there is none."""
+        return self._conversations.last_answer()
+
+    def repeat(self, pcm: bytes) -> None:
+        """Play an answer, 24 kHz mono S16LE, instead of what is being said."""
         conversation = self._conversations.current
         if conversation and conversation.dialogue.can_repeat_answer:
             conversation.person_event(on.RepeatRequested(pcm))
@@ -157,7 +168,11 @@ class Requests:
                 conversation.stop(EndReason.PRESSED)
             self._controller.notices.stop()
             self._controller.notices.repeat_answer(pcm)
-        return "ok: the last answer again"
+
+    def say_goodbye(self) -> None:
+        """End the conversation when the farewell was heard, unless somebody speaks on."""
+        if conversation := self._conversations.current:
+            conversation.person_event(on.Farewell())
 
     def double_press(self, at_s: float, origin: Origin) -> None:
         """The second of two quick presses, of which the first has acted already: repeats the last answer.
@@ -243,6 +258,27 @@ class Requests:
         """Forget the last answer and what was said: no conversation goes on with it."""
         self._conversations.forget()
         return "ok: forgotten"
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """What people asked the speaker to remember."""
+        return self._saved_state.remembered.facts
+
+    def save_facts(self) -> None:
+        """Have them written."""
+        self._saved_state.save()
+
+    def remembered(self) -> str:
+        """What people asked the speaker to remember, a line each."""
+        return "\n".join(f"{safe(what)}: {safe(text)}" for what, text in self.facts.items()) or "nothing is remembered"
+
+    def forget_fact(self, what: str) -> str:
+        """Forget what people asked the speaker to remember about something, or everything."""
+        forgotten = forget_fact(self.facts, what)
+        if not forgotten and what != EVERYTHING:
+            raise Refused(f"nothing is remembered about {what!r}; there are: {', '.join(self.facts) or 'no facts'}")
+        self.save_facts()
+        return f"ok: forgotten: {', '.join(map(safe, forgotten)) or 'nothing was remembered'}"
 
     def hold(self, trigger: str = SOCKET) -> str:
         """A button was held down for `hold_s`: mute, or unmute."""

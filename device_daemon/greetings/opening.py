@@ -5,11 +5,13 @@ Pure: the time, the host name, the random choice and the choice of the last time
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from msgspec import Struct
 
+from device_daemon.config.placeholders import REMEMBERED
 from device_daemon.config.settings import Greeting
 from device_daemon.language.language import Language
 
@@ -33,7 +35,13 @@ class Opening(Struct, frozen=True):
 
 
 def fill(template: str, values: Mapping[str, str]) -> str:
-    """Return the template with its placeholders replaced; {{ and }} stand for braces."""
+    """Return the template with its placeholders replaced; {{ and }} stand for braces.
+
+    While nobody told their name, the comma and the space before it go too: "Good evening, {name}!" is "Good evening!".
+    """
+    for name in (name for name in REMEMBERED if values.get(name) == ""):
+        without = re.sub(rf",? *(?<!\{{)\{{{name}\}}(?!\}})", "", template)
+        template = template if without == template else without.lstrip(", ")
     return template.format_map(values)
 
 

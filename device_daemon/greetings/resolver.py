@@ -12,6 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from device_daemon.audio.echo.modes import EchoMode, EchoPort, FixedEchoMode
+from device_daemon.config.placeholders import REMEMBERED
 from device_daemon.config.settings import SERVICE_ASSISTANT, Config, Greeting
 from device_daemon.greetings import opening as greetings
 from device_daemon.greetings.cache import GreetingCache, Rendition, rendition_for
@@ -88,7 +89,7 @@ class GreetingResolver:
             datetime.now().astimezone(),
             socket.gethostname(),
             state.last_conversation_at,
-            self._config.names,
+            self._names(),
             language_for(self._config.of(request.assistant).language),
         )
         last = state.last_templates.get(request.greeting)
@@ -121,8 +122,14 @@ class GreetingResolver:
     def _wanted_of(self, config: Config, greetings: Mapping[str, Greeting]) -> list[Rendition]:
         return [
             rendition_for(config, variant.text, variant.voice)
-            for variant in variants(greetings, config.names, socket.gethostname(), language_for(config.language))
+            for variant in variants(greetings, self._names(), socket.gethostname(), language_for(config.language))
         ]
+
+    def _names(self) -> dict[str, str]:
+        """Return the values of the config's own placeholders; what people told the speaker goes before them."""
+        facts = self._saved_state.remembered.facts
+        told = {name: facts[name] for name in REMEMBERED if name in facts}
+        return {**dict.fromkeys(REMEMBERED, ""), **self._config.names, **told}
 
     async def _cached(self, rendition: Rendition) -> bytes:
         """Return the sound, empty if it is not cached or the disk is slow."""

@@ -36,6 +36,8 @@ class Remembered(msgspec.Struct):
     muted: bool = False
     volume: Annotated[int, msgspec.Meta(ge=0, le=100)] | None = None
     """As last set by a person; None: as in the config."""
+    facts: dict[str, str] = msgspec.field(default_factory=dict)
+    """What people asked the speaker to remember, by name."""
     timers: list[Any] = msgspec.field(default_factory=list)
     """Timers and alarms; `timers.store` reads each by itself."""
     usage: Usage = msgspec.field(default_factory=Usage)

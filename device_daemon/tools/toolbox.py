@@ -95,7 +95,8 @@ class Toolbox:
         """
         began_s = time.monotonic()
         output, outcome = await self._outcome(name, arguments)
-        self.on_called(Called(safe(name), outcome, round((time.monotonic() - began_s) * 1000, 1)))
+        tool = name if name in self._tools else "unknown"
+        self.on_called(Called(tool, outcome, round((time.monotonic() - began_s) * 1000, 1)))
         cut = len(output) > OUTPUT_CHARACTERS
         return f"{output[:OUTPUT_CHARACTERS]} ... (cut off)" if cut else output
 

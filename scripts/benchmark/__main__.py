@@ -36,6 +36,9 @@ scripts/bench echo [--minutes N] [--interruptions N]
 scripts/bench echo-reference [--minutes N]
     How exactly the echo reference fits the microphone, through interruptions, underruns, drift and a lost card.
 
+scripts/bench tools [--rounds N]
+    What the built-in tools cost a conversation that uses none: the speaker with all of them beside itself without any.
+
 What only the benchmark needs (PyAudio, matplotlib, the quickstart) goes into .venv-bench when it is first wanted.
 """
 
@@ -45,6 +48,7 @@ COMMANDS: Final = {
     "wake-words": "wake_words",
     "echo": "echo",
     "echo-reference": "echo_reference",
+    "tools": "tools",
 }
 
 

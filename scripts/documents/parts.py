@@ -17,7 +17,7 @@ from typing import Final
 from device_daemon.device import request_policy
 from device_daemon.leds import patterns
 from scripts import REPOSITORY
-from scripts.documents import commands, config_reference, languages
+from scripts.documents import commands, config_reference, languages, tools
 from tests.faults import table
 
 PARTS: Final[Mapping[str, Callable[[], str]]] = {
@@ -26,6 +26,7 @@ PARTS: Final[Mapping[str, Callable[[], str]]] = {
     "faults": table.as_markdown,
     "languages": languages.as_markdown,
     "lights": patterns.as_markdown,
+    "tools": tools.as_markdown,
     "triggers": request_policy.as_markdown,
 }
 

@@ -5,7 +5,7 @@
 #    source ~/.local/share/bash_completion/voicelive-speaker
 # See also: https://github.com/scop/bash-completion/blob/main/doc/configuration.md
 
-_shtab_voicelive_speaker_subparsers=(run check-config config setup backup restore devices doctor press hold greet say again forget stop timers snooze mute volume status local-service)
+_shtab_voicelive_speaker_subparsers=(run check-config config setup backup restore devices doctor press hold greet say again forget remembered stop timers snooze mute volume status local-service)
 
 _shtab_voicelive_speaker_run_option_strings=(-h --help --config --verbose)
 _shtab_voicelive_speaker_check_config_option_strings=(-h --help --config --credentials)
@@ -21,6 +21,7 @@ _shtab_voicelive_speaker_greet_option_strings=(-h --help --socket)
 _shtab_voicelive_speaker_say_option_strings=(-h --help --socket --listen)
 _shtab_voicelive_speaker_again_option_strings=(-h --help --socket)
 _shtab_voicelive_speaker_forget_option_strings=(-h --help --socket)
+_shtab_voicelive_speaker_remembered_option_strings=(-h --help --socket)
 _shtab_voicelive_speaker_stop_option_strings=(-h --help --socket)
 _shtab_voicelive_speaker_timers_option_strings=(-h --help --socket)
 _shtab_voicelive_speaker_snooze_option_strings=(-h --help --socket)
@@ -33,7 +34,7 @@ _shtab_voicelive_speaker_option_strings=(-h --help --version)
 
 
 _shtab_voicelive_speaker_config_pos_0_choices=(get set)
-_shtab_voicelive_speaker_pos_0_choices=(run check-config config setup backup restore devices doctor press hold greet say again forget stop timers snooze mute volume status local-service)
+_shtab_voicelive_speaker_pos_0_choices=(run check-config config setup backup restore devices doctor press hold greet say again forget remembered stop timers snooze mute volume status local-service)
 
 _shtab_voicelive_speaker_run__h_nargs=0
 _shtab_voicelive_speaker_run___help_nargs=0
@@ -69,8 +70,11 @@ _shtab_voicelive_speaker_say___help_nargs=0
 _shtab_voicelive_speaker_say___listen_nargs=0
 _shtab_voicelive_speaker_again__h_nargs=0
 _shtab_voicelive_speaker_again___help_nargs=0
+_shtab_voicelive_speaker_forget_pos_0_nargs='*'
 _shtab_voicelive_speaker_forget__h_nargs=0
 _shtab_voicelive_speaker_forget___help_nargs=0
+_shtab_voicelive_speaker_remembered__h_nargs=0
+_shtab_voicelive_speaker_remembered___help_nargs=0
 _shtab_voicelive_speaker_stop__h_nargs=0
 _shtab_voicelive_speaker_stop___help_nargs=0
 _shtab_voicelive_speaker_timers_pos_0_nargs='*'

@@ -50,7 +50,7 @@ function _shtab_voicelive_speaker_using
   test "$_shtab_voicelive_speaker_cmdpath" = "$argv"
 end
 
-set -g _shtab_voicelive_speaker_commands run check-config config setup backup restore devices doctor press hold greet say again forget stop timers snooze mute volume status local-service
+set -g _shtab_voicelive_speaker_commands run check-config config setup backup restore devices doctor press hold greet say again forget remembered stop timers snooze mute volume status local-service
 set -g _shtab_voicelive_speaker_opts_with_value --board --button --config --endpoint --fault --greeting --key --key-file --language --light --microphone --name --port --replies --report --socket --speaker --token --wake-word
 
 complete -c voicelive-speaker -e
@@ -116,9 +116,12 @@ complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using say' -l listen 
 complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using; and test $_shtab_voicelive_speaker_npos -eq 0' -a again -d 'repeat the last answer'
 complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using again' -s h -l help -d 'show this help message and exit'
 complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using again' -l socket -x -d 'the running speaker'"'"'s control socket'
-complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using; and test $_shtab_voicelive_speaker_npos -eq 0' -a forget -d 'forget the last answer and what was said: the next conversation begins anew'
+complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using; and test $_shtab_voicelive_speaker_npos -eq 0' -a forget -d 'forget the last answer and what was said; with WHAT: a fact, or everything remembered'
 complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using forget' -s h -l help -d 'show this help message and exit'
 complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using forget' -l socket -x -d 'the running speaker'"'"'s control socket'
+complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using; and test $_shtab_voicelive_speaker_npos -eq 0' -a remembered -d 'list the facts that people asked it to remember'
+complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using remembered' -s h -l help -d 'show this help message and exit'
+complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using remembered' -l socket -x -d 'the running speaker'"'"'s control socket'
 complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using; and test $_shtab_voicelive_speaker_npos -eq 0' -a stop -d 'end the conversation; stop what rings'
 complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using stop' -s h -l help -d 'show this help message and exit'
 complete -c voicelive-speaker -n '_shtab_voicelive_speaker_using stop' -l socket -x -d 'the running speaker'"'"'s control socket'

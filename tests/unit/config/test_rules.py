@@ -55,6 +55,11 @@ def test_a_word_of_ones_own_needs_no_engine_of_other_words_and_two_of_one_name_a
             "3:46: triggers[0].assistant: found 'cheff'; allowed: chef, service (did you mean 'chef'?)",
         ),
         Case(
+            "an assistant with a tool that is not there",
+            LOCAL + "tools: {builtin: [time, volume]}\nassistants:\n  a: {tools: [time, timers]}",
+            "4:21: assistants.a.tools[1]: found 'timers'; allowed: time, volume (did you mean 'time'?)",
+        ),
+        Case(
             "an assistant called service",
             LOCAL + "assistants: {service: {voice: alloy}}",
             "2:14: assistants.service: found an assistant called 'service', which stands for that section; choose another name",
@@ -144,12 +149,12 @@ def test_assistants_that_could_not_answer_are_named(case: Case) -> None:
         Case(
             "an unknown placeholder in a list",
             LOCAL + "greetings: {a: {say_one_of: [Hi, 'Hi {you}']}}",
-            "2:34: greetings.a.say_one_of[1]: found the placeholder '{you}', which is neither built in nor under 'names'; allowed: date, daypart, hostname, salutation, since_last, time, weekday, welcome",
+            "2:34: greetings.a.say_one_of[1]: found the placeholder '{you}', which is neither built in nor under 'names'; allowed: date, daypart, hostname, name, salutation, since_last, time, weekday, welcome",
         ),
         Case(
             "an unknown placeholder for the model",
             LOCAL + "greetings: {a: {ask_model: 'Greet {you}'}}",
-            "2:28: greetings.a.ask_model: found the placeholder '{you}', which is neither built in nor under 'names'; allowed: date, daypart, hostname, salutation, since_last, time, weekday, welcome",
+            "2:28: greetings.a.ask_model: found the placeholder '{you}', which is neither built in nor under 'names'; allowed: date, daypart, hostname, name, salutation, since_last, time, weekday, welcome",
         ),
         Case(
             "a single brace",

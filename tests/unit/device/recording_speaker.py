@@ -60,6 +60,12 @@ class Speaker:
     def forget(self) -> str:
         return self._do("forget")
 
+    def remembered(self) -> str:
+        return self._do("remembered")
+
+    def forget_fact(self, what: str) -> str:
+        return self._do("forget", what)
+
     def stop(self) -> str:
         return self._do("stop")
 

@@ -30,6 +30,8 @@ from tests.unit.device.recording_speaker import Outcome, Speaker
         ("say --listen -- -- or --listen", ("say", "-- or --listen", "and listen")),
         ("again", ("again",)),
         ("forget", ("forget",)),
+        ("forget  bin day", ("forget", "bin day")),
+        ("remembered", ("remembered",)),
         ("mute on", ("mute", True)),
         ("mute off", ("mute", False)),
         ("snooze", ("snooze", "")),

@@ -8,7 +8,7 @@ from device_daemon.audio.echo.modes import EchoMode
 from device_daemon.audio.player import FADE_MS
 from device_daemon.audio.uplink_chunker import CHUNK_MS
 from device_daemon.config.include import SHARED
-from device_daemon.config.placeholders import BUILT_IN
+from device_daemon.config.placeholders import BUILT_IN, REMEMBERED
 from device_daemon.config.settings import Config, Service
 from device_daemon.conversation import uplink
 from device_daemon.conversation.manager import MAX_WAITING
@@ -52,7 +52,7 @@ CLAIMS = [
     ("docs/config.md", f"the systemd credential `{CREDENTIAL_NAME}`"),
     ("docs/config.md", f"the environment variable `{KEY_VARIABLE}`"),
     *(("docs/config.md", f"`{folder}`") for folder in SHARED),
-    *(("docs/greetings.md", f"`{{{name}}}`") for name in sorted(BUILT_IN)),
+    *(("docs/greetings.md", f"`{{{name}}}`") for name in sorted(BUILT_IN | REMEMBERED)),
     *(
         ("docs/shopping.md", f"boards/{path.name}")
         for path in sorted((REPOSITORY / "config" / "boards").glob("*.yaml"))

@@ -35,6 +35,20 @@ PIECES = st.sampled_from([
 ])  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("template", "unknown", "known"),
+    [
+        ("Good evening, {name}!", "Good evening!", "Good evening, Anna!"),
+        ("Hello {name}. Tea?", "Hello. Tea?", "Hello Anna. Tea?"),
+        ("{name}, dinner!", "dinner!", "Anna, dinner!"),
+        ("Say {{name}}, {name}", "Say {name}", "Say {name}, Anna"),
+    ],
+)
+def test_a_name_that_nobody_told_leaves_no_gap(template: str, unknown: str, known: str) -> None:
+    assert fill(template, {"name": ""}) == unknown
+    assert fill(template, {"name": "Anna"}) == known
+
+
 @given(st.lists(PIECES))
 def test_names_in_braces_are_filled_once_and_double_braces_become_single_ones(pieces: list[tuple[str, str]]) -> None:
     template = "".join(piece for piece, _ in pieces)

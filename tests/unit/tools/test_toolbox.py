@@ -82,6 +82,26 @@ async def test_what_is_wrong_is_a_sentence_for_the_model(
     assert says in answer
 
 
+async def test_whoever_counts_calls_learns_their_outcome_and_no_name_that_the_model_made_up(toolbox: Toolbox) -> None:
+    calls: list[tuple[str, str]] = []
+    toolbox.on_called = lambda called: calls.append((called.tool, called.outcome))
+    for name, arguments in (
+        ("double", '{"n": 1}'),
+        ("double", "{}"),
+        ("fails", ""),
+        ("hangs", "{}"),
+        ("no such", "{}"),
+    ):
+        await toolbox.call(name, arguments)
+    assert calls == [
+        ("double", "done"),
+        ("double", "refused"),
+        ("fails", "failed"),
+        ("hangs", "timeout"),
+        ("unknown", "refused"),
+    ]
+
+
 async def test_a_flood_is_cut_off(toolbox: Toolbox) -> None:
     assert len(await toolbox.call("floods", "{}")) < OUTPUT_CHARACTERS + 20
 
