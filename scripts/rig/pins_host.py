@@ -37,8 +37,10 @@ class WatchedPin(MockPWMPin):  # type: ignore[misc]
 
     def close(self) -> None:
         self.closing = True
-        super().close()
-        self.closing = False
+        try:
+            super().close()
+        finally:
+            self.closing = False
 
     def __init__(self, factory: Any, info: Any) -> None:
         super().__init__(factory, info)
