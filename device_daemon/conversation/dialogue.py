@@ -520,7 +520,7 @@ class Dialogue:
             return [*answers, *(self._tell_session() if allowed else self._go_on(now))]
         if self._farewell and not self.calls.owed:
             return self._end(EndReason.GOODBYE)
-        if self.calls.owed and not self._person_speaks:
+        if self.calls.owed and not self._person_speaks and self.responses.active is None:
             return [*self._tell_session(), *self._follow_up(now)]
         if self.greeting.step is Step.WANTED:
             return [*self._tell_session(), *(self._play_cached_greeting(now) or self._request_greeting(now))]
@@ -685,8 +685,8 @@ class Dialogue:
             return []
         if self.approvals.answers:
             return self._send_answers(now)
-        postponed = self.responses.postponed or (self.greeting.step is Step.WANTED and not self._playback.speaking)
-        return self._go_on(now) if postponed else []
+        owed = self.greeting.step is Step.WANTED or (self.calls.owed and not self._person_speaks)
+        return self._go_on(now) if self.responses.postponed or (owed and not self._playback.speaking) else []
 
     def _silent(self, event: on.Silent, now: float) -> list[Command]:
         protected = self._is_protected

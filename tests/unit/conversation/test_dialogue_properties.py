@@ -439,7 +439,7 @@ class World(RuleBasedStateMachine):
         self.speaker_failed = False
         self.feed(on.SpeakerRecovered())
 
-    @precondition(lambda self: self.queue and not self.speaker_failed)
+    @precondition(lambda self: self.queue and not self.flushes and not self.speaker_failed)
     @rule()
     def sound_starts(self) -> None:
         self.start_of(self.queue[0])
@@ -456,7 +456,7 @@ class World(RuleBasedStateMachine):
                 self.greetings_heard += 1
             self.feed(on.Started(entry.item_id, self.now))
 
-    @precondition(lambda self: self.queue)
+    @precondition(lambda self: self.queue and not self.flushes)  # the speaker reports in order
     @rule()
     def all_was_heard(self) -> None:
         for entry in list(self.queue):
