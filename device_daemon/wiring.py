@@ -80,8 +80,7 @@ class Wiring:
 
     def _definitions(self, assistant: str) -> Sequence[Mapping[str, Any]]:
         """Return the definitions of the tools that an assistant has: those that it names, or all."""
-        named = self._config.assistants.get(assistant)
-        names = named.tools if named else None
+        names = self._config.tools_of(assistant)
         return [*self._toolbox.definitions(names), *self._owner_tools.remote_servers(names)]
 
     async def close(self, deadline_s: float) -> None:

@@ -690,6 +690,10 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True):
         word = self.stop_word or (STOP_WORD if beside_words else NO_STOP_WORD)
         return None if word == NO_STOP_WORD else WakeWordTrigger(word=word, refractory_s=STOP_REFRACTORY_S)
 
+    def tools_of(self, assistant: str) -> list[Text] | None:
+        """Names or groups of the tools that an assistant has; None: all."""
+        return self.assistants[assistant].tools if assistant in self.assistants else None
+
     def of(self, assistant: str) -> Config:
         """Return this config as it is for one assistant."""
         if assistant not in self.assistants:

@@ -7,6 +7,7 @@ import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from msgspec import Struct, field
@@ -57,8 +58,8 @@ class ManagerCallbacks(Struct):
     notice: Callable[[str], tuple[bytes, float]]
     on_state: Callable[[State], None]
     on_transcript: Callable[[str, str], None]
-    call_tool: Callable[[str, str], Awaitable[str]]
-    """Carry out the call of a tool by name and arguments (JSON), within a deadline; it never raises."""
+    call_tool: Callable[[str, str, str], Awaitable[str]]
+    """Carry out the call of an assistant's tool, by the assistant's name, the tool's name and arguments (JSON), within a deadline; it never raises."""
     on_begin: Callable[[str], None]
     """Called with the trigger of a conversation that begins."""
     on_end: Callable[[SpeakerError | None, bool], None]
@@ -280,7 +281,7 @@ class ConversationManager:
             on_state=self._callbacks.on_state,
             on_microphone=self._open_microphone,
             on_transcript=self._callbacks.on_transcript,
-            call_tool=self._callbacks.call_tool,
+            call_tool=partial(self._callbacks.call_tool, request.assistant),
             on_greeting_heard=self._callbacks.on_greeting_heard,
             on_opening_over=lambda heard: request.on_said(None if heard else _why_not(runner)),
             on_greeting_recorded=lambda opening, pcm: recorded.append((opening, pcm)),

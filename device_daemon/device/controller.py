@@ -160,7 +160,7 @@ class Controller:
                 notice=self.notices.notice,
                 on_state=self._set_state,
                 on_transcript=self._said,
-                call_tool=tools.call,
+                call_tool=lambda assistant, name, given: tools.call(name, given, config.tools_of(assistant)),
                 on_begin=self._conversation_begins,
                 on_greeting_heard=self._greeting_heard,
                 on_end=self._conversation_ends,

@@ -68,6 +68,7 @@ class ClientConnection:
             expires_at=int(time.time() + at_first.session_lifetime_s),
             greeting=at_first.greeting,
             first_message_rule=at_first.first_message_rule,
+            cancels_echo=at_first.cancels_echo,
             on_audio=self._heard,
         )
         self._expires_s = time.monotonic() + at_first.session_lifetime_s

@@ -121,6 +121,8 @@ class Faults(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Whether the first message has to be session.update, as the real service demands."""
     session_lifetime_s: Annotated[float, Meta(gt=0, le=86_400)] = 3_600.0
     """From the connection to `expires_at`, when the session ends with `session_expired` and close code 1001."""
+    cancels_echo: bool = True
+    """Whether the service removes the echo where a session asks for it (server_echo_cancellation)."""
     greeting: str = ""
     """The session has a greeting of its own, and the service speaks first."""
 

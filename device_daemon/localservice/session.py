@@ -49,6 +49,7 @@ class Session:
         expires_at: int,
         greeting: str = "",
         first_message_rule: bool = True,
+        cancels_echo: bool = True,
         on_audio: Callable[[bytes, InputFormat], None] | None = None,
     ) -> None:
         self.id = new_id("sess")
@@ -59,7 +60,7 @@ class Session:
         self._greeting = greeting
         self._first_message_rule = first_message_rule
         self._on_audio = on_audio
-        self._input = InputAudioBuffer()
+        self._input = InputAudioBuffer() if cancels_echo else InputAudioBuffer(lambda _rate_hz: None)
         greets = {"type": "template", "text": greeting} if greeting else None
         self.settings = session_settings.opened(model, session_id=self.id, expires_at=expires_at, greeting=greets)
         self._configured = False

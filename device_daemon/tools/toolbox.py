@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, Final, Literal
 
 import msgspec
@@ -80,21 +80,18 @@ class Toolbox:
 
     def definitions(self, names: Collection[str] | None = None) -> list[dict[str, Any]]:
         """Return the `tools` of session.update: of all tools, or of those whose name or group is named."""
-        return [
-            tool.definition()
-            for tool in self._tools.values()
-            if names is None or tool.name in names or tool.group in names
-        ]
+        return [tool.definition() for tool in self._of(names).values()]
 
-    async def call(self, name: str, arguments: str) -> str:
+    async def call(self, name: str, arguments: str, names: Collection[str] | None = None) -> str:
         """Carry out a call of the model, and return what the model is to know; a failure too is a sentence for it.
 
         Args:
             name: As the model gave it.
             arguments: As the model gave them: the JSON of an object.
+            names: Names or groups of the tools that it may call; None: all.
         """
         began_s = time.monotonic()
-        output, outcome = await self._outcome(name, arguments)
+        output, outcome = await self._outcome(name, arguments, self._of(names))
         tool = name if name in self._tools else "unknown"
         self.on_called(Called(tool, outcome, round((time.monotonic() - began_s) * 1000, 1)))
         cut = len(output) > OUTPUT_CHARACTERS
@@ -107,10 +104,17 @@ class Toolbox:
         if self._running:
             await asyncio.wait(self._running, timeout=CLOSE_DEADLINE_S)
 
-    async def _outcome(self, name: str, arguments: str) -> tuple[str, Outcome]:
+    def _of(self, names: Collection[str] | None) -> Mapping[str, Tool]:
+        return {
+            tool.name: tool
+            for tool in self._tools.values()
+            if names is None or tool.name in names or tool.group in names
+        }
+
+    async def _outcome(self, name: str, arguments: str, tools: Mapping[str, Tool]) -> tuple[str, Outcome]:
         """Return what the model is to know of a call, and what came of it."""
         try:
-            tool, given = self._checked(name, arguments)
+            tool, given = self._checked(name, arguments, tools)
             return await self._run(tool, given), "done"
         except _NotCalled as refused:
             logger.info("tool %s: not called: %s", safe(name), safe(str(refused)))
@@ -125,11 +129,11 @@ class Toolbox:
             logger.exception("a bug in the tool %s; please report it", safe(name))
             return f"error: the tool failed ({type(error).__name__})", "failed"
 
-    def _checked(self, name: str, arguments: str) -> tuple[Tool, dict[str, Any]]:
+    def _checked(self, name: str, arguments: str, tools: Mapping[str, Tool]) -> tuple[Tool, dict[str, Any]]:
         """Return the tool and the arguments of a call. Raises _NotCalled."""
-        tool = self._tools.get(name)
+        tool = tools.get(name)
         if tool is None:
-            raise _NotCalled(f"there is no tool {name[:64]}; there are: {', '.join(self._tools) or 'none'}")
+            raise _NotCalled(f"there is no tool {name[:64]}; there are: {', '.join(tools) or 'none'}")
         try:
             given = msgspec.json.decode(arguments or "{}")
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):

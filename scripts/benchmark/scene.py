@@ -15,10 +15,13 @@ from device_daemon.localservice.voice import Voice
 from scripts.rig.tracks import Samples
 from scripts.rig.utterance import VOICE_RATE_HZ
 
-NEAR: Final = Faults(speed=0)
-"""A service next door that makes its voice in no time: what is left is the speaker's own."""
+NEAR: Final = Faults(speed=0, cancels_echo=False)
+"""A service next door that makes its voice in no time: what is left is the speaker's own.
 
-STEADY: Final = Faults()
+It cancels no echo, and there is none: the voices here are noise, which a canceller takes for nothing worth keeping.
+"""
+
+STEADY: Final = Faults(cancels_echo=False)
 """A service next door that sends its voice piece by piece, ten times as fast as it is heard."""
 
 GREETING: Final = "Hello, this is a greeting of 4 seconds"
@@ -40,7 +43,12 @@ def far(network_ms: int, synthesis_ms: int) -> Faults:
 
     Opening a connection costs three ways there and back, as over a real network: TCP, TLS, and the upgrade.
     """
-    return Faults(network_delay_ms=network_ms // 2, handshake_delay_ms=3 * network_ms, synthesis_ms=synthesis_ms)
+    return Faults(
+        network_delay_ms=network_ms // 2,
+        handshake_delay_ms=3 * network_ms,
+        synthesis_ms=synthesis_ms,
+        cancels_echo=False,
+    )
 
 
 def local_service(faults: Faults = NEAR) -> LocalService:

@@ -87,7 +87,7 @@ class Device:
                 notice=lambda _: OWN_SOUND,
                 on_state=self.states.append,
                 on_transcript=lambda _role, _text: None,
-                call_tool=no_tools,
+                call_tool=lambda _assistant, name, given: no_tools(name, given),
                 on_begin=self._begins,
                 on_greeting_heard=self.greetings_heard_ms.append,
                 on_end=lambda failure, waits: self.ends.append((failure, waits, self.manager.open)),

@@ -136,6 +136,11 @@ def test_an_assistant_gets_the_definitions_of_its_tools_only(toolbox: Toolbox) -
     assert [each["name"] for each in toolbox.definitions()] == toolbox.names
 
 
+async def test_an_assistant_may_call_its_tools_only(toolbox: Toolbox) -> None:
+    assert await toolbox.call("double", '{"n": 21}', ["fails"]) == "error: there is no tool double; there are: fails"
+    assert await toolbox.call("double", '{"n": 21}', ["double"]) == "42"
+
+
 def test_two_tools_of_one_name_are_refused(toolbox: Toolbox) -> None:
     with pytest.raises(ValueError, match="double"):
         toolbox.add(Tool("double", "", NUMBER, double))
