@@ -47,6 +47,7 @@ ROOMS_OF_LIBRARIES: Mapping[str, tuple[str, ...]] = {
     "gpiozero": ("leds", "triggers", "system/gpio.py"),
 }
 PURE = (
+    "conversation/budget.py",
     "conversation/dialogue.py",
     "conversation/playback_ledger.py",
     "conversation/policy.py",
@@ -70,6 +71,10 @@ PURE = (
     "timers/schedule.py",
     "timers/store.py",
     "timers/text.py",
+    "integrations/metrics_text.py",
+    "integrations/mqtt_topics.py",
+    "setup/answers.py",
+    "setup/entries.py",
     "config",
 )
 """Modules without I/O, clock or thread."""
