@@ -189,8 +189,11 @@ class _Stdio:
         for task in self._tasks:
             task.cancel()
         await asyncio.wait(self._tasks, timeout=_EXIT_DEADLINE_S)
-        with contextlib.suppress(TimeoutError):
+        with contextlib.suppress(TimeoutError, OSError):
             async with asyncio.timeout(_EXIT_DEADLINE_S):
+                for pipe in (self._process.stdout, self._process.stderr):
+                    if pipe is not None:
+                        await pipe.read()  # asyncio closes a pipe once nothing is left in it
                 await self._process.wait()
         self._incoming.close()
         self._outgoing.close()

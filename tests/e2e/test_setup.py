@@ -98,7 +98,7 @@ async def test_from_nothing_to_a_greeting_that_is_heard(room: Room) -> None:
     await person.answers("language")
     await person.answers("which board")
     await person.answers("which loudspeaker?")
-    await person.sees("did you hear two chirps")
+    await person.sees("did you hear chirps")
     person.types("y\n")
     await person.answers("which microphone?")
     await person.sees("background noise")
