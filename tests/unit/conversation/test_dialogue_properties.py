@@ -371,7 +371,7 @@ class World(RuleBasedStateMachine):
     def speech_stopped(self) -> None:
         self.feed(on.SpeechStopped())
 
-    @precondition(lambda self: self.connected and self.queue)
+    @precondition(lambda self: self.connected and self.queue and not self.flushes and not self.speaker_failed)
     @rule(share=st.floats(0, 1), speech_s=st.floats(0.01, 1.5), quiet_s=st.sampled_from([0.0, 1.1]))
     def cough(self, share: float, speech_s: float, quiet_s: float) -> None:
         """What seldom comes about by chance: short speech over an answer, and nothing after it."""
@@ -456,7 +456,7 @@ class World(RuleBasedStateMachine):
                 self.greetings_heard += 1
             self.feed(on.Started(entry.item_id, self.now))
 
-    @precondition(lambda self: self.queue and not self.flushes)  # the speaker reports in order
+    @precondition(lambda self: self.queue and not self.flushes and not self.speaker_failed)  # it reports in order
     @rule()
     def all_was_heard(self) -> None:
         for entry in list(self.queue):
