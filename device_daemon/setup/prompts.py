@@ -65,8 +65,8 @@ class TerminalPrompts(Terminal):
 
     async def secret(self, question: str) -> str:
         """Switch the terminal's echo off meanwhile."""
-        self._write(f"{self._end_of_meter()}   {question}: ")
-        with _not_shown():
+        with _not_shown():  # before the question stands there: whoever pastes is quick
+            self._write(f"{self._end_of_meter()}   {question}: ")
             answer = await self._answer()
         self._write("\n")
         return answer
