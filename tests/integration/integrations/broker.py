@@ -12,7 +12,8 @@ from typing import Any
 
 import aiomqtt
 
-DEADLINE_S = 20.0
+from tests.integration.integrations.waiting import DEADLINE_S
+
 USER, PASSWORD = "speaker", "a-password-for-tests"
 
 

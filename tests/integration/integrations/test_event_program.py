@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
 import os
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -19,8 +18,8 @@ from device_daemon.integrations.event_program import EventProgram
 from device_daemon.state import State
 from device_daemon.system.program import environment_for_programs
 from scripts import REPOSITORY
+from tests.integration.integrations.waiting import DEADLINE_S, until
 
-DEADLINE_S = 20.0
 DUCK = REPOSITORY / "config" / "examples" / "duck-other-players"
 
 
@@ -41,12 +40,6 @@ def script(folder: Path, *lines: str) -> str:
     path.write_text("\n".join(["#!/bin/sh", *lines, ""]), encoding="utf-8")
     path.chmod(0o755)
     return str(path)
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(DEADLINE_S):
-        while not condition():  # noqa: ASYNC110 - another process makes it true
-            await asyncio.sleep(0.01)
 
 
 async def lines_of(path: Path, count: int) -> Sequence[str]:

@@ -17,9 +17,8 @@ import pytest
 from device_daemon.conversation.metrics import Metrics
 from device_daemon.device.event_stream import EventStream
 from device_daemon.integrations.metrics_file import MetricsFile
+from tests.integration.integrations.waiting import DEADLINE_S
 from tests.unit.integrations.test_metrics_text import ENDED, STATUS
-
-DEADLINE_S = 20.0
 
 
 class Clockwork:

@@ -20,7 +20,8 @@ from device_daemon.device.control_socket import Refused
 from device_daemon.device.event_stream import EventStream
 from device_daemon.integrations.mqtt import MqttClient
 from device_daemon.integrations.mqtt_commands import Commands
-from tests.integration.integrations.broker import DEADLINE_S, PASSWORD, USER, Broker, broker
+from tests.integration.integrations.broker import PASSWORD, USER, Broker, broker
+from tests.integration.integrations.waiting import DEADLINE_S, until
 
 pytestmark = pytest.mark.skipif(shutil.which("mosquitto") is None, reason="mosquitto is not installed")
 
@@ -35,12 +36,6 @@ STATUS: dict[str, Any] = {
     "last_conversation": {"trigger": "button on pin 17", "press_to_greeting_ms": 412.0},
     "measures": {"conversations": 3},
 }
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(DEADLINE_S):
-        while not condition():  # noqa: ASYNC110 - a state, not an event
-            await asyncio.sleep(0.02)
 
 
 class FakeRequests:
