@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import shutil
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from device_daemon.doctor.runner import in_thread
 from device_daemon.doctor.service import UNIT
 from device_daemon.errors import EX_UNAVAILABLE, SpeakerError
 from device_daemon.setup.answers import GREETING
+from device_daemon.system.file_writer import write_atomically
 from device_daemon.system.paths import SYSTEM_CONFIG
 
 SET_KEY: Final = "voicelive-speaker-set-key"
@@ -51,7 +51,10 @@ def store_key(key: str, path: Path) -> None:
         NotDone: It could not be stored.
     """
     if not is_system(path):
-        _write_secret(key_file_beside(path), key)
+        try:
+            write_atomically(key_file_beside(path), f"{key}\n".encode())
+        except OSError as error:
+            raise NotDone(f"{key_file_beside(path)}: the key cannot be stored ({error.strerror}).") from error
         return
     program = shutil.which(SET_KEY)
     if program is None:
@@ -119,18 +122,3 @@ async def greet(
         if time.monotonic() > until_s:
             raise NotDone(f"the speaker is not ready after {deadline_s:g} s; see {remedies.JOURNAL}")
         await asyncio.sleep(_LOOK_S)
-
-
-def _write_secret(path: Path, secret: str) -> None:
-    new = path.with_name(f".{path.name}.new")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        new.unlink(missing_ok=True)
-        new.touch(mode=0o600, exist_ok=False)
-        with new.open("w", encoding="utf-8") as file:
-            file.write(f"{secret}\n")
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(path)
-    except OSError as error:
-        raise NotDone(f"{path}: the key cannot be stored ({error.strerror}).") from error
