@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from msgspec import Struct, field
@@ -40,13 +40,13 @@ _COUNTED: Final[Mapping[str, str]] = {
 class Totals(Struct):
     """What the events add up to since the config was put in force."""
 
-    conversations: Counter[tuple[str, str]] = field(default_factory=Counter)
+    conversations: Counter[tuple[str, ...]] = field(default_factory=Counter)
     """By trigger and end reason."""
     triggers: Counter[str] = field(default_factory=Counter)
     """By gesture."""
     failures: Counter[str] = field(default_factory=Counter)
     """By part."""
-    tools: Counter[tuple[str, str]] = field(default_factory=Counter)
+    tools: Counter[tuple[str, ...]] = field(default_factory=Counter)
     """By tool and outcome."""
     timers: int = 0
     dropped_events: int = 0
@@ -115,28 +115,14 @@ def _state(status: Mapping[str, Any]) -> Iterator[Metric]:
 
 def _conversations(snapshot: Snapshot) -> Iterator[Metric]:
     totals, metrics = snapshot.totals, snapshot.metrics
-    ended = CounterMetricFamily(f"{PREFIX}conversations", "Conversations that are over", labels=["trigger", "end"])
-    for (trigger, reason), count in totals.conversations.items():
-        ended.add_metric([trigger, reason], count)
-    yield ended
-    triggered = CounterMetricFamily(f"{PREFIX}triggers", "What asked for something", labels=["gesture"])
-    for gesture, count in totals.triggers.items():
-        triggered.add_metric([gesture], count)
-    yield triggered
-    failures = CounterMetricFamily(f"{PREFIX}failures", "How often a part failed", labels=["part"])
-    for part, count in totals.failures.items():
-        failures.add_metric([part], count)
-    yield failures
-    tools = CounterMetricFamily(f"{PREFIX}tool_calls", "Calls of tools by the model", labels=["tool", "outcome"])
-    for (tool, outcome), count in totals.tools.items():
-        tools.add_metric([tool, outcome], count)
-    yield tools
+    yield _labelled("conversations", "Conversations that are over", ["trigger", "end"], totals.conversations)
+    yield _labelled("triggers", "What asked for something", ["gesture"], _single(totals.triggers))
+    yield _labelled("failures", "How often a part failed", ["part"], _single(totals.failures))
+    yield _labelled("tool_calls", "Calls of tools by the model", ["tool", "outcome"], totals.tools)
     yield CounterMetricFamily(f"{PREFIX}timers_finished", "Timers and alarms that rang", totals.timers)
     yield CounterMetricFamily(f"{PREFIX}greetings_heard", "Greetings that were heard", metrics.greetings_heard)
-    cache = CounterMetricFamily(f"{PREFIX}greeting_cache", "What the greeting cache did", labels=["what"])
-    for what, count in snapshot.status["remembered_greetings"].items():
-        cache.add_metric([what], count)
-    yield cache
+    cache = snapshot.status["remembered_greetings"]
+    yield _labelled("greeting_cache", "What the greeting cache did", ["what"], _single(cache))
     for name, text in _COUNTED.items():
         yield CounterMetricFamily(f"{PREFIX}{name}", text, getattr(metrics, name))
 
@@ -163,6 +149,18 @@ def _audio(snapshot: Snapshot) -> Iterator[Metric]:
         ("events_dropped", "Events that this file missed", snapshot.totals.dropped_events),
     ):
         yield CounterMetricFamily(f"{PREFIX}{name}", text, count)
+
+
+def _labelled(name: str, text: str, labels: Sequence[str], counts: Mapping[tuple[str, ...], int]) -> Metric:
+    """Return a counter with labels, from how often each combination of their values was counted."""
+    family = CounterMetricFamily(f"{PREFIX}{name}", text, labels=labels)
+    for values, count in counts.items():
+        family.add_metric(values, count)
+    return family
+
+
+def _single(counts: Mapping[str, int]) -> Mapping[tuple[str, ...], int]:
+    return {(value,): count for value, count in counts.items()}
 
 
 def _histogram(name: str, text: str, latency: Latency) -> Metric:
