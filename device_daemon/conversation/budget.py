@@ -27,6 +27,11 @@ class Budget:
         self._limits = limits
         self._usage = usage
 
+    @property
+    def counts(self) -> bool:
+        """There is a limit, so what was used has to outlive a restart."""
+        return self._limits != Limits()
+
     def refusal(self, now: datetime) -> LimitReached | None:
         """Return why no conversation may begin now; None if one may.
 

@@ -311,7 +311,7 @@ class Controller:
     def _conversation_begins(self, trigger: str) -> None:
         self.events.publish(report.ConversationStarted(conversation=self.conversations.number, trigger=trigger))
         self._budget.began(local_time())
-        self._saved_state.save()
+        self._save_usage()
         self._reachability.stop()
         self._prefetch.stop()
         self.notices.stop()  # an earlier notice must not talk into the greeting
@@ -326,7 +326,7 @@ class Controller:
         ended = self._ended_event()
         self.events.publish(ended)
         self._budget.ended(local_time(), ended.duration_s)
-        self._saved_state.save()
+        self._save_usage()
         if failure:
             self._reachability.report(failure)
         self._show_resting_state()
@@ -428,6 +428,10 @@ class Controller:
             or (self._router.microphone.health.failure if listens else None)
             or self.limit_reached()
         )
+
+    def _save_usage(self) -> None:
+        if self._budget.counts:
+            self._saved_state.save()
 
     def limit_reached(self) -> LimitReached | None:
         """Return which limit of use keeps a conversation from beginning now."""
