@@ -40,7 +40,7 @@ class _Walk:
         match wanted:
             case inspect.Metadata(type=inspect.DictType(), extra={"allowed": words}) if not isinstance(node, Mapping):
                 return self._wrong(node, path, f"found {describe(node)}; allowed: {words}")
-            case inspect.Metadata(type=inspect.StrType(), extra={"guess": _}) | inspect.Metadata(extra={"unit": _}):
+            case inspect.Metadata(type=inspect.StrType(), extra={"allowed": _}) | inspect.Metadata(extra={"unit": _}):
                 return self._single(node, wanted, path)
             case inspect.Metadata(type=inspect.ListType(), extra={"off": True}) if _is_off(node):
                 return []

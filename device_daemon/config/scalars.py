@@ -129,7 +129,7 @@ def _text_of_a_form(node: Scalar, wanted: inspect.Metadata) -> str:
     extra = wanted.extra or {}
     pattern = getattr(wanted.type, "pattern", None) or ""
     if node.is_null or re.search(pattern, node.text) is None:
-        meant = extra["guess"](node.text)
+        meant = extra["guess"](node.text) if "guess" in extra else None
         hint = f" (did you mean {quoted(meant)}?)" if meant else ""
         raise WrongValue(describe(node), f"; allowed: {allowed(wanted)}{hint}")
     return node.text

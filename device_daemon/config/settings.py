@@ -108,7 +108,12 @@ class Entra(Struct, frozen=True, forbid_unknown_fields=True):
 
     method: Literal["auto", "managed-identity", "service-principal", "workload-identity"] = "auto"
     """How to get a token; auto tries what the environment, the machine and the Azure CLI offer."""
-    tenant_id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9.-]+$")] | None = None
+    tenant_id: (
+        Annotated[
+            str, Meta(pattern=r"^[A-Za-z0-9.-]+$", extra={"allowed": "an ID, or a domain such as contoso.example"})
+        ]
+        | None
+    ) = None
     """The tenant: its ID, or a domain of it."""
     client_id: Text | None = None
     """The app's (client) ID; of a managed identity, only if it is a user-assigned one."""

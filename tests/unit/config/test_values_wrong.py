@@ -458,3 +458,29 @@ def test_a_wrong_key_is_named_with_the_nearest_right_one(case: Case) -> None:
 )
 def test_a_trigger_with_a_wrong_value_is_named_with_what_was_probably_meant(case: Case) -> None:
     check(case)
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        Case(
+            "a file of another kind",
+            LOCAL + "metrics: {textfile: speaker.prom}\n",
+            "2:21: metrics.textfile: found 'speaker.prom'; allowed: the full path of a file *.prom",
+        ),
+        Case(
+            "a topic with a wildcard",
+            LOCAL + "mqtt: {host: broker, base_topic: 'home/#'}\n",
+            "2:34: mqtt.base_topic: found the text 'home/#'; allowed: topic levels such as home/speakers",
+        ),
+        Case(
+            "a tenant that is no name",
+            "service: {endpoint: 'https://kitchen.services.ai.azure.com', auth: entra, "
+            "entra: {method: service-principal, tenant_id: 'a b', client_id: x}}\n",
+            "1:121: service.entra.tenant_id: found the text 'a b'; allowed: an ID, or a domain such as contoso.example",
+        ),
+    ],
+    ids=str,
+)
+def test_a_text_of_a_wrong_form_is_shown_with_the_form_it_needs(case: Case) -> None:
+    check(case)
