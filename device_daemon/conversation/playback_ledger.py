@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from msgspec import Struct, field
 
 from device_daemon.audio.pcm import BYTES_PER_MS
-from device_daemon.conversation.commands import Flush, Notice, Play, Sound, Truncate
+from device_daemon.conversation.commands import Command, Flush, Notice, Play, Sound, Truncate
 from device_daemon.conversation.events import Flushed, Silent, Started
 
 LOCAL: Final = "local"
@@ -70,6 +70,8 @@ class PlaybackLedger(Struct):
     """When the speaker fell silent (time.monotonic); means something only while not `sounding`."""
     expected_end_s: float = 0.0
     """When everything queued should have been heard, if the card plays in real time."""
+    chimes: bool = False
+    """What sounds reminds people of a timer."""
     _ticket: int = 0
     _notices: int = 0
     """How many notices are queued that have not begun."""
@@ -120,6 +122,10 @@ class PlaybackLedger(Struct):
         self._cut[flush.ticket], self._items = self._items, {}
         self.speaking, self._notices = False, 0
         return flush
+
+    def stop(self) -> list[Command]:
+        """Discard everything queued, if there is anything."""
+        return [self.flush()] if self.sounding else []
 
     @property
     def flushing(self) -> bool:

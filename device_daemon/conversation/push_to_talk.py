@@ -22,6 +22,8 @@ class PushToTalkTurn:
         """A turn is to be handed in."""
         self._committed = False
         """A turn was handed in and is not answered yet."""
+        self.tap_ends = False
+        """The button went down while the speaker waited for it: if that is a tap, it ends the conversation."""
 
     @property
     def open(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from device_daemon.conversation.commands import CancelResponse, Command, Send
 from device_daemon.conversation.events import ResponseDone
 from device_daemon.errors import AnswerNotHeard, ConnectionLost, SpeakerError
 
@@ -25,6 +26,10 @@ class ResponseTracker(Struct):
     """The person dismissed the answer before the service began it: it is cancelled when it begins."""
     postponed: bool = False
     """A turn was handed in and refused while another response was active: it is handed in again afterwards."""
+    requests: int = 0
+    """How many answers were asked for; numbers the requests."""
+    stale_deltas: int = 0
+    """Pieces of sound that came after their response was interrupted; nothing of them is heard unless it goes on."""
 
     @property
     def unfinished(self) -> bool:
@@ -43,6 +48,10 @@ class ResponseTracker(Struct):
     def resume(self, response_id: str, done: ResponseDone | None) -> None:
         """Let an interrupted response be heard again; `done` is how it ended, if it did."""
         self.accepted, self.heard, self.done = response_id, True, done
+
+    def cancel(self) -> list[Command]:
+        """Ask the service to stop the response that it is making, if there is one."""
+        return [] if self.active is None else [Send(CancelResponse(self.active))]
 
     def drop(self) -> None:
         """Let nothing more be heard: what still comes of it is stale."""

@@ -42,6 +42,8 @@ class ResumableAnswer:
         """The response that was interrupted, while that may prove false."""
         self.done: ResponseDone | None = None
         """How the interrupted response ended; None while it goes on."""
+        self.resumed = 0
+        """How often an answer went on."""
         self._deadlines = deadlines
         self._enabled = enabled
         self._pause_s = pause_s

@@ -17,6 +17,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from device_daemon.errors import SpeakerError
 from device_daemon.greetings.opening import Opening
 
 
@@ -45,6 +46,14 @@ class GreetingLedger(Struct):
     """Its sound is played from the cache: it cannot be lost with a connection."""
     broken_off: bool = False
     """It was heard in part, and the connection or the service ended it."""
+    in_speaker: bool = False
+    """Its sound from the cache was handed to the speaker, and it is not known yet how much of it was heard."""
+    requests: int = 0
+    """How often the service was asked for it; numbers the requests."""
+    session_requests: int = 0
+    """How often this session was asked for it, and began it or refused it for good."""
+    failure: SpeakerError | None = None
+    """Why the last request for it failed."""
 
     @classmethod
     def opened(cls, opening: Opening | None) -> GreetingLedger:
@@ -66,12 +75,14 @@ class GreetingLedger(Struct):
         if self.step is not Step.WANTED:
             raise ValueError(f"greeting requested while {self.step}")
         self.step = Step.REQUESTED
+        self.requests += 1
+        self.session_requests += 1
 
     def played_from_cache(self) -> None:
         """Note that its cached sound was handed to the speaker. Raises ValueError unless it is wanted."""
         if self.step is not Step.WANTED:
             raise ValueError(f"greeting played from the cache while {self.step}")
-        self.step, self.from_cache = Step.CREATED, True
+        self.step, self.from_cache, self.in_speaker = Step.CREATED, True, True
 
     def created(self, response_id: str) -> None:
         """Note that the service began a response: the greeting's, if that was requested."""
@@ -99,6 +110,7 @@ class GreetingLedger(Struct):
 
     def taken_back(self) -> None:
         """Note that the speaker failed before a sample was heard: it is wanted again, wherever its sound came from."""
+        self.in_speaker = False
         if self.step is Step.CREATED:
             self.step, self.response_id, self.from_cache = Step.WANTED, None, False
 

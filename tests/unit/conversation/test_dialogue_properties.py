@@ -9,10 +9,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from device_daemon.conversation import commands as do
 from device_daemon.conversation import events as on
 from device_daemon.conversation.approvals import NAME
-from device_daemon.conversation.dialogue import ECHO_TAIL_S, Dialogue
+from device_daemon.conversation.dialogue import Dialogue
 from device_daemon.conversation.playback_ledger import LOCAL
 from device_daemon.conversation.policy import ConversationPolicy, Deadlines, EndReason, MicrophoneGate
 from device_daemon.conversation.push_to_talk import COMMIT_AFTER_S
+from device_daemon.conversation.rules.microphone_gate import ECHO_TAIL_S
 from device_daemon.conversation.tool_calls import MOST_AT_ONCE
 from device_daemon.errors import AuthRefused, ConnectionLost, DeviceGone, ServiceUnreachable
 from device_daemon.greetings.opening import Opening
