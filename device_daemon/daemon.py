@@ -98,7 +98,7 @@ class Daemon:
         self._leave.set()
 
     async def run(self) -> None:
-        """Be a speaker. Raises control_socket.Refused where another daemon already is one."""
+        """Be a speaker. Raises control_protocol.Refused where another daemon already is one."""
         loop = asyncio.get_running_loop()
         for stop_signal in STOP_SIGNALS:
             loop.add_signal_handler(stop_signal, self.stop)

@@ -25,7 +25,7 @@ def run(args: argparse.Namespace) -> int:
     """`run`: the daemon, in the foreground."""
     from device_daemon.config.reader import load  # noqa: PLC0415 - see above
     from device_daemon.daemon import Daemon  # noqa: PLC0415
-    from device_daemon.device.control_socket import Refused  # noqa: PLC0415
+    from device_daemon.device.control_protocol import Refused  # noqa: PLC0415
 
     logs.set_up(verbose=args.verbose)
     sys.unraisablehook = logs.unraisable

@@ -52,7 +52,7 @@ def command(args: argparse.Namespace) -> int:
 
 
 def request_line(request: str, words: Sequence[str], args: argparse.Namespace) -> str:
-    """Return the line of the socket's protocol (see `control_socket`)."""
+    """Return the line of the socket's protocol (see `control_protocol`)."""
     options = [f"--{name}" for name in ("json", "listen") if getattr(args, name, False)]
     end_of_options = ["--"] if request == "say" else []  # a text may end in --listen and mean nothing by it
     return " ".join([request, *options, *end_of_options, *words])

@@ -1,7 +1,7 @@
 """The client's side of the control socket: one request and its answer, or a subscription to the events.
 
 Apart from the server, so that `press` and `status` import neither asyncio nor the events for it. The protocol is in
-`control_socket`.
+`control_protocol`.
 """
 
 from __future__ import annotations

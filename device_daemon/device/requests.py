@@ -14,7 +14,7 @@ from device_daemon.config.settings import NO_GREETING, SERVICE_ASSISTANT, Config
 from device_daemon.conversation import events as on
 from device_daemon.conversation.policy import EndReason
 from device_daemon.device import events as report
-from device_daemon.device.control_socket import Refused
+from device_daemon.device.control_protocol import Refused
 from device_daemon.device.controller import Controller
 from device_daemon.device.event_stream import Subscription
 from device_daemon.device.request_policy import LATE_S, Kind, Outcome, decide, situation
@@ -50,7 +50,7 @@ class Origin(Struct, frozen=True):
 
 
 class Requests:
-    """All methods are called from the event loop's thread. Those that refuse raise control_socket.Refused.
+    """All methods are called from the event loop's thread. Those that refuse raise control_protocol.Refused.
 
     Those that return a string return the control socket's answer, `ok: ` and a sentence.
     """

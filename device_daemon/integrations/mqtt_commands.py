@@ -7,7 +7,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Final, Protocol
 
-from device_daemon.device.control_socket import Refused
+from device_daemon.device.control_protocol import Refused
 from device_daemon.system.foreign_text import safe
 
 logger = logging.getLogger(__name__)

@@ -6,7 +6,7 @@ import contextlib
 from typing import Protocol
 
 from device_daemon.config.settings import ButtonTrigger
-from device_daemon.device.control_socket import Refused
+from device_daemon.device.control_protocol import Refused
 from device_daemon.device.requests import Origin, Requests
 from device_daemon.triggers.gesture import DoublePress, Gesture, Hold, Press, Release
 

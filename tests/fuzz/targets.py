@@ -15,7 +15,7 @@ import pymicro_wakeword
 
 from device_daemon.config.reader import load
 from device_daemon.config.settings import Config, Service
-from device_daemon.device.control_socket import Refused, execute
+from device_daemon.device.control_protocol import Refused, execute
 from device_daemon.errors import ConfigError
 from device_daemon.greetings.cache import GreetingCache, rendition_for
 from device_daemon.system.foreign_text import safe

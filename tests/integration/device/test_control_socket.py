@@ -15,14 +15,14 @@ from typing import Any
 
 import pytest
 
-from device_daemon.device import control_socket
+from device_daemon.device import peer_credentials
 from device_daemon.device.control_client import ask
+from device_daemon.device.control_protocol import Refused
 from device_daemon.device.control_socket import (
     CONNECTIONS_AT_ONCE,
     LINE_LIMIT_BYTES,
     SUBSCRIBERS_AT_ONCE,
     ControlSocket,
-    Refused,
 )
 from device_daemon.device.events import VolumeChanged
 from tests.unit.device.recording_speaker import Speaker
@@ -133,7 +133,7 @@ async def test_a_stranger_is_refused_and_hears_which_group_to_ask_for(line: str,
 async def test_the_kernel_says_who_asks() -> None:
     one, other = socket.socketpair(socket.AF_UNIX)
     with one, other:
-        assert control_socket.peer_uid(one) == os.getuid()
+        assert peer_credentials.peer_uid(one) == os.getuid()
 
 
 async def test_a_member_of_the_sockets_group_may_ask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -142,17 +142,17 @@ async def test_a_member_of_the_sockets_group_may_ask(tmp_path: Path, monkeypatch
     group = path.stat().st_gid
     monkeypatch.setattr("pwd.getpwuid", lambda uid: pwd.struct_passwd(["joe", "", uid, 9, "", "", ""]))
     monkeypatch.setattr("os.getgrouplist", lambda _name, gid: [gid, group])
-    assert control_socket.allowed(4_242_424, path)
+    assert peer_credentials.allowed(4_242_424, path)
     monkeypatch.setattr("os.getgrouplist", lambda _name, gid: [gid, group + 1])
-    assert not control_socket.allowed(4_242_424, path)
+    assert not peer_credentials.allowed(4_242_424, path)
 
 
 def test_nobody_is_a_user_like_any_other_unless_the_namespace_hides_who_it_is(tmp_path: Path) -> None:
     (tmp_path / "all").write_text("         0          0 4294967295\n")
     (tmp_path / "private").write_text("         0          0          1\n       983        983          1\n")
     socket_of_root = Path("/proc/version")
-    assert not control_socket.allowed(control_socket.OVERFLOW_UID, socket_of_root, tmp_path / "all")
-    assert control_socket.allowed(control_socket.OVERFLOW_UID, socket_of_root, tmp_path / "private")
+    assert not peer_credentials.allowed(peer_credentials.OVERFLOW_UID, socket_of_root, tmp_path / "all")
+    assert peer_credentials.allowed(peer_credentials.OVERFLOW_UID, socket_of_root, tmp_path / "private")
 
 
 async def test_a_request_that_is_too_long_is_answered_with_the_limit(speaker: Speaker, tmp_path: Path) -> None:
@@ -175,7 +175,7 @@ async def test_a_client_that_says_nothing_is_disconnected(tmp_path: Path) -> Non
 
 async def test_clients_that_say_nothing_keep_nobody_from_asking(speaker: Speaker, tmp_path: Path) -> None:
     path = tmp_path / "run" / "control.sock"
-    idle = [await asyncio.open_unix_connection(path) for _ in range(control_socket.CONNECTIONS_AT_ONCE + 3)]
+    idle = [await asyncio.open_unix_connection(path) for _ in range(CONNECTIONS_AT_ONCE + 3)]
     assert await asked(tmp_path, "press") == "ok: press"
     for _, writer in idle[-2:]:
         writer.write(b"hold\n")

@@ -16,7 +16,7 @@ import pytest
 
 from device_daemon.config.settings import Mqtt
 from device_daemon.device import events as report
-from device_daemon.device.control_socket import Refused
+from device_daemon.device.control_protocol import Refused
 from device_daemon.device.event_stream import EventStream
 from device_daemon.integrations.mqtt import MqttClient
 from device_daemon.integrations.mqtt_commands import Commands

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Generator
 from typing import Any
 
-from device_daemon.device.control_socket import Refused
+from device_daemon.device.control_protocol import Refused
 from device_daemon.device.event_stream import EventStream, Subscription
 
 

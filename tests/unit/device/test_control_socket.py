@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from device_daemon.device.control_socket import Refused, execute
+from device_daemon.device.control_protocol import Refused, execute
 from tests.unit.device.recording_speaker import Outcome, Speaker
 
 

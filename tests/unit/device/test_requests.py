@@ -11,7 +11,7 @@ import pytest
 
 from device_daemon.config.settings import ButtonTrigger, Config, Service, TimerSettings, Trigger
 from device_daemon.conversation.policy import EndReason
-from device_daemon.device.control_socket import Refused
+from device_daemon.device.control_protocol import Refused
 from device_daemon.device.event_stream import EventStream
 from device_daemon.device.events import Triggered
 from device_daemon.device.requests import Origin, Requests

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from device_daemon.device.control_socket import Refused
+from device_daemon.device.control_protocol import Refused
 from device_daemon.device.requests import Origin
 from device_daemon.triggers.button_actions import ButtonActions, PushToTalkActions
 from device_daemon.triggers.gesture import DoublePress, Gesture, Hold, Press, Release
