@@ -22,6 +22,8 @@ class Part(StrEnum):
     SERVICE = "service"
     CLOCK = "clock"
     WAKE_WORDS = "wake-words"
+    PINS = "pins"
+    """Of buttons, mute switch and motion sensors."""
     DISK = "disk"
     GREETING_CACHE = "greeting-cache"
     MCP = "mcp"

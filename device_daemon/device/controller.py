@@ -50,6 +50,7 @@ logger = logging.getLogger(__name__)
 
 _OPTIONAL_PARTS: Final = frozenset({Part.DISK, Part.GREETING_CACHE, Part.MCP, Part.MQTT})
 """The speaker talks and listens without them: `status` and the journal report them, the light does not."""
+_TRIGGERS: Final = frozenset({Part.WAKE_WORDS, Part.PINS})
 SILENT_DBFS = -96.0
 """The speaker's level while nothing is heard."""
 PREPARE_NOTICES_AFTER_S = 1.0
@@ -413,8 +414,12 @@ class Controller:
         ]
 
     def add_health(self, health: Health) -> None:
-        """Let `status` report the health of a part that belongs to somebody else."""
+        """Let `status` and the light report the health of a part that belongs to somebody else."""
         self._other_parts.append(health)
+
+    def health_changed(self) -> None:
+        """Such a part failed or works again."""
+        self._show_resting_state()
 
     @property
     def clock_is_set(self) -> bool:
@@ -437,22 +442,25 @@ class Controller:
         """Return which limit of use keeps a conversation from beginning now."""
         return self._budget.refusal(local_time())
 
-    def _failures(self) -> list[SpeakerError]:
-        """What keeps the speaker from talking and listening."""
-        return [part.failure for part in self.health() if part.failure and part.part not in _OPTIONAL_PARTS]
+    def _failures(self, besides: frozenset[Part] = frozenset()) -> list[SpeakerError]:
+        """What keeps the speaker from being asked, talking and listening; those of some parts may be left out."""
+        ignored = _OPTIONAL_PARTS | besides
+        return [part.failure for part in self.health() if part.failure and part.part not in ignored]
 
     @property
     def resting(self) -> State:
         """The state between conversations, as it is now."""
         if self.timers.ringing:
             return State.RINGING  # whatever else is true: it has the highest priority in the lights' table
-        return resting_state(muted=self.muted, failures=self._failures(), wake_words=self._router.words is not None)
+        listens = self._router.words is not None
+        # While the microphone is open the light has to say so, whatever becomes of a button.
+        failures = self._failures(besides=frozenset({Part.PINS})) if listens else self._failures()
+        return resting_state(muted=self.muted, failures=failures, wake_words=listens)
 
     @property
     def readiness(self) -> State:
-        """The same for a request to talk: a broken wake word engine does not matter to it."""
-        ours = self._wake_words_health.failure
-        return resting_state(muted=self.muted, failures=[each for each in self._failures() if each is not ours])
+        """The same for a request to talk: what it came by works, whatever becomes of other triggers."""
+        return resting_state(muted=self.muted, failures=self._failures(besides=_TRIGGERS))
 
     def _microphone_wanted(self, failure: SpeakerError | None) -> bool:
         """Whether the microphone must be open at rest: for the wake words, unless the light cannot say so.

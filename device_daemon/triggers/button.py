@@ -10,9 +10,9 @@ from functools import partial
 from typing import Final
 
 from device_daemon.config.settings import ButtonTrigger
-from device_daemon.errors import PinUnusable
 from device_daemon.triggers.contact import Contact
 from device_daemon.triggers.gesture import DOUBLE_PRESS_S, Gesture, GestureMachine
+from device_daemon.triggers.pins import RETRY_S, Pins
 
 logger = logging.getLogger(__name__)
 
@@ -56,40 +56,35 @@ class Button:
 
 
 class Buttons:
-    """All buttons of a config. A pin that cannot be opened is logged, and the others work.
+    """All buttons of a config. A pin that cannot be opened is tried again (`pins`), and the others work.
 
     They are opened before most of the program is in memory: gestures wait until `serve` says who handles them, and
     again from `hold` on. So no press is lost at the start or while another config is put in force.
     """
 
-    def __init__(self, triggers: list[ButtonTrigger], *, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, triggers: list[ButtonTrigger], *, loop: asyncio.AbstractEventLoop, retry_s: float = RETRY_S
+    ) -> None:
+        self.pins = Pins(loop, retry_s)
+        """The pins of all triggers; a button's has the name of its number."""
         self._loop = loop
         self._waiting: deque[tuple[int, Gesture]] = deque(maxlen=MOST_WAITING)
         self._handle: Callable[[ButtonTrigger, Gesture], None] | None = None
         self._triggers: dict[int, ButtonTrigger] = {}
-        self._buttons: dict[int, Button] = {}
-        self._wanted: dict[int, ButtonTrigger] = {}
         self.release(triggers)
         self.open()
 
     def release(self, triggers: list[ButtonTrigger]) -> None:
         """Take the triggers of another config, and give the pins back that it does not use in the same way."""
-        self._wanted = {trigger.pin: trigger for trigger in triggers}
-        for pin, before in list(self._triggers.items()):
-            if pin not in self._wanted or _wiring(before) != _wiring(self._wanted[pin]):
-                del self._triggers[pin]
-                self._buttons.pop(pin).close()
+        before, self._triggers = self._triggers, {trigger.pin: trigger for trigger in triggers}
+        for pin, trigger in before.items():
+            if pin not in self._triggers or _wiring(trigger) != _wiring(self._triggers[pin]):
+                self.pins.close(pin)
 
     def open(self) -> None:
         """Open the pins of the config; a button that is wired as before was open all the time."""
-        for pin, trigger in self._wanted.items():
-            try:
-                if pin not in self._buttons:
-                    self._buttons[pin] = Button(trigger, loop=self._loop, on_gesture=partial(self._take, pin))
-            except PinUnusable as error:
-                logger.error("%s", error)  # noqa: TRY400 - the sentence says it all; a traceback helps no owner
-            else:
-                self._triggers[pin] = trigger
+        for pin, trigger in self._triggers.items():
+            self.pins.open(pin, partial(Button, trigger, loop=self._loop, on_gesture=partial(self._take, pin)))
 
     def serve(self, handle: Callable[[ButtonTrigger, Gesture], None]) -> None:
         """From now on gestures go to `handle`; those that waited go there first, in order."""
@@ -103,8 +98,7 @@ class Buttons:
 
     def close(self) -> None:
         """Give all pins back; nothing is called from now on. Idempotent."""
-        for button in self._buttons.values():
-            button.close()
+        self.pins.close_all()
 
     def _take(self, pin: int, gesture: Gesture) -> None:
         if self._handle is None:

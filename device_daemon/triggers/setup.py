@@ -1,16 +1,15 @@
 """Connects the triggers that the config names to the requests they make: buttons, switch, motion, schedule, wake words.
 
-A trigger that fails to open is logged and skipped: the others work, and the control socket is always there.
+A trigger that fails to open is logged, and a pin is tried again: the others work, and the control socket is always there.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
 from datetime import datetime
 from functools import partial
-from typing import Protocol
+from typing import Final
 
 from device_daemon.config.settings import (
     ButtonTrigger,
@@ -36,10 +35,8 @@ from device_daemon.triggers.wakeword import WakeWords
 
 logger = logging.getLogger(__name__)
 
-
-class _Closable(Protocol):
-    def close(self) -> None:
-        """Release what was opened."""
+_SWITCH: Final = "mute switch"
+"""The name of its pin."""
 
 
 class TriggerSetup:
@@ -51,27 +48,34 @@ class TriggerSetup:
         self._requests = requests
         self._controller = controller
         self._loop = asyncio.get_running_loop()
-        self._open: list[_Closable] = []
+        self._pins = buttons.pins
+        self._schedule: Schedule | None = None
+        controller.add_health(self._pins.health)
         if config.mute.switch_pin is not None:
             self._open_switch(config.mute.switch_pin)
+        self._pins.on_change = controller.health_changed
 
     def start(self) -> None:
         """Serve the buttons, and open the other triggers; the controller has started."""
         self._serve_buttons()
         for trigger in self._config.triggers:
             if isinstance(trigger, MotionTrigger):
-                self._try_to_open(partial(self._motion, trigger))
+                self._pins.open(_sensor(trigger), partial(self._motion, trigger))
         if times := [trigger for trigger in self._config.triggers if isinstance(trigger, ScheduleTrigger)]:
-            self._open.append(self._schedule(times))
+            self._schedule = self._scheduled(times)
         self._listen()
         if (stop_word := self._config.stop_trigger) is not None:
             self._listen_for_stop(stop_word)
 
     def close(self) -> None:
         """Release all pins but the buttons', whose owner closes them; nothing is asked for any more."""
-        for trigger in self._open:
-            trigger.close()
-        self._open.clear()
+        self._pins.on_change = lambda: None
+        self._pins.close(_SWITCH)
+        for trigger in self._config.triggers:
+            if isinstance(trigger, MotionTrigger):
+                self._pins.close(_sensor(trigger))
+        if self._schedule is not None:
+            self._schedule.close()
 
     def _serve_buttons(self) -> None:
         actions: dict[int, GestureActions] = {
@@ -116,14 +120,8 @@ class TriggerSetup:
         else:
             self._controller.add_stop_word(stop_word)
 
-    def _try_to_open(self, build: Callable[[], _Closable]) -> None:
-        try:
-            self._open.append(build())
-        except SpeakerError as error:
-            logger.error("%s", error)  # noqa: TRY400
-
-    def _motion(self, trigger: MotionTrigger) -> _Closable:
-        origin = _origin(f"motion on pin {trigger.pin}", trigger)
+    def _motion(self, trigger: MotionTrigger) -> Motion:
+        origin = _origin(_sensor(trigger), trigger)
         last_opened_s: float | None = None
 
         def seen(at_s: float) -> None:
@@ -142,22 +140,26 @@ class TriggerSetup:
 
         return Motion(trigger, loop=self._loop, on_motion=seen)
 
-    def _schedule(self, triggers: list[ScheduleTrigger]) -> _Closable:
+    def _scheduled(self, triggers: list[ScheduleTrigger]) -> Schedule:
         def due(trigger: ScheduleTrigger) -> None:
             self._requests.scheduled(_origin(f"schedule {trigger.at} {trigger.days}", trigger))
 
         return Schedule(triggers, loop=self._loop, on_due=due)
 
     def _open_switch(self, pin: int) -> None:
-        try:
+        def build() -> Switch:
             switch = Switch(pin, loop=self._loop, on_change=lambda off: self._controller.set_switch(off=off))
-        except SpeakerError as error:
-            # A switch that cannot be read must not leave the microphone on.
-            logger.error("%s The microphone stays off.", error)  # noqa: TRY400
-            self._controller.set_switch(off=True)
-        else:
-            self._open.append(switch)
             self._controller.set_switch(off=switch.on)
+            return switch
+
+        if not self._pins.open(_SWITCH, build):
+            # A switch that cannot be read must not leave the microphone on.
+            logger.error("The microphone stays off until the mute switch on pin %d can be read.", pin)
+            self._controller.set_switch(off=True)
+
+
+def _sensor(trigger: MotionTrigger) -> str:
+    return f"motion on pin {trigger.pin}"
 
 
 def _origin(name: str, trigger: Trigger) -> Origin:

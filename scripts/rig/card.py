@@ -49,6 +49,11 @@ def _bits(directions: Sequence[int]) -> int:
     return sum(1 << direction for direction in directions or _BOTH)
 
 
+def _close_all(files: list[int]) -> None:
+    for file in files:
+        os.close(file)
+
+
 class SimulatedCard:
     """A sound card in a folder, which exists as long as this object does.
 
@@ -72,13 +77,14 @@ class SimulatedCard:
         echo_delay_ms: float = 2.0,
         history_s: float = 600.0,
     ) -> None:
-        library = build_plugin()
+        self._library = build_plugin()
         self.rate_hz = rate_hz
         self.channels = channels
         layout = Layout(rate_hz, channels, history_s)
         # Memory, not a file on a disk: a page that is being written back would stall the plugin, which shows as an xrun.
         self._file = os.memfd_create("simcard", os.MFD_CLOEXEC)
-        weakref.finalize(self, os.close, self._file)
+        self._files = [self._file]
+        weakref.finalize(self, _close_all, self._files)
         os.ftruncate(self._file, layout.size_bytes)
         mapped = mmap.mmap(self._file, layout.size_bytes)
         self._microphone, self._speaker = layout.tracks(memoryview(mapped))
@@ -94,7 +100,12 @@ class SimulatedCard:
             self.set_echo([(echo_delay_ms, echo_gain)])
         folder.mkdir(parents=True, exist_ok=True)
         self._configuration = folder.absolute() / "asound.conf"
-        write_configuration(self._configuration, library, Path(f"/proc/{os.getpid()}/fd/{self._file}"))
+        self._configure()
+
+    def _configure(self, suffix: str = "") -> None:
+        write_configuration(
+            self._configuration, self._library, Path(f"/proc/{os.getpid()}/fd/{self._files[-1]}"), suffix
+        )
 
     def environment(self) -> dict[str, str]:
         """Return what to add to a program's environment so that this is its sound card."""
@@ -303,6 +314,23 @@ class SimulatedCard:
         """Take so long from now on to be opened, and to agree on parameters, as some drivers do."""
         self._header.open_delay_ms = open_ms
         self._header.params_delay_ms = params_ms
+
+    def refuse(self, *only: int) -> None:
+        """Let a program that opens it fail when it sets the parameters, rate and all, that the card has; `accept` ends it."""
+        self._header.refuses |= _bits(only)
+
+    def accept(self) -> None:
+        """Take the parameters that it has."""
+        self._header.refuses = 0
+
+    def renumber(self) -> None:
+        """Be another device file from now on, behind the same ALSA names; pull it out for that."""
+        self._files.append(os.dup(self._file))
+        self._configure()
+
+    def rename(self, suffix: str) -> None:
+        """Have this behind its ALSA names from now on ("" for none), and be the default only without; pull it out for that."""
+        self._configure(suffix)
 
     def lose_mixer(self) -> None:
         """Have no mixer from now on."""

@@ -120,6 +120,14 @@ class Device:
         """Let it work again."""
         await self._finger("heal", pin)
 
+    async def occupy_pin(self, pin: int) -> None:
+        """Let another program hold a pin, from the next time that the daemon opens it."""
+        await self._finger("occupy", pin)
+
+    async def free_pin(self, pin: int) -> None:
+        """Let it go again."""
+        await self._finger("free", pin)
+
     async def stall(self, ms: int) -> None:
         """Keep the daemon's event loop busy for so long."""
         await self._finger("stall", ms)

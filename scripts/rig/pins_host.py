@@ -2,19 +2,19 @@
 
 Only the pins are mock pins; everything else is the daemon as it ships. On standard input: `low 17`, `high 17`, or
 `tap 17` for a finger that comes and goes; `break 25` and `heal 25` for a pin that raises when it is written; `threads 0`
-reports the names of this process's threads, and `stall 500` keeps its event loop busy for 500 ms. PINS_BUSY names pins that
-another program holds. PINS_LOW names pins that are low from the start, as a closed switch is.
+reports the names of this process's threads, and `stall 500` keeps its event loop busy for 500 ms. `occupy 17` and `free 17`:
+another program holds a pin, unless it is open here already; PINS_BUSY names pins that one holds from the start. PINS_LOW names pins that are low from the start, as a closed switch is.
 On the file descriptor named by PINS_FD: one JSON object for each change of an output pin, and a list of names for `threads`.
 """
 
-import asyncio
 import errno
-import gc
 import json
 import os
+import signal
 import sys
 import threading
 import time
+from collections import deque
 from typing import Any
 
 from gpiozero import Device
@@ -26,8 +26,9 @@ TAP_S = 0.03
 
 _report = os.fdopen(int(os.environ["PINS_FD"]), "w", buffering=1)
 _low = os.environ.get("PINS_LOW", "").split()
-_busy = os.environ.get("PINS_BUSY", "").split()
+_busy = set(os.environ.get("PINS_BUSY", "").split())
 _broken: set[str] = set()
+_stalls_s: deque[float] = deque()
 
 
 class WatchedPin(MockPWMPin):  # type: ignore[misc]
@@ -42,10 +43,10 @@ class WatchedPin(MockPWMPin):  # type: ignore[misc]
         finally:
             self.closing = False
 
-    def __init__(self, factory: Any, info: Any) -> None:
-        super().__init__(factory, info)
-        if self.gpio in _busy:
+    def _set_function(self, value: str) -> None:
+        if self.gpio in _busy and not self.closing:
             raise OSError(errno.EBUSY, "GPIO busy")
+        super()._set_function(value)
 
     def _change_state(self, value: float) -> bool:
         if self.gpio in _broken:
@@ -67,11 +68,6 @@ class WatchedPin(MockPWMPin):  # type: ignore[misc]
         return str(self.info.name).removeprefix("GPIO")
 
 
-def _loop() -> asyncio.AbstractEventLoop:
-    """The daemon's."""
-    return next(each for each in gc.get_objects() if isinstance(each, asyncio.AbstractEventLoop) and each.is_running())
-
-
 def _obey(factory: Any) -> None:
     for line in sys.stdin:
         gesture, pin = line.split()
@@ -80,13 +76,14 @@ def _obey(factory: Any) -> None:
             _report.write(json.dumps(names) + "\n")
             continue
         if gesture == "stall":
-            _loop().call_soon_threadsafe(time.sleep, int(pin) / 1000)
+            _stalls_s.append(int(pin) / 1000)
+            os.kill(os.getpid(), signal.SIGUSR1)
             continue
-        if gesture == "break":
-            _broken.add(pin)
-        if gesture == "heal":
-            _broken.discard(pin)
-        if gesture in {"break", "heal"}:
+        if gesture in {"break", "occupy"}:
+            (_broken if gesture == "break" else _busy).add(pin)
+            continue
+        if gesture in {"heal", "free"}:
+            (_broken if gesture == "heal" else _busy).discard(pin)
             continue
         driven = factory.pin(f"GPIO{pin}")
         if gesture in {"low", "tap"}:
@@ -99,6 +96,8 @@ def _obey(factory: Any) -> None:
 
 
 if __name__ == "__main__":
+    # Whatever the loop does at that moment is held up, as its thread is: Python calls signal handlers in it.
+    signal.signal(signal.SIGUSR1, lambda *_: time.sleep(_stalls_s.popleft()))
     Device.pin_factory = MockFactory(pin_class=WatchedPin)
     threading.Thread(target=_obey, args=(Device.pin_factory,), daemon=True).start()
     raise SystemExit(main(sys.argv[1:]))

@@ -23,11 +23,13 @@ _ASOUND_CONF: Final = """\
 </usr/share/alsa/alsa.conf>
 pcm_type.simcard {{ lib "{library}" }}
 ctl_type.simcard {{ lib "{library}" }}
-pcm.simcard {{ type simcard; file "{file}"; hint {{ show on; description "Simulated sound card" }} }}
-pcm.simplug {{ type plug; slave.pcm simcard; hint {{ show on; description "Simulated sound card, converting" }} }}
+pcm.simcard{suffix} {{ type simcard; file "{file}"; hint {{ show on; description "Simulated sound card" }} }}
+pcm.simplug{suffix} {{ type plug; slave.pcm simcard{suffix}; hint {{ show on; description "Simulated sound card, converting" }} }}
+ctl.simcard{suffix} {{ type simcard; file "{file}" }}
+ctl.simplug{suffix} {{ type simcard; file "{file}" }}
+"""
+_DEFAULT_CONF: Final = """\
 pcm.!default {{ type plug; slave.pcm simcard; hint {{ show on; description "Default: the simulated card" }} }}
-ctl.simcard {{ type simcard; file "{file}" }}
-ctl.simplug {{ type simcard; file "{file}" }}
 ctl.!default {{ type simcard; file "{file}" }}
 """
 
@@ -70,6 +72,12 @@ def _build(name: str, units: Sequence[Path], headers: Sequence[Path], libraries:
     return library
 
 
-def write_configuration(path: Path, library: Path, file: Path) -> None:
-    """Write an asound.conf that names the card `simcard`, and through conversions `simplug` and `default`."""
-    path.write_text(_ASOUND_CONF.format(library=library, file=file))
+def write_configuration(path: Path, library: Path, file: Path, suffix: str = "") -> None:
+    """Write an asound.conf that names the card `simcard`, and through conversions `simplug` and `default`.
+
+    With a `suffix` to its names the card is not the default. Programs that run notice it: it is a new file each time.
+    """
+    configuration = _ASOUND_CONF if suffix else _ASOUND_CONF + _DEFAULT_CONF
+    draft = path.with_suffix(".new")
+    draft.write_text(configuration.format(library=library, file=file, suffix=suffix))
+    draft.replace(path)

@@ -213,6 +213,8 @@ static int simcard_hw_params(snd_pcm_ioplug_t *io, snd_pcm_hw_params_t *params)
 	usleep(s->card->params_delay_ms * 1000);
 	if (gone(s))
 		return -ENODEV;
+	if (has(s->card->refuses, s->io.stream))
+		return -EINVAL;
 	free(s->staged);
 	s->staged = calloc(io->buffer_size * io->channels, sizeof *s->staged);
 	s->avail_min = io->period_size;

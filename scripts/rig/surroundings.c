@@ -1,15 +1,17 @@
-/* What a machine gives a program and can take away: the time of day, name lookups, a disk that is quick.
+/* What a machine gives a program and can take away: the time of day, name lookups, a route, a disk that is quick.
 
    Preloaded into the daemon (LD_PRELOAD). The file that SURROUNDINGS names is mapped, and says what is so now; see
    surroundings.py. Nothing else is changed: the monotonic clock, above all, stays what it is. */
 
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
@@ -18,6 +20,7 @@ struct surroundings {
     int64_t clock_offset_s;
     int32_t lookup; /* 0: as it is, 1: fails, 2: hangs */
     int32_t sync_ms;
+    int32_t cut_off; /* there is no route to any address, this machine's own included */
 };
 
 enum { LOOKUP_WORKS, LOOKUP_FAILS, LOOKUP_HANGS };
@@ -74,6 +77,16 @@ int getaddrinfo(const char *restrict node, const char *restrict service, const s
     while (now->lookup == LOOKUP_HANGS)
         usleep(50000);
     return now->lookup == LOOKUP_FAILS ? EAI_AGAIN : real(node, service, hints, found);
+}
+
+int connect(int socket, const struct sockaddr *address, socklen_t length)
+{
+    REAL(connect);
+    if (now->cut_off && (address->sa_family == AF_INET || address->sa_family == AF_INET6)) {
+        errno = EHOSTUNREACH;
+        return -1;
+    }
+    return real(socket, address, length);
 }
 
 int fsync(int file)

@@ -1,4 +1,4 @@
-"""What a machine gives a program and can take away while it runs: the time of day, name lookups, a quick disk.
+"""What a machine gives a program and can take away while it runs: the time of day, name lookups, a route, a quick disk.
 
 A library (surroundings.c) is preloaded into the daemon, and reads what is so from a file that is mapped on both sides.
 """
@@ -24,7 +24,12 @@ class Lookup(IntEnum):
 
 class _Layout(ctypes.Structure):
     # struct surroundings of surroundings.c
-    _fields_ = [("clock_offset_s", ctypes.c_int64), ("lookup", ctypes.c_int32), ("sync_ms", ctypes.c_int32)]
+    _fields_ = [
+        ("clock_offset_s", ctypes.c_int64),
+        ("lookup", ctypes.c_int32),
+        ("sync_ms", ctypes.c_int32),
+        ("cut_off", ctypes.c_int32),
+    ]
 
 
 class Surroundings:
@@ -50,10 +55,14 @@ class Surroundings:
         """Let name lookups work, fail or hang."""
         self._now.lookup = how
 
+    def cut_off(self) -> None:
+        """Let there be no route to any address: new connections fail at once."""
+        self._now.cut_off = 1
+
     def slow_disk(self, sync_ms: int) -> None:
         """Let each fsync take so much longer."""
         self._now.sync_ms = sync_ms
 
     def restore(self) -> None:
         """As they were at the beginning."""
-        self._now.clock_offset_s = self._now.lookup = self._now.sync_ms = 0
+        self._now.clock_offset_s = self._now.lookup = self._now.sync_ms = self._now.cut_off = 0

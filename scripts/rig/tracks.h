@@ -35,6 +35,7 @@ struct card {
 	uint32_t least_period_ms, most_period_ms;  /* 0: 1 ms, and 1 s */
 	uint32_t mixer, mixer_volume, mixer_off;   /* whether there is one; 0..207; its switch */
 	uint32_t voice_channel;                    /* 1 + the only one that hears anything, as of an array; 0: all do */
+	uint32_t refuses;                          /* a bit for each direction: the parameters it offered itself */
 	uint32_t pid[2], running[2], xruns[2];     /* [0] playback, [1] capture, as SND_PCM_STREAM_*; pid: the last opener's */
 	uint64_t late_frames;                      /* written when their moment had passed: never heard */
 	uint64_t captured_until;                   /* one past the last frame that any program was given */
@@ -43,7 +44,7 @@ struct card {
 	float noise;                               /* of the room, effective value */
 	float response[MAX_TAPS];                  /* the room: impulse response from speaker to microphone, `taps` long */
 };
-_Static_assert(sizeof(struct card) == 136 + 4 * MAX_TAPS, "tracks.py counts on this layout");
+_Static_assert(sizeof(struct card) == 144 + 4 * MAX_TAPS, "tracks.py counts on this layout");
 
 static inline bool has(uint32_t bits, int direction)
 {

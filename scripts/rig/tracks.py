@@ -43,6 +43,7 @@ class Header(ctypes.Structure):
         ("mixer_volume", ctypes.c_uint32),
         ("mixer_off", ctypes.c_uint32),
         ("voice_channel", ctypes.c_uint32),
+        ("refuses", ctypes.c_uint32),
         ("pid", ctypes.c_uint32 * 2),
         ("running", ctypes.c_uint32 * 2),
         ("xruns", ctypes.c_uint32 * 2),

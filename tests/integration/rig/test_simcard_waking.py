@@ -126,6 +126,31 @@ def test_a_busy_card_does_not_open(card: SimulatedCard, open_pcm: Open) -> None:
     open_pcm(alsaaudio.PCM_CAPTURE)
 
 
+def test_a_card_that_refuses_its_parameters_can_be_opened_again_when_it_takes_them(
+    card: SimulatedCard, open_pcm: Open
+) -> None:
+    card.refuse(CAPTURE)
+    with pytest.raises(alsaaudio.ALSAAudioError, match="Invalid argument"):
+        open_pcm(alsaaudio.PCM_CAPTURE, "default")
+    open_pcm(alsaaudio.PCM_PLAYBACK, "default")
+    card.accept()
+    open_pcm(alsaaudio.PCM_CAPTURE, "default")
+
+
+def test_a_card_comes_back_under_another_number_or_under_another_name(card: SimulatedCard, open_pcm: Open) -> None:
+    open_pcm(alsaaudio.PCM_CAPTURE, "default").close()
+    card.renumber()
+    microphone = open_pcm(alsaaudio.PCM_CAPTURE, "default")
+    assert card.microphone_open
+    microphone.close()
+    card.rename("2")
+    with pytest.raises(alsaaudio.ALSAAudioError):
+        open_pcm(alsaaudio.PCM_CAPTURE, "default")
+    open_pcm(alsaaudio.PCM_CAPTURE, "simplug2").close()
+    card.rename("")
+    open_pcm(alsaaudio.PCM_CAPTURE, "default")
+
+
 def test_each_direction_can_be_open_once(card: SimulatedCard, open_pcm: Open) -> None:
     microphone = open_pcm(alsaaudio.PCM_CAPTURE, "default")
     open_pcm(alsaaudio.PCM_PLAYBACK, "default")

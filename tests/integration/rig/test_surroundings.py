@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -57,3 +58,17 @@ def test_a_slow_disk_takes_its_time_to_write(surroundings: Surroundings, tmp_pat
     surroundings.slow_disk(200)
     with (tmp_path / "file").open("wb") as file:
         assert float(printed(surroundings, took.replace("2)", f"{file.fileno()})"), pass_fds=[file.fileno()])) >= 0.2
+
+
+def test_without_a_route_no_connection_is_made_to_another_process_but_to_one_of_this_machine_by_path(
+    surroundings: Surroundings, tmp_path: Path
+) -> None:
+    surroundings.cut_off()
+    connect = "import socket\ntry: socket.create_connection(('127.0.0.1', 9))\nexcept OSError as e: print(e)"
+    assert "No route to host" in printed(surroundings, connect)
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(tmp_path / "socket"))
+        server.listen()
+        printed(surroundings, f"import socket; socket.socket(socket.AF_UNIX).connect({str(tmp_path / 'socket')!r})")
+    surroundings.restore()
+    assert "Connection refused" in printed(surroundings, connect)

@@ -17,6 +17,8 @@ from device_daemon.triggers.gesture import DoublePress, Gesture, Hold, Press, Re
 pytestmark = pytest.mark.usefixtures("gpio")
 
 PATIENCE_S = 5.0
+HOLD_S = 0.5
+"""So long that a busy machine sets the pin before it is over."""
 
 
 class Owner:
@@ -219,13 +221,13 @@ async def test_a_pin_in_use_names_the_pin_and_its_user(owner: Owner, buttons: li
 async def test_a_short_press_whose_release_is_reported_late_is_no_hold(
     gpio: Any, owner: Owner, buttons: list[Button]
 ) -> None:
-    build(owner, buttons, hold_s=0.05)
+    build(owner, buttons, hold_s=HOLD_S)
     pin = gpio.pin(17)
     pin.drive_low()
     assert isinstance(await owner.next(), Press)
     released_s = time.monotonic()
     pin._state = True  # the pin is up, and its library has not reported it yet
-    await asyncio.sleep(0.15)  # nothing must come, so there is nothing to wait for
+    await asyncio.sleep(HOLD_S + 0.1)  # nothing must come, so there is nothing to wait for
     assert owner.gestures.empty()
     pin.when_changed(released_s, True)
     assert at_s(await owner.next(), Release) == pytest.approx(released_s)
@@ -234,7 +236,7 @@ async def test_a_short_press_whose_release_is_reported_late_is_no_hold(
 async def test_a_release_that_is_never_reported_is_seen_on_the_pin(
     gpio: Any, owner: Owner, buttons: list[Button]
 ) -> None:
-    build(owner, buttons, hold_s=0.05)
+    build(owner, buttons, hold_s=HOLD_S, double_press_s=60.0)
     gpio.pin(17).drive_low()
     assert isinstance(await owner.next(), Press)
     gpio.pin(17)._state = True
@@ -296,16 +298,46 @@ async def test_while_another_config_is_put_in_force_a_press_waits_and_a_button_t
     buttons.close()
 
 
-async def test_a_button_that_cannot_be_opened_is_logged_and_the_others_work(
+async def test_a_button_that_cannot_be_opened_is_logged_the_others_work_and_it_works_when_its_pin_is_free(
     gpio: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     led = gpiozero.LED(17)
     handled: asyncio.Queue[ButtonTrigger] = asyncio.Queue()
-    buttons = Buttons([ButtonTrigger(pin=17), ButtonTrigger(pin=22)], loop=asyncio.get_running_loop())
+    triggers = [ButtonTrigger(pin=17), ButtonTrigger(pin=22)]
+    buttons = Buttons(triggers, loop=asyncio.get_running_loop(), retry_s=0.01)
+    recovered = asyncio.Event()
+    buttons.pins.on_change = recovered.set
     buttons.serve(lambda trigger, _gesture: handled.put_nowait(trigger))
     gpio.pin(22).drive_low()
     async with asyncio.timeout(PATIENCE_S):
         assert (await handled.get()).pin == 22
     assert "button on pin 17" in caplog.text
-    buttons.close()
+    assert "button on pin 17" in str(buttons.pins.health.reason)
     led.close()
+    async with asyncio.timeout(PATIENCE_S):
+        await recovered.wait()
+        gpio.pin(17).drive_low()
+        assert (await handled.get()).pin == 17
+    assert buttons.pins.health.ok
+    buttons.close()
+
+
+async def test_a_button_whose_pin_somebody_took_meanwhile_fails_with_the_new_config_and_keeps_its_trigger(
+    gpio: Any,
+) -> None:
+    before, after = ButtonTrigger(pin=17), ButtonTrigger(pin=17, debounce_ms=1)
+    buttons = Buttons([before], loop=asyncio.get_running_loop(), retry_s=0.01)
+    handled: asyncio.Queue[ButtonTrigger] = asyncio.Queue()
+    buttons.release([after])
+    led = gpiozero.LED(17)
+    buttons.open()
+    buttons.serve(lambda trigger, _gesture: handled.put_nowait(trigger))
+    assert not buttons.pins.health.ok
+    recovered = asyncio.Event()
+    buttons.pins.on_change = recovered.set
+    led.close()
+    async with asyncio.timeout(PATIENCE_S):
+        await recovered.wait()
+        gpio.pin(17).drive_low()
+        assert await handled.get() == after
+    buttons.close()
