@@ -33,6 +33,13 @@ CLIPPED: Final = FULL_SCALE - 8
 CLIPPED_SHARE: Final = 0.001
 """More samples at full scale than this are heard as distortion."""
 
+LEAST_SNR_DB: Final = 10.0
+"""So much louder than the room's noise is a voice."""
+LEAST_SPEECH_MS: Final = 100
+"""A click is shorter, a word longer."""
+_PIECE_MS: Final = 10
+_PIECE_FRAMES: Final = _PIECE_MS * FRAMES_PER_MS
+
 
 class Loudness(Struct, frozen=True):
     """Level of a piece of sound."""
@@ -68,16 +75,25 @@ def loudness(pcm: bytes) -> Loudness:
     )
 
 
-def loudest_dbfs(pcm: bytes, *, of_ms: int = 10, share: float = 0.1) -> float:
-    """Level that the loudest tenth of its 10 ms pieces reaches: speech has pauses."""
+def voice_dbfs(pcm: bytes, noise_dbfs: float) -> float | None:
+    """Level of the voice in a recording: what the loudest tenth of its speech reaches, so that pauses do not count.
+
+    Energy-based voice activity detection (VAD), in pieces of 10 ms.
+
+    Args:
+        pcm: 24 kHz mono 16-bit, of any length.
+        noise_dbfs: the room's noise when nobody speaks.
+
+    Returns:
+        None if less than `LEAST_SPEECH_MS` of it are louder than the noise by `LEAST_SNR_DB`.
+    """
     samples = _floats(pcm)
-    pieces = samples[: len(samples) // (of_ms * FRAMES_PER_MS) * of_ms * FRAMES_PER_MS].reshape(
-        -1, of_ms * FRAMES_PER_MS
-    )
-    if not len(pieces):
-        return SILENCE_DBFS
-    levels = np.sqrt(np.mean((pieces - samples.mean()) ** 2, axis=1))
-    return _dbfs(float(np.quantile(levels, 1 - share)))
+    pieces = samples[: len(samples) // _PIECE_FRAMES * _PIECE_FRAMES].reshape(-1, _PIECE_FRAMES)
+    levels = np.sqrt(np.mean((pieces - samples.mean()) ** 2, axis=1)) if len(pieces) else np.empty(0)
+    speech = levels[levels > 10 ** ((noise_dbfs + LEAST_SNR_DB) / 20)]
+    if len(speech) * _PIECE_MS < LEAST_SPEECH_MS:
+        return None
+    return _dbfs(float(np.quantile(speech, 0.9)))
 
 
 @cache

@@ -26,7 +26,6 @@ from device_daemon.doctor.recording import PlaybackEvents, Recording
 from device_daemon.doctor.runner import Check, in_thread
 
 METER_MS: Final = 100
-LEAST_SNR_DB: Final = 10.0
 EARLY_MS: Final = 20
 """Tolerance of a card's clock."""
 
@@ -116,13 +115,12 @@ class SoundChecks:
             self._person.meter(chirp.loudness(heard.pcm(heard.ms - METER_MS)).level_dbfs)
         self._person.instruct("thank you")
         speech = heard.pcm(begin_ms)
-        level_dbfs = chirp.loudest_dbfs(speech)
-        what = f"at {level_dbfs:.0f} dBFS, background noise at {noise_dbfs:.0f} dBFS"
-        measured = {"voice_dbfs": round(level_dbfs, 1)}
-        if level_dbfs < noise_dbfs + LEAST_SNR_DB:
-            remedy = self._edit("audio.microphone.gain_db: 20; or alsamixer -V capture")
-            return failed(name, f"too quiet: the voice was {what}", remedy, **measured)
-        self._voice_dbfs = level_dbfs
+        self._voice_dbfs = chirp.voice_dbfs(speech, noise_dbfs)
+        if self._voice_dbfs is None:
+            what = f"too quiet: nothing was {chirp.LEAST_SNR_DB:.0f} dB louder than the background noise at {noise_dbfs:.0f} dBFS"
+            return failed(name, what, self._edit("audio.microphone.gain_db: 20; or alsamixer -V capture"))
+        what = f"at {self._voice_dbfs:.0f} dBFS, background noise at {noise_dbfs:.0f} dBFS"
+        measured = {"voice_dbfs": round(self._voice_dbfs, 1)}
         if chirp.loudness(speech).clipped_share > chirp.CLIPPED_SHARE:
             return note(
                 name, f"{what}; the loudest parts are clipped", self._edit("audio.microphone.gain_db: -10"), **measured

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -161,6 +162,16 @@ async def test_a_voice_is_asked_for_and_heard_over_the_room(plug_in: PlugIn) -> 
         card.say(sound(3_000.0))
 
     finding = (await found(doctor(Somebody(does=speak)).check_microphone_sound()))["voice"]
+    assert finding.status is Status.OK
+    assert finding.measured["voice_dbfs"] == pytest.approx(-20, abs=3)
+
+
+async def test_one_short_word_in_all_that_time_is_no_quiet_voice(plug_in: PlugIn) -> None:
+    card = plug_in(noise=0.0)
+    card.say(np.concatenate([sound(20.0, 1.0), sound(3_000.0, 0.15), sound(20.0)]))
+    durations = msgspec.structs.replace(QUICK, speech_ms=2_000)
+    checks = SoundChecks(Audio(), 100, CONFIG, Somebody(), durations)
+    finding = (await found(checks.check_microphone_sound()))["voice"]
     assert finding.status is Status.OK
     assert finding.measured["voice_dbfs"] == pytest.approx(-20, abs=3)
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from device_daemon.audio.pcm import SILENCE_DBFS
-from device_daemon.doctor.chirp import FRAMES_PER_MS, chirps, find, loudest_dbfs, loudness
+from device_daemon.doctor.chirp import FRAMES_PER_MS, chirps, find, loudness, voice_dbfs
 
 BEGIN_MS = 300
 LENGTH_MS = 1_500
@@ -79,9 +79,20 @@ def test_a_wire_that_is_stuck_is_dead_at_whatever_value(sample: int) -> None:
     assert loudness(np.full(24_000, sample, "<i2").tobytes()).level_dbfs == SILENCE_DBFS
 
 
-def test_speech_with_pauses_is_as_loud_as_its_words() -> None:
-    speech = np.zeros(24_000)
-    speech[:6_000] = 3_276.8
-    speech[:6_000:2] *= -1
-    assert loudest_dbfs(pcm(speech)) == pytest.approx(-20, abs=0.1)
-    assert loudest_dbfs(b"") == SILENCE_DBFS
+def spoken(*pieces_ms: int, level: float = 3_276.8) -> bytes:
+    """Four seconds of a quiet room with so much speech in it, each piece in a second of its own."""
+    recording = np.random.default_rng(1).normal(0, 1, 96_000) * 10
+    for second, ms in enumerate(pieces_ms):
+        at = second * 24_000
+        recording[at : at + ms * FRAMES_PER_MS] += level * np.tile([1.0, -1.0], ms * FRAMES_PER_MS // 2)
+    return pcm(recording)
+
+
+@pytest.mark.parametrize("pieces_ms", [(900, 900, 900, 900), (300, 500), (200,)])
+def test_a_voice_is_as_loud_as_its_words_however_few_they_are(pieces_ms: tuple[int, ...]) -> None:
+    assert voice_dbfs(spoken(*pieces_ms), -70) == pytest.approx(-20, abs=0.1)
+
+
+@pytest.mark.parametrize("recording", [b"", spoken(), spoken(60), spoken(900, level=20.0)])
+def test_noise_a_click_and_a_murmur_that_the_noise_covers_are_no_voice(recording: bytes) -> None:
+    assert voice_dbfs(recording, -70) is None
