@@ -13,6 +13,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 from device_daemon.audio.alsa import XRUN, Negotiated, Stream
+from device_daemon.audio.capture_pace import CapturePace
 from device_daemon.audio.card_clock import POLL_GRACE_S, CardClock
 from device_daemon.audio.converters import from_card
 from device_daemon.audio.device_thread import PcmThread
@@ -30,10 +31,6 @@ FIRST_SOUND_S: Final = 2.0
 """A card may take so long from its start to its first sound."""
 STALL_S: Final = 0.3
 """A card that gave sound and gives none for so long has stalled: it is opened anew. Never less than 4 periods."""
-_AHEAD_S: Final = 0.1
-"""Sound that comes so much faster than it can have been captured is waited for: of alsa-lib's "null", for example."""
-_FAST: Final = 300e-6
-"""How much faster than its nominal rate a card may run: crystals are within 100 ppm."""
 _POLL_GRACE_MS: Final = math.ceil(POLL_GRACE_S * 1000)
 
 
@@ -196,6 +193,7 @@ class _CaptureThread(PcmThread):
         self._channel = settings.channel
         self._on_status = on_status
         self._process = process
+        self._pace = CapturePace(time.monotonic())
         self._periods_read = 0
         self._overruns = 0
         self._captured_bytes = 0
@@ -229,8 +227,8 @@ class _CaptureThread(PcmThread):
         chunk: list[bytes] = []
         frames_read = max(0, stream.read()[0])  # starts the card; there is nothing to read yet, or not much
         timeline = _Timeline(got, frames_read)
-        started_s = last_s = time.monotonic()
-        timeline.clock.start(started_s)
+        last_s = time.monotonic()
+        timeline.clock.start(last_s)
         stall_s = FIRST_SOUND_S
         wait_ms = period_ms + _POLL_GRACE_MS
         while not self.stopping:
@@ -247,9 +245,6 @@ class _CaptureThread(PcmThread):
                     frames_there = frames_read + max(0, stream.avail())
                     last_s = time.monotonic()
                     timeline.clock.observe(frames_there, last_s)
-                    ahead_s = frames_read / got.card.rate_hz - (last_s - started_s) * (1 + _FAST)
-                    if ahead_s > _AHEAD_S:
-                        self.sleep(ahead_s)
                     self._hand_over(timeline.periods(chunk))
                     chunk.clear()
                     stall_s = max(STALL_S, 4 * got.period_s)
@@ -280,8 +275,11 @@ class _CaptureThread(PcmThread):
     def _hand_over(self, periods: list[Period]) -> None:
         if periods:
             self.works()
+            captured_bytes = sum(len(period.pcm) for period in periods)
+            if wait_s := self._pace.wait_s(captured_bytes / (BYTES_PER_MS * 1000), time.monotonic()):
+                self.sleep(wait_s)
             self._periods_read += len(periods)
-            self._captured_bytes += sum(len(period.pcm) for period in periods)
+            self._captured_bytes += captured_bytes
             self._last = periods[-1].pcm
             self.bridge.put(*self._process(periods))
 

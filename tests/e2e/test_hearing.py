@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from device_daemon.audio.capture_pace import AHEAD_S
 from device_daemon.config.settings import MicrophoneSettings
 from device_daemon.localservice.faults import Faults
 from scripts.rig.device import LED_PIN
@@ -88,3 +89,12 @@ async def test_half_duplex_hears_nobody_while_the_speaker_sounds(room: Room) -> 
         assert room.traced(since_s)[-1][0] >= room.heard(HELLO, pressed_s).end_s
         update = room.session.of_type("session.update")[0].summary["session"]
         assert "input_audio_echo_cancellation" not in update
+
+
+async def test_a_microphone_that_is_always_ready_costs_the_service_no_more_sound_than_time_passes(room: Room) -> None:
+    async with room.speaker(audio={"microphone": {"device": "null"}}) as device:
+        pressed_s = await device.press()
+        await device.enters("listening")
+        await room.until(lambda: room.session.received_frames > 2 * RATE_HZ, "two seconds of sound")
+        for arrival in list(room.session.arrivals):
+            assert (arrival.first_frame + arrival.frames) / RATE_HZ <= arrival.at_s - pressed_s + AHEAD_S

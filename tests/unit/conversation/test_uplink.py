@@ -94,6 +94,14 @@ def test_what_is_dropped_in_crumbs_is_counted_in_full() -> None:
     assert buffer.dropped_ms == (2_000 * len(crumb) - len(kept.pcm)) // BYTES_PER_MS
 
 
+@pytest.mark.parametrize("period_ms", [1, 20, 100])
+def test_speech_may_wait_as_long_whatever_periods_the_card_gives(period_ms: int) -> None:
+    buffer = UplinkBuffer(limit_ms=1_000)
+    for number in range(2_000 // period_ms):
+        buffer.put_audio(period(number, period_ms))
+    assert buffer.dropped_ms == 1_000
+
+
 def test_a_message_whose_sound_was_dropped_is_sent_all_the_same() -> None:
     buffer = filled(0, 4, UplinkBuffer(limit_ms=4 * MS))
     buffer.release()
