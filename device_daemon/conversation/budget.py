@@ -52,9 +52,15 @@ class Budget:
             )
         return None
 
+    def held_today(self, now: datetime) -> int:
+        """Return how many conversations and announcements began today."""
+        self._forget_what_is_past(now)
+        return self._usage.held
+
     def began(self, now: datetime) -> None:
         """Count a conversation that begins."""
         self._forget_what_is_past(now)
+        self._usage.held += 1
         if self._limits.conversations_per_hour is not None:
             self._usage.began.append(now.timestamp())
 
@@ -69,4 +75,4 @@ class Budget:
         now_s = now.timestamp()
         self._usage.began = sorted(at_s for at_s in self._usage.began if now_s - _HOUR_S < at_s <= now_s)
         if self._usage.day != (today := now.date().isoformat()):
-            self._usage.day, self._usage.talked_s = today, 0.0
+            self._usage.day, self._usage.talked_s, self._usage.held = today, 0.0, 0

@@ -543,6 +543,7 @@ class Controller:
             "up_s": round(time.monotonic() - self._started_s, 1),
             "conversation": self.conversations.status(),
             "last_conversation": self.conversations.last,
+            "conversations_today": self._budget.held_today(local_time()),
             "microphone": _card(microphone),
             "speaker": _card(self.speaker),
             "echo": asdict(self.echo.choice()),

@@ -102,6 +102,16 @@ class VolumeChanged(Event, frozen=True, kw_only=True, tag="volume"):
     """Per cent."""
 
 
+class SettingChanged(Event, frozen=True, kw_only=True, tag="setting"):
+    """Somebody changed a setting without the config file."""
+
+    setting: Literal["button-greeting", "wake-word-sensitivity"]
+    value: str | float
+    """A greeting's name; or the sensitivity, from 0 to 1."""
+    word: str | None = None
+    """Of which wake word."""
+
+
 class TimerSet(Event, frozen=True, kw_only=True, tag="timer-set"):
     """A timer or an alarm was set or changed. Its name is not told: somebody said it."""
 
@@ -150,6 +160,7 @@ AnyEvent = (
     | ConversationEnded
     | MuteChanged
     | VolumeChanged
+    | SettingChanged
     | TimerSet
     | TimerFinished
     | TimerStopped

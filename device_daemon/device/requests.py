@@ -14,6 +14,7 @@ from device_daemon.config.settings import NO_GREETING, SERVICE_ASSISTANT, Config
 from device_daemon.conversation import events as on
 from device_daemon.conversation.policy import EndReason
 from device_daemon.device import events as report
+from device_daemon.device.adjustments import Adjustments
 from device_daemon.device.control_protocol import Refused
 from device_daemon.device.controller import Controller
 from device_daemon.device.event_stream import Subscription
@@ -67,6 +68,7 @@ class Requests:
         self._controller = controller
         self._conversations = controller.conversations
         self._saved_state = saved_state
+        self.adjustments = Adjustments(config, saved_state, controller.events)
         self._timers = controller.timers
         self._silenced = False
         """The last press stopped the ringing."""
@@ -110,7 +112,7 @@ class Requests:
 
     def press(self, pressed_s: float, origin: Origin | None = None) -> str:
         """A press opens a conversation, interrupts the speaker, or ends the conversation."""
-        origin = origin or Origin(SOCKET, self._config.default_greeting, self._config.default_assistant)
+        origin = origin or Origin(SOCKET, self.adjustments.default_greeting, self._config.default_assistant)
         logger.info("pressed (%s)", origin.trigger, extra=fields(PRESSED, TRIGGER=origin.trigger))
         self._report("press", origin.trigger)
         request = origin.request(pressed_s, continues=True)
@@ -312,7 +314,7 @@ class Requests:
 
     def status(self) -> dict[str, Any]:
         """Everything that is known, for machines."""
-        return {**self._about(), **self._controller.status()}
+        return {**self._about(), **self._controller.status(), **self.adjustments.status()}
 
     def status_text(self) -> str:
         """The same in short, for people."""

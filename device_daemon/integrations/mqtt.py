@@ -12,7 +12,8 @@ import logging
 import socket
 import ssl
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from device_daemon.config.settings import Mqtt
@@ -21,6 +22,7 @@ from device_daemon.errors import KeyMissing, SpeakerError
 from device_daemon.health import Health, Part
 from device_daemon.integrations import mqtt_topics
 from device_daemon.integrations.mqtt_commands import Commands
+from device_daemon.system.apt import Versions
 from device_daemon.system.backoff import backoff
 from device_daemon.system.daemon_thread import in_daemon_thread
 from device_daemon.system.foreign_text import safe
@@ -34,7 +36,13 @@ logger = logging.getLogger(__name__)
 INSTALL: Final = "pip install 'voicelive-speaker[mqtt]'"
 DEADLINE_S: Final = 10.0
 """Of a connection attempt, and of everything that is published."""
+SPREAD_S: Final = 30.0
+"""Over which the first tries of all speakers are spread that lost the same broker at the same moment."""
+FAREWELL_S: Final = 1.0
+"""For the last message to a broker that does not answer."""
 KEEPALIVE_S: Final = 30
+REFRESH_S: Final = 900.0
+"""How often the state is published that changes without an event: a new day, a new version in apt's lists."""
 MOST_COMMANDS: Final = 16
 """Commands that wait; more are dropped."""
 MOST_CHARACTERS: Final = 4_000
@@ -50,9 +58,11 @@ class MqttClient:
         events: What happens.
         status: Returns what `status --json` says.
         commands: Carries out commands.
+        versions: Returns what apt says of the package.
         environment: Where systemd names its credentials.
         hostname: Names the device.
         delays: Makes the waits between tries; given by tests.
+        refresh_s: See `REFRESH_S`.
 
     Attributes:
         health: Of the connection.
@@ -66,9 +76,11 @@ class MqttClient:
         *,
         status: Callable[[], Mapping[str, Any]],
         commands: Commands,
+        versions: Callable[[], Awaitable[Versions | None]],
         environment: Mapping[str, str],
         hostname: str = "",
-        delays: Callable[[], Iterator[float]] = backoff,
+        delays: Callable[[], Iterator[float]] = partial(backoff, spread_s=SPREAD_S),
+        refresh_s: float = REFRESH_S,
     ) -> None:
         self.health = Health(Part.MQTT)
         self._settings = settings
@@ -76,16 +88,29 @@ class MqttClient:
         self._events = events
         self._status = status
         self._commands = commands
+        self._ask_versions = versions
+        self._versions: Versions | None = None
+        self._dropped_commands = 0
         self._environment = environment
         self._hostname = hostname or socket.gethostname()
         self._topics = mqtt_topics.topics(settings.base_topic, settings.discovery_prefix, self._hostname)
         self._delays = delays
+        self._refresh_s = refresh_s
+        self._closing = asyncio.Event()
+        self._connected = False
         self._task = asyncio.get_running_loop().create_task(self._run(), name="mqtt")
 
     async def close(self) -> None:
         """Say that the device is offline, and disconnect."""
-        self._task.cancel()
-        await asyncio.wait({self._task})
+        self._closing.set()
+        # A connected client is not cancelled: until Python 3.12 asyncio.wait_for, which aiomqtt uses, loses a
+        # cancellation that comes together with the broker's answer.
+        if not self._connected:
+            self._task.cancel()
+        _, left = await asyncio.wait({self._task}, timeout=FAREWELL_S)
+        if left:
+            self._task.cancel()
+            await asyncio.wait(left, timeout=FAREWELL_S)
 
     async def _run(self) -> None:
         try:
@@ -95,19 +120,23 @@ class MqttClient:
             self._failed(SpeakerError(f"mqtt: aiomqtt is not installed; `{INSTALL}` installs it."))
             return
         delays = self._delays()
-        while True:
+        while not self._closing.is_set():
             try:
                 async with await self._client(mqtt) as client:
+                    self._connected = True
                     delays = self._delays()
                     if self.health.recovered(time.monotonic()) or self.health.since_s is None:
                         logger.info("mqtt: connected to %s:%d", self._settings.host, self._settings.port)
                     await self._serve(client)
             except (mqtt.MqttError, KeyMissing, OSError) as error:
+                if self._closing.is_set():
+                    return  # what failed was the farewell
                 where = f"{self._settings.host}:{self._settings.port}"
                 self._failed(SpeakerError(f"mqtt: {where}: {safe(str(error))}; it is tried again."))
-                if (task := asyncio.current_task()) and task.cancelling():
-                    return  # what failed was the farewell
-            await asyncio.sleep(next(delays))
+            finally:
+                self._connected = False
+            if not self._closing.is_set():
+                await asyncio.sleep(next(delays))
 
     async def _client(self, mqtt: Any) -> aiomqtt.Client:
         """Return a client that is not connected yet. Raises KeyMissing or OSError: a file is not readable."""
@@ -147,25 +176,24 @@ class MqttClient:
         return password, context
 
     async def _serve(self, client: aiomqtt.Client) -> None:
-        """Report and take commands, until the connection is lost. Raises MqttError."""
-        topics, version = self._topics, str(self._status()["version"])
+        """Report and take commands, until `close`, or until the connection is lost. Raises MqttError."""
+        topics = self._topics
         with self._events.subscribe() as subscription:
             await client.subscribe(topics.command("+"), qos=0)
-            description = mqtt_topics.discovery_payload(topics, self._hostname, version, self._greetings)
-            await client.publish(topics.discovery, description, qos=1, retain=True)
+            await self._publish_description(client)
             await client.publish(topics.availability, mqtt_topics.ONLINE, qos=1, retain=True)
             await self._publish_state(client)
             tasks = {
                 asyncio.ensure_future(self._publish_events(client, subscription)),
                 asyncio.ensure_future(self._take_commands(client)),
+                asyncio.ensure_future(self._refresh(client)),
+                asyncio.ensure_future(self._closing.wait()),
             }
             try:
                 done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
                 for task in done:
                     task.result()
-            except asyncio.CancelledError:
-                await client.publish(topics.availability, mqtt_topics.OFFLINE, qos=1, retain=True, timeout=1.0)
-                raise
+                await client.publish(topics.availability, mqtt_topics.OFFLINE, qos=1, retain=True, timeout=FAREWELL_S)
             finally:
                 for task in tasks:
                     task.cancel()
@@ -178,7 +206,22 @@ class MqttClient:
             await self._publish_state(client)
 
     async def _publish_state(self, client: aiomqtt.Client) -> None:
-        await client.publish(self._topics.state, mqtt_topics.state_payload(self._status()), qos=1, retain=True)
+        state = mqtt_topics.state_payload(self._status(), self._versions)
+        await client.publish(self._topics.state, state, qos=1, retain=True)
+
+    async def _publish_description(self, client: aiomqtt.Client) -> None:
+        description = mqtt_topics.discovery_payload(
+            self._topics, self._hostname, self._status(), self._greetings, self._versions
+        )
+        await client.publish(self._topics.discovery, description, qos=1, retain=True)
+
+    async def _refresh(self, client: aiomqtt.Client) -> None:
+        while True:
+            before, self._versions = self._versions, await self._ask_versions()
+            if (before is None) != (self._versions is None):
+                await self._publish_description(client)
+            await self._publish_state(client)
+            await asyncio.sleep(self._refresh_s)
 
     async def _take_commands(self, client: aiomqtt.Client) -> None:
         running: set[asyncio.Task[None]] = set()
@@ -188,7 +231,10 @@ class MqttClient:
             if message.retain:
                 logger.warning("mqtt: %s: a retained command is ignored; remove it from the broker", safe(name))
             elif len(payload) > MOST_CHARACTERS or len(running) >= MOST_COMMANDS:
-                logger.warning("mqtt: %s: dropped: too long, or too many wait", safe(name))
+                self._dropped_commands += 1
+                logger.warning(
+                    "mqtt: %s: dropped (%d so far): too long, or too many wait", safe(name), self._dropped_commands
+                )
             else:
                 work = self._commands.carry_out(name, payload.decode(errors="replace"))
                 running.add(task := asyncio.get_running_loop().create_task(work, name=f"mqtt {safe(name)}"))

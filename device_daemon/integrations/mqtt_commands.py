@@ -16,6 +16,16 @@ SAID_TWICE_S: Final = 2.0
 """The same announcement within so many seconds is one that was delivered twice."""
 
 
+class AdjustmentsPort(Protocol):
+    """The part of device.adjustments.Adjustments that commands need; each method raises Refused."""
+
+    def choose_greeting(self, name: str) -> str:
+        """Let the first button begin with another greeting."""
+
+    def set_sensitivity(self, word: str, sensitivity: float) -> str:
+        """Set how easily a wake word is recognised."""
+
+
 class RequestsPort(Protocol):
     """The part of device.requests.Requests that commands need; each method raises Refused."""
 
@@ -39,6 +49,10 @@ class RequestsPort(Protocol):
 
     def set_volume(self, percent: int) -> str:
         """Set the volume."""
+
+    @property
+    def adjustments(self) -> AdjustmentsPort:
+        """Settings that count instead of the config's."""
 
 
 class Commands:
@@ -72,10 +86,15 @@ class Commands:
                 return self._requests.mute(on=payload == "ON")
             case "volume":
                 return self._requests.set_volume(_percent(payload))
+            case "greeting":
+                return self._requests.adjustments.choose_greeting(payload)
+            case "sensitivity":
+                return self._requests.adjustments.set_sensitivity(*_word_and_sensitivity(payload))
             case "say":
                 return await self._say(payload)
         raise Refused(
-            f"{safe(payload, 40)!r} is no command; there are press, stop, again, greet, say, mute ON|OFF and volume 0-100"
+            f"{safe(payload, 40)!r} is no command; there are press, stop, again, greet, say, mute ON|OFF, volume 0-100,"
+            " greeting and sensitivity"
         )
 
     async def _say(self, text: str) -> str:
@@ -96,3 +115,11 @@ def _percent(payload: str) -> int:
     if not 0 <= percent <= 100:
         raise Refused(f"volume takes a number from 0 to 100; not {safe(payload, 40)!r}")
     return percent
+
+
+def _word_and_sensitivity(payload: str) -> tuple[str, float]:
+    word, _, number = payload.rpartition(" ")
+    try:
+        return word, float(number)
+    except ValueError:
+        raise Refused(f"sensitivity takes a wake word and a number from 0 to 1; not {safe(payload, 40)!r}") from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 from device_daemon.config.settings import Config
 from device_daemon.device.controller import Controller
@@ -13,7 +14,11 @@ from device_daemon.integrations.event_program import EventProgram
 from device_daemon.integrations.metrics_file import MetricsFile
 from device_daemon.integrations.mqtt import MqttClient
 from device_daemon.integrations.mqtt_commands import Commands
+from device_daemon.system.apt import AptCandidate
 from device_daemon.system.program import environment_for_programs
+
+PACKAGE: Final = "voicelive-speaker"
+"""The Debian package."""
 
 
 class Integrations:
@@ -48,6 +53,7 @@ class Integrations:
                 controller.events,
                 status=requests.status,
                 commands=commands,
+                versions=AptCandidate(PACKAGE, environment_for_programs(environment)).versions,
                 environment=environment,
             )
             controller.add_health(client.health)

@@ -1,6 +1,6 @@
 """Exponential backoff with jitter, and the rule about which failure is retried. Pure.
 
-Used by everything that connects to the service: the reachability check, the warm session, the greeting prefetch and,
+Used by everything that connects: the reachability check, the warm session, the greeting prefetch, the MQTT client and,
 with its own delays, a conversation.
 """
 
@@ -24,6 +24,7 @@ def backoff(
     factor: float = FACTOR,
     most_s: float = MOST_S,
     jitter: float = JITTER,
+    spread_s: float = 0.0,
     uniform: Callable[[float, float], float] = random.uniform,
 ) -> Iterator[float]:
     """Yield the delays between tries in seconds, without end; begin a new generator after a success.
@@ -33,11 +34,14 @@ def backoff(
         factor: What each delay is multiplied with for the next.
         most_s: The longest delay, before jitter.
         jitter: See `JITTER`.
+        spread_s: The first delay is longer by a random time up to this (full jitter): for whatever many speakers lose or
+            begin at the same moment. The delays that follow keep them apart.
         uniform: random.uniform, or a test's own.
     """
-    delay_s = initial_s
+    delay_s, extra_s = initial_s, uniform(0, spread_s)
     while True:
-        yield delay_s * uniform(1 - jitter, 1 + jitter)
+        yield extra_s + delay_s * uniform(1 - jitter, 1 + jitter)
+        extra_s = 0.0
         delay_s = min(delay_s * factor, most_s)
 
 

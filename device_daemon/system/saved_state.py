@@ -27,6 +27,14 @@ FLUSH_DEADLINE_S: Final = 0.4
 """A daemon that stops has 2 s for everything."""
 
 
+class Adjusted(msgspec.Struct, frozen=True):
+    """A setting that a person changed; see device/adjustments."""
+
+    instead_of: str | float
+    """What the config said then."""
+    value: str | float
+
+
 class Remembered(msgspec.Struct):
     """The file's content. Fields that a newer version wrote are ignored."""
 
@@ -36,6 +44,8 @@ class Remembered(msgspec.Struct):
     muted: bool = False
     volume: Annotated[int, msgspec.Meta(ge=0, le=100)] | None = None
     """As last set by a person; None: as in the config."""
+    adjusted: dict[str, Adjusted] = msgspec.field(default_factory=dict)
+    """Other settings that a person changed."""
     facts: dict[str, str] = msgspec.field(default_factory=dict)
     """What people asked the speaker to remember, by name."""
     timers: list[Any] = msgspec.field(default_factory=list)

@@ -11,7 +11,9 @@ class Usage(Struct):
     """Conversations and announcements: each is a session with the service."""
 
     day: str = ""
-    """The local date that `talked_s` is about, such as 2026-11-29."""
+    """The local date that `talked_s` and `held` are about, such as 2026-11-29."""
     talked_s: Annotated[float, Meta(ge=0)] = 0.0
+    held: Annotated[int, Meta(ge=0)] = 0
+    """How many began on that day."""
     began: list[float] = field(default_factory=list)
     """When those of the last hour began (Unix time)."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from types import ModuleType
 from typing import Final
 
@@ -32,7 +33,7 @@ class MicroWakeWords:
         for model, sensitivity in words:
             loaded = engine.MicroWakeWord.from_config(model.path)
             delay_s = OTHER_DELAY_S if model.own else _USUAL_DELAY_S.get(model.name, OTHER_DELAY_S)
-            self._words.append((loaded, Detector(cutoff(loaded.probability_cutoff, sensitivity), delay_s)))
+            self._words.append((loaded, Detector(partial(cutoff, loaded.probability_cutoff), sensitivity, delay_s)))
         self._recent = RecentSound()
         self._windows = 0
 
@@ -53,6 +54,10 @@ class MicroWakeWords:
     def scores(self) -> list[float]:
         """Return the highest probability of each word since this was asked the last time, as a share of what it takes."""
         return [detector.score() for _, detector in self._words]
+
+    def set_sensitivity(self, index: int, sensitivity: float) -> None:
+        """Change how easily a word is recognised, from 0 to 1."""
+        self._words[index][1].set_sensitivity(sensitivity)
 
     def reset(self) -> None:
         """Forget the sound so far."""

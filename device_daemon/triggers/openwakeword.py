@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from types import ModuleType
 from typing import Final
 
@@ -38,7 +39,7 @@ class OpenWakeWords:
         self._words = [
             (
                 engine.OpenWakeWord.from_model(model.path),
-                Detector(cutoff(_USUAL_CUTOFF, sensitivity, _LAXEST_CUTOFF), _DELAY_S),
+                Detector(partial(cutoff, _USUAL_CUTOFF, laxest=_LAXEST_CUTOFF), sensitivity, _DELAY_S),
             )
             for model, sensitivity in words
         ]
@@ -60,6 +61,10 @@ class OpenWakeWords:
     def scores(self) -> list[float]:
         """Return the highest probability of each word since this was asked the last time, as a share of what it takes."""
         return [detector.score() for _, detector in self._words]
+
+    def set_sensitivity(self, index: int, sensitivity: float) -> None:
+        """Change how easily a word is recognised, from 0 to 1."""
+        self._words[index][1].set_sensitivity(sensitivity)
 
     def reset(self) -> None:
         """Forget the sound so far."""

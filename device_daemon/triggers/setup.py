@@ -11,6 +11,8 @@ from datetime import datetime
 from functools import partial
 from typing import Final
 
+from msgspec.structs import replace
+
 from device_daemon.config.settings import (
     ButtonTrigger,
     Config,
@@ -90,7 +92,12 @@ class TriggerSetup:
         self._buttons.serve(handle)
 
     def _listen(self) -> None:
-        words = [trigger for trigger in self._config.triggers if isinstance(trigger, WakeWordTrigger)]
+        adjustments = self._requests.adjustments
+        words = [
+            replace(trigger, sensitivity=adjustments.sensitivity_of(trigger))
+            for trigger in self._config.triggers
+            if isinstance(trigger, WakeWordTrigger)
+        ]
         if not words:
             return
 
@@ -104,6 +111,7 @@ class TriggerSetup:
             self._controller.wake_words_failed(error)
         else:
             self._controller.add_wake_words(wake_words)
+            adjustments.on_sensitivity = wake_words.set_sensitivity
 
     def _listen_for_stop(self, trigger: WakeWordTrigger) -> None:
         try:

@@ -81,6 +81,8 @@ class WakeWords:
         self._closed = False
         self._counters = WakeWordCounters()
         self._scores = [0.0] * len(self._triggers)
+        self._new_sensitivities: dict[int, float] = {}
+        """By index of the word; the thread takes them with the next block."""
         self._busy_since_s: float | None = loop.time()
         """Since when the engine is loaded, or listens to one block; None while it waits for sound."""
         self._ended = asyncio.Event()
@@ -99,6 +101,13 @@ class WakeWords:
         with self._ready:
             scores, self._scores = self._scores, [0.0] * len(self._triggers)
         return scores
+
+    def set_sensitivity(self, label: str, sensitivity: float) -> None:
+        """Change how easily the word of that label is recognised, from 0 to 1."""
+        with self._ready:
+            for index, trigger in enumerate(self._triggers):
+                if label_of(trigger.word) == label:
+                    self._new_sensitivities[index] = sensitivity
 
     def put(self, periods: list[Period]) -> None:
         """Have the next periods listened to; returns at once. At most `BUFFER_S` wait: then the oldest are dropped."""
@@ -162,7 +171,9 @@ class WakeWords:
         try:
             era = 0
             while (taken := self._take()) is not None:
-                block, block_era = taken
+                block, block_era, sensitivities = taken
+                for index, sensitivity in sensitivities.items():
+                    listener.set_sensitivity(index, sensitivity)
                 if block_era != era:
                     era = block_era
                     listener.reset()
@@ -175,8 +186,8 @@ class WakeWords:
         finally:
             listener.close()
 
-    def _take(self) -> tuple[list[Period], int] | None:
-        """Wait for a block of sound; return it and the era it belongs to, None when it is time to end."""
+    def _take(self) -> tuple[list[Period], int, dict[int, float]] | None:
+        """Wait for a block of sound; return it, its era and what sensitivities are new, None when it is time to end."""
         with self._ready:
             self._busy_since_s = None
             self._ready.wait_for(lambda: self._stopping or self._waiting_bytes >= _BLOCK_BYTES)
@@ -189,7 +200,8 @@ class WakeWords:
                 taken_bytes += len(block[-1].pcm)
             self._waiting_bytes -= taken_bytes
             self._busy_since_s = self._loop.time()
-            return block, self._era
+            sensitivities, self._new_sensitivities = self._new_sensitivities, {}
+            return block, self._era, sensitivities
 
     def _report(self, trigger: WakeWordTrigger, ends_at_s: float, era: int) -> None:
         with self._ready:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final, Protocol
 
 from msgspec import Struct
@@ -30,6 +31,9 @@ class Engine(Protocol):
     def scores(self) -> list[float]:
         """Return the highest probability of each word since this was asked the last time, as a share of what it takes."""
 
+    def set_sensitivity(self, index: int, sensitivity: float) -> None:
+        """Change how easily a word is recognised, from 0 to 1."""
+
     def reset(self) -> None:
         """Forget the sound so far: what comes next does not continue it."""
 
@@ -49,13 +53,24 @@ def cutoff(usual: float, sensitivity: float, laxest: float = 0.5) -> float:
 
 
 class Detector:
-    """Decides from a word's probabilities when it was said: each time once, however long the model stays sure."""
+    """Decides from a word's probabilities when it was said: each time once, however long the model stays sure.
 
-    def __init__(self, cutoff: float, delay_s: float = OTHER_DELAY_S) -> None:
+    Args:
+        cutoff: Returns the probability above which the word counts as said, for a sensitivity.
+        sensitivity: From 0 to 1.
+        delay_s: How long after the word's end the model is sure.
+    """
+
+    def __init__(self, cutoff: Callable[[float], float], sensitivity: float, delay_s: float = OTHER_DELAY_S) -> None:
         self.delay_s = delay_s
-        self._cutoff = cutoff
+        self._cutoff_for = cutoff
+        self._cutoff = cutoff(sensitivity)
         self._sure = False
         self._highest = 0.0
+
+    def set_sensitivity(self, sensitivity: float) -> None:
+        """Change how easily the word is recognised, from 0 to 1."""
+        self._cutoff = self._cutoff_for(sensitivity)
 
     def begins(self, probability: float) -> bool:
         """Whether the word is recognised here, and was not a moment ago."""

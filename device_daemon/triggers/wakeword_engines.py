@@ -49,6 +49,12 @@ class Engines:
         }
         return [found[index] for index in sorted(found)]
 
+    def set_sensitivity(self, index: int, sensitivity: float) -> None:
+        """Change how easily a word is recognised, from 0 to 1."""
+        for engine, indexes in self._engines:
+            if index in indexes:
+                engine.set_sensitivity(indexes.index(index), sensitivity)
+
     def reset(self) -> None:
         """Forget the sound so far."""
         for engine, _ in self._engines:

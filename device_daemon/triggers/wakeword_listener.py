@@ -50,6 +50,10 @@ class Listener:
         """Return the highest score of each word since this was asked the last time."""
         return self._engine.scores()
 
+    def set_sensitivity(self, index: int, sensitivity: float) -> None:
+        """Change how easily a word is recognised, from 0 to 1."""
+        self._engine.set_sensitivity(index, sensitivity)
+
     def reset(self) -> None:
         """Forget the sound so far. A refusal stays: it is about the person, not about the sound."""
         self._engine.reset()

@@ -7,7 +7,7 @@ import itertools
 import json
 import logging
 import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from device_daemon.device.control_protocol import Refused
 from device_daemon.device.event_stream import EventStream
 from device_daemon.integrations.mqtt import MqttClient
 from device_daemon.integrations.mqtt_commands import Commands
+from device_daemon.system.apt import Versions
 from tests.integration.integrations.broker import PASSWORD, USER, Broker, broker
 from tests.integration.integrations.waiting import DEADLINE_S, until
 
@@ -34,7 +35,10 @@ STATUS: dict[str, Any] = {
     "volume": 40,
     "conversation": None,
     "last_conversation": {"trigger": "button on pin 17", "press_to_greeting_ms": 412.0},
-    "measures": {"conversations": 3},
+    "conversations_today": 3,
+    "timers": [{"due": "2026-11-30T07:00:00+01:00"}, {"due": "2026-11-29T18:30:00+01:00"}],
+    "button_greeting": "welcome",
+    "wake_word_sensitivity": {"okay_nabu": 0.5},
 }
 
 
@@ -78,6 +82,16 @@ class FakeRequests:
     def set_volume(self, percent: int) -> str:
         return self._note(f"volume {percent}")
 
+    @property
+    def adjustments(self) -> FakeRequests:
+        return self
+
+    def choose_greeting(self, name: str) -> str:
+        return self._note(f"choose {name}")
+
+    def set_sensitivity(self, word: str, sensitivity: float) -> str:
+        return self._note(f"sensitivity {word} {sensitivity}")
+
     async def until(self, condition: Callable[[], bool]) -> None:
         async with asyncio.timeout(DEADLINE_S):
             while not condition():
@@ -88,10 +102,14 @@ class FakeRequests:
 class Speaker:
     """The parts of a speaker that MQTT needs."""
 
-    def __init__(self) -> None:
+    def __init__(self, status: Mapping[str, Any]) -> None:
         self.events = EventStream()
         self.requests = FakeRequests()
-        self.status = dict(STATUS)
+        self.status = dict(status)
+        self.versions: Versions | None = None
+
+    async def ask_versions(self) -> Versions | None:
+        return self.versions
 
 
 def at_once() -> Iterator[float]:
@@ -99,8 +117,10 @@ def at_once() -> Iterator[float]:
 
 
 @asynccontextmanager
-async def connected(mosquitto: Broker, folder: Path, **settings: Any) -> AsyncIterator[tuple[Speaker, MqttClient]]:
-    speaker, password = Speaker(), folder / "password"
+async def connected(
+    mosquitto: Broker, folder: Path, status: Mapping[str, Any] = STATUS, **settings: Any
+) -> AsyncIterator[tuple[Speaker, MqttClient]]:
+    speaker, password = Speaker(status), folder / "password"
     password.write_text(f"{PASSWORD}\n", encoding="utf-8")
     given: dict[str, Any] = {
         "host": "localhost",
@@ -114,9 +134,11 @@ async def connected(mosquitto: Broker, folder: Path, **settings: Any) -> AsyncIt
         speaker.events,
         status=lambda: speaker.status,
         commands=Commands(speaker.requests),
+        versions=speaker.ask_versions,
         environment={},
         hostname="Kitchen",
         delays=at_once,
+        refresh_s=0.05,
     )
     try:
         yield speaker, client
@@ -132,16 +154,58 @@ async def test_home_assistant_finds_the_device_its_state_and_its_events(tmp_path
     ):
         found = json.loads(await home.hears("homeassistant/device/voicelive-speaker-kitchen/config"))
         assert found["availability_topic"] == f"{BASE}/availability"
-        assert {"state", "mute", "volume", "say", "press", "greet_welcome", "event"} <= found["components"].keys()
+        assert found["components"].keys() == {
+            "state", "problem", "microphone", "next_timer", "latency", "conversations", "version", "event", "say", "mute",
+            "volume", "press", "stop", "again", "greet_welcome", "button_greeting", "sensitivity_okay_nabu",
+        }  # fmt: skip
         assert await home.hears(f"{BASE}/availability") == "online"
         state = json.loads(await home.hears(f"{BASE}/state"))
         assert (state["state"], state["muted"], state["volume"], state["problem"]) == ("idle", "OFF", 40, "OFF")
+        assert (state["conversations_today"], state["button_greeting"]) == (3, "welcome")
+        assert state["next_timer"] == "2026-11-29T18:30:00+01:00", "the earliest of them"
+        assert state["wake_word_sensitivity"] == {"okay_nabu": 0.5}
         speaker.status["volume"] = 50
         speaker.events.publish(report.VolumeChanged(volume=50))
         event = json.loads(await home.hears(f"{BASE}/event"))
         assert (event["event_type"], event["volume"]) == ("volume", 50)
         assert json.loads(await home.hears(f"{BASE}/state"))["volume"] == 50
     assert PASSWORD not in str(home.received)
+
+
+@pytest.mark.parametrize("gesture", ["press", "double", "hold", "wake-word", "motion"])
+async def test_each_gesture_is_an_event_type_of_its_own(tmp_path: Path, gesture: report.Gesture) -> None:
+    async with (
+        broker(tmp_path) as mosquitto,
+        mosquitto.client() as home,
+        connected(mosquitto, tmp_path) as (speaker, _),
+    ):
+        found = json.loads(await home.hears("homeassistant/device/voicelive-speaker-kitchen/config"))
+        await home.hears(f"{BASE}/state")
+        speaker.events.publish(report.Triggered(gesture=gesture, trigger="button on pin 17"))
+        event = json.loads(await home.hears(f"{BASE}/event"))
+    assert (event["event_type"], event["trigger"]) == (gesture, "button on pin 17")
+    assert gesture in found["components"]["event"]["event_types"]
+
+
+async def test_an_update_is_shown_where_a_repository_has_the_package(tmp_path: Path) -> None:
+    async with (
+        broker(tmp_path) as mosquitto,
+        mosquitto.client() as home,
+        connected(mosquitto, tmp_path) as (speaker, _),
+    ):
+        description = "homeassistant/device/voicelive-speaker-kitchen/config"
+        assert "update" not in json.loads(await home.hears(description))["components"]
+        speaker.versions = Versions("0.2.0+deb13", "0.3.0+deb13")
+        assert "update" in json.loads(await home.hears(description))["components"]
+        state = json.loads(await home.hears(f"{BASE}/state", "0.3.0+deb13"))
+    assert state["update"] == {"installed_version": "0.2.0+deb13", "latest_version": "0.3.0+deb13"}
+
+
+async def test_a_device_without_buttons_and_words_has_no_entities_for_them(tmp_path: Path) -> None:
+    status = STATUS | {"button_greeting": None, "wake_word_sensitivity": {}}
+    async with broker(tmp_path) as mosquitto, mosquitto.client() as home, connected(mosquitto, tmp_path, status):
+        found = json.loads(await home.hears("homeassistant/device/voicelive-speaker-kitchen/config"))
+    assert not {key for key in found["components"] if key.startswith(("button", "sensitivity"))}
 
 
 async def test_when_the_speaker_stops_it_is_offline_and_when_it_vanishes_the_broker_says_so(tmp_path: Path) -> None:
@@ -169,16 +233,21 @@ async def test_commands_are_carried_out_and_wrong_ones_are_logged(
             ("mute", "perhaps"),
             ("volume", "55.0"),
             ("volume", "1e999"),
+            ("greeting", "none"),
+            ("sensitivity", "okay nabu 0.65"),
+            ("sensitivity", "okay_nabu very"),
             ("again", "PRESS"),
             ("explode", "\x1b[2J"),
             ("stop", "PRESS"),
         ):
             await home.sends(f"{BASE}/command/{name}", payload)
-        wanted = ["press", "greet welcome", "say Dinner is ready.", "mute True", "volume 55", "again", "stop"]
+        wanted = ["press", "greet welcome", "say Dinner is ready.", "mute True", "volume 55"]
+        wanted += ["choose none", "sensitivity okay nabu 0.65", "again", "stop"]
         await speaker.requests.until(lambda: len(speaker.requests.asked) >= len(wanted))
     assert speaker.requests.asked == wanted
     assert "there is no greeting 'nobody'" in caplog.text
     assert "volume takes a number from 0 to 100; not '1e999'" in caplog.text
+    assert "sensitivity takes a wake word and a number from 0 to 1; not 'okay_nabu very'" in caplog.text
     assert "\x1b" not in caplog.text
 
 

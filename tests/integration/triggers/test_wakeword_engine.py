@@ -156,6 +156,20 @@ def test_after_a_reset_the_sound_before_does_not_count() -> None:
     engine.close()
 
 
+def test_a_sensitivity_is_changed_while_the_engine_runs_and_of_one_word_only() -> None:
+    engine = Engines([WakeWordTrigger(word="hey_jarvis"), WakeWordTrigger(word="alexa")])
+    call = next(call for call in words.calls("alexa") if call.pause_ms is None)
+    pcm = resample(call.samples, VOICE_RATE_HZ, 16_000).astype("<i2").tobytes()
+    engine.hear(pcm)
+    other, usual = engine.scores()
+    engine.reset()
+    engine.set_sensitivity(1, 0.0)
+    engine.hear(pcm)
+    same, strict = engine.scores()
+    assert (same, strict < usual) == (other, True)
+    engine.close()
+
+
 def test_the_words_that_come_with_the_engine_are_known_without_importing_it() -> None:
     assert installed_words() == sorted([*WORDS, "hey_rhasspy"])
 

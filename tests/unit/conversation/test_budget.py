@@ -73,3 +73,11 @@ def test_times_in_the_future_which_a_wrong_clock_has_left_count_for_nothing() ->
     limits, usage = Limits(conversations_per_hour=1), Usage()
     Budget(limits, usage).began(NOON + timedelta(days=365))
     assert restarted(limits, usage).refusal(NOON) is None
+
+
+def test_how_many_were_held_today_counts_over_restarts_until_midnight() -> None:
+    usage = Usage()
+    for _ in range(3):
+        Budget(Limits(), usage).began(NOON)
+    assert restarted(Limits(), usage).held_today(NOON) == 3
+    assert restarted(Limits(), usage).held_today(NOON + 12 * 60 * MINUTE) == 0

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
+from device_daemon.config.settings import ButtonTrigger
 from device_daemon.device.control_protocol import Refused
 from device_daemon.device.requests import Origin
-from device_daemon.triggers.button_actions import ButtonActions, PushToTalkActions
+from device_daemon.triggers.button_actions import ButtonActions, PushToTalkActions, actions_for
 from device_daemon.triggers.gesture import DoublePress, Gesture, Hold, Press, Release
 
 BUTTON = Origin("button on pin 17", "welcome", "chef")
@@ -49,7 +51,7 @@ class Requests:
 
 def asked_by(gestures: Sequence[Gesture], requests: Any) -> list[tuple[Any, ...]]:
     """What a button asks for by these gestures."""
-    button = ButtonActions(requests, BUTTON)
+    button = ButtonActions(requests, lambda: BUTTON)
     for gesture in gestures:
         button.handle(gesture)
     return list(requests.asked)
@@ -59,6 +61,15 @@ def test_a_press_acts_at_once_and_its_release_asks_for_nothing() -> None:
     requests = Requests()
     assert asked_by([Press(1.0)], requests) == [("press", 1.0, BUTTON)]
     assert asked_by([Press(1.0), Release(1.2)], Requests()) == [("press", 1.0, BUTTON)]
+
+
+def test_a_press_begins_with_the_greeting_that_is_chosen_when_it_is_made() -> None:
+    requests: Any = Requests()
+    requests.adjustments = SimpleNamespace(greeting_of=lambda _trigger: requests.chosen)
+    button = actions_for(ButtonTrigger(pin=17, greeting="welcome"), requests)
+    for requests.chosen in ("welcome", "late"):
+        button.handle(Press(1.0))
+    assert [origin.greeting for _, _, origin in requests.asked] == ["welcome", "late"]
 
 
 def test_the_second_of_two_quick_presses_is_a_double_press() -> None:
@@ -91,7 +102,7 @@ def test_a_release_answers_one_press_only() -> None:
 
 def test_push_to_talk_reports_when_the_button_went_down_and_when_it_was_released() -> None:
     requests: Any = Requests()
-    button = PushToTalkActions(requests, BUTTON)
+    button = PushToTalkActions(requests, lambda: BUTTON)
     button.handle(Press(1.0))
     assert requests.asked == [("begin talking", 1.0, BUTTON)]
     button.handle(Hold())
@@ -102,7 +113,7 @@ def test_push_to_talk_reports_when_the_button_went_down_and_when_it_was_released
 def test_a_refusal_is_no_exception_for_the_button() -> None:
     requests: Any = Requests(refuses=True)
     assert len(asked_by([Press(1.0), DoublePress(1.2), Hold()], requests)) == 3
-    PushToTalkActions(requests, BUTTON).handle(Press(1.4))
+    PushToTalkActions(requests, lambda: BUTTON).handle(Press(1.4))
     assert len(requests.asked) == 4
 
 
@@ -110,7 +121,7 @@ def test_a_refusal_is_no_exception_for_the_button() -> None:
 def test_a_press_that_stops_the_ringing_means_nothing_else_however_long_it_lasts(muted: bool) -> None:
     requests = Requests(muted=muted)
     requests.ringing = True
-    button = ButtonActions(cast("Any", requests), BUTTON)
+    button = ButtonActions(cast("Any", requests), lambda: BUTTON)
     button.handle(Press(1.0))
     requests.ringing = False
     button.handle(Hold())
@@ -125,7 +136,7 @@ def test_a_press_that_stops_the_ringing_means_nothing_else_however_long_it_lasts
 def test_a_second_press_after_one_that_stopped_the_ringing_is_a_double_press_muted_or_not(muted: bool) -> None:
     requests = Requests(muted=muted)
     requests.ringing = True
-    button = ButtonActions(cast("Any", requests), BUTTON)
+    button = ButtonActions(cast("Any", requests), lambda: BUTTON)
     button.handle(Press(1.0))
     requests.ringing = False
     for gesture in (Release(1.1), DoublePress(1.3), Release(1.4)):

@@ -52,6 +52,9 @@ class Scripted:
     def scores(self) -> list[float]:
         return [0.1 * len(self.levels)]
 
+    def set_sensitivity(self, index: int, sensitivity: float) -> None:
+        self.calls.append(f"sensitivity {index} {sensitivity}")
+
     def reset(self) -> None:
         self.calls.append("reset")
 
@@ -303,3 +306,14 @@ async def test_a_word_that_is_not_installed_is_told_with_those_that_are() -> Non
             on_failure=lambda _: None,
         )
     assert not threads()
+
+
+async def test_a_new_sensitivity_reaches_the_engine_in_its_thread_with_the_next_sound(engine: Scripted) -> None:
+    async with listening(engine, Host()) as wake_words:
+        wake_words.put(sound(0, IN_A_BLOCK))
+        await soon(engine.entered)
+        wake_words.set_sensitivity("alexa", 0.7)
+        wake_words.set_sensitivity("okay_nabu", 0.1)
+        wake_words.put(sound(IN_A_BLOCK, IN_A_BLOCK))
+        await soon(engine.entered)
+    assert engine.calls[:3] == ["hear", "sensitivity 0 0.7", "hear"]
