@@ -15,14 +15,12 @@ from device_daemon.errors import ServiceBusy, SpeakerError
 INITIAL_S: Final = 2.0
 FACTOR: Final = 2.0
 MOST_S: Final = 60.0
+"""The longest delay, before jitter."""
 JITTER: Final = 0.2
 """Share by which a delay may be shorter or longer: a hundred speakers behind one router must not come back together."""
 
 
 def backoff(
-    initial_s: float = INITIAL_S,
-    factor: float = FACTOR,
-    most_s: float = MOST_S,
     jitter: float = JITTER,
     spread_s: float = 0.0,
     uniform: Callable[[float, float], float] = random.uniform,
@@ -30,19 +28,16 @@ def backoff(
     """Yield the delays between tries in seconds, without end; begin a new generator after a success.
 
     Args:
-        initial_s: The first delay.
-        factor: What each delay is multiplied with for the next.
-        most_s: The longest delay, before jitter.
         jitter: See `JITTER`.
         spread_s: The first delay is longer by a random time up to this (full jitter): for whatever many speakers lose or
             begin at the same moment. The delays that follow keep them apart.
         uniform: random.uniform, or a test's own.
     """
-    delay_s, extra_s = initial_s, uniform(0, spread_s)
+    delay_s, extra_s = INITIAL_S, uniform(0, spread_s)
     while True:
         yield extra_s + delay_s * uniform(1 - jitter, 1 + jitter)
         extra_s = 0.0
-        delay_s = min(delay_s * factor, most_s)
+        delay_s = min(delay_s * FACTOR, MOST_S)
 
 
 def retry_delay_s(failure: SpeakerError, delay_s: float) -> float | None:
