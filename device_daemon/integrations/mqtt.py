@@ -13,7 +13,6 @@ import socket
 import ssl
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from device_daemon.config.settings import Mqtt
@@ -49,6 +48,11 @@ MOST_CHARACTERS: Final = 4_000
 """Of a command."""
 
 
+def reconnect_delays() -> Iterator[float]:
+    """Yield the delays between tries to connect, in seconds."""
+    return backoff(spread_s=SPREAD_S)
+
+
 class MqttClient:
     """Made in the event loop's thread.
 
@@ -79,7 +83,7 @@ class MqttClient:
         versions: Callable[[], Awaitable[Versions | None]],
         environment: Mapping[str, str],
         hostname: str = "",
-        delays: Callable[[], Iterator[float]] = partial(backoff, spread_s=SPREAD_S),
+        delays: Callable[[], Iterator[float]] = reconnect_delays,
         refresh_s: float = REFRESH_S,
     ) -> None:
         self.health = Health(Part.MQTT)
