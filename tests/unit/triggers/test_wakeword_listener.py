@@ -35,6 +35,9 @@ class Scripted:
     def scores(self) -> list[float]:
         return [0.0]
 
+    def set_sensitivity(self, index: int, sensitivity: float) -> None:
+        raise NotImplementedError
+
     def reset(self) -> None:
         self.streams.append(self.frames)
         self.frames = 0
