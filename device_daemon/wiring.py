@@ -74,7 +74,7 @@ class Wiring:
             config.tools, toolbox, environment, ca_file=config.service.ca_file, language=config.language
         )
         self._owner_tools.start()
-        self.controller.add_health(self._owner_tools.health)
+        self.controller.health.add(self._owner_tools.health)
         self.triggers = TriggerSetup(config, buttons, self.requests, self.controller)
         self._integrations = Integrations(config, self.controller, self.requests, environment)
 

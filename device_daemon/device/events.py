@@ -6,8 +6,9 @@ docs/events.schema.json is generated from these types. Fields are added; they ar
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from msgspec import Struct
 
@@ -175,6 +176,13 @@ _TIMER_ENDS: Final[dict[How, TimerEnd]] = {
     How.MISSED: "missed",
     How.CANCELLED: "cancelled",
 }
+
+
+def conversation_ended(number: int, record: Mapping[str, Any]) -> ConversationEnded:
+    """Return what is reported of a conversation that is over; `record` is what `status` shows of it."""
+    names = ("trigger", "greeting", "failure", "duration_s", "press_to_greeting_ms")
+    known = {name: record[name] for name in names}
+    return ConversationEnded(conversation=number, reason=EndReason(record["ended"]), **known)
 
 
 def timer_event(change: Change, due: datetime) -> Event:

@@ -289,22 +289,19 @@ class Requests:
 
     def mute(self, *, on: bool) -> str:
         """Close the microphone until it is allowed again, also over restarts."""
-        if self._controller.switched_off and not on:
+        if self._controller.mute.switched_off and not on:
             raise Refused("the hardware switch keeps the microphone off; turn the switch")
-        self._controller.mute(on=on)
+        self._controller.mute.set(on=on)
         return f"ok: {'muted' if on else 'not muted'}"
 
     @property
     def volume(self) -> int:
         """Per cent."""
-        return self._controller.speaker.volume
+        return self._controller.volume.percent
 
     def set_volume(self, percent: int) -> str:
         """Set the volume, and keep it for the next start."""
-        self._controller.speaker.volume = percent
-        self._saved_state.remembered.volume = percent
-        self._saved_state.save()
-        self._controller.events.publish(report.VolumeChanged(volume=percent))
+        self._controller.volume.set(percent)
         return f"ok: volume {percent}"
 
     @property

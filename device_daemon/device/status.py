@@ -1,10 +1,14 @@
-"""`status` for people: the same facts as `status --json`, in short lines."""
+"""`status` for people: the same facts as `status --json`, in short lines; and what both show of a card."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Final
 
+from msgspec.structs import asdict
+
+from device_daemon.audio.microphone import Microphone
+from device_daemon.audio.speaker import Speaker
 from device_daemon.state import State
 from device_daemon.system.foreign_text import safe
 
@@ -31,6 +35,11 @@ def as_text(status: Mapping[str, Any]) -> str:
             lines.append(f"{name.replace('_', ' ')}: {_listed(value) if isinstance(value, Mapping) else value}")
     lines.extend(f"{card}: {values}" for card in ("microphone", "speaker") if (values := _listed(status[card])))
     return "\n".join(safe(line, MOST_CHARACTERS) for line in lines)
+
+
+def card_status(card: Microphone | Speaker) -> dict[str, Any]:
+    """Return what `status` shows of a card: its counters, and how it was opened."""
+    return asdict(card.counters) | {"negotiated": str(card.negotiated) if card.negotiated else None}
 
 
 def _muted(status: Mapping[str, Any]) -> str:

@@ -56,7 +56,7 @@ class Integrations:
                 versions=AptCandidate(PACKAGE, environment_for_programs(environment)).versions,
                 environment=environment,
             )
-            controller.add_health(client.health)
+            controller.health.add(client.health)
             self._parts.append(client)
 
     async def close(self) -> None:

@@ -52,7 +52,7 @@ class TriggerSetup:
         self._loop = asyncio.get_running_loop()
         self._pins = buttons.pins
         self._schedule: Schedule | None = None
-        controller.add_health(self._pins.health)
+        controller.health.add(self._pins.health)
         if config.mute.switch_pin is not None:
             self._open_switch(config.mute.switch_pin)
         self._pins.on_change = controller.health_changed
@@ -105,12 +105,14 @@ class TriggerSetup:
             self._requests.wake_word(_origin(f"wake word {label_of(trigger.word)}", trigger), ends_at_s)
 
         try:
-            wake_words = WakeWords(words, loop=self._loop, on_word=heard, on_failure=self._controller.wake_words_failed)
+            wake_words = WakeWords(
+                words, loop=self._loop, on_word=heard, on_failure=self._controller.words.wake_words_failed
+            )
         except SpeakerError as error:
             logger.error("%s", error)  # noqa: TRY400 - the sentence says it all; a traceback helps no owner
-            self._controller.wake_words_failed(error)
+            self._controller.words.wake_words_failed(error)
         else:
-            self._controller.add_wake_words(wake_words)
+            self._controller.words.add_wake_words(wake_words)
             adjustments.on_sensitivity = wake_words.set_sensitivity
 
     def _listen_for_stop(self, trigger: WakeWordTrigger) -> None:
@@ -120,13 +122,13 @@ class TriggerSetup:
                 loop=self._loop,
                 sounds=lambda: self._controller.sounds,
                 on_word=lambda: self._requests.stop_word(f"stop word {label_of(trigger.word)}"),
-                on_failure=self._controller.stop_word_failed,
+                on_failure=self._controller.words.stop_word_failed,
             )
         except SpeakerError as error:
             logger.error("%s", error)  # noqa: TRY400
-            self._controller.stop_word_failed(error)
+            self._controller.words.stop_word_failed(error)
         else:
-            self._controller.add_stop_word(stop_word)
+            self._controller.words.add_stop_word(stop_word)
 
     def _motion(self, trigger: MotionTrigger) -> Motion:
         origin = _origin(_sensor(trigger), trigger)
@@ -156,14 +158,14 @@ class TriggerSetup:
 
     def _open_switch(self, pin: int) -> None:
         def build() -> Switch:
-            switch = Switch(pin, loop=self._loop, on_change=lambda off: self._controller.set_switch(off=off))
-            self._controller.set_switch(off=switch.on)
+            switch = Switch(pin, loop=self._loop, on_change=lambda off: self._controller.mute.set_switch(off=off))
+            self._controller.mute.set_switch(off=switch.on)
             return switch
 
         if not self._pins.open(_SWITCH, build):
             # A switch that cannot be read must not leave the microphone on.
             logger.error("The microphone stays off until the mute switch on pin %d can be read.", pin)
-            self._controller.set_switch(off=True)
+            self._controller.mute.set_switch(off=True)
 
 
 def _sensor(trigger: MotionTrigger) -> str:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from device_daemon.device.controller import resting_state
+from device_daemon.device.resting_state import resting_state
 from device_daemon.errors import AuthRefused, ClockNotSet, DeviceGone, ServiceBusy, ServiceUnreachable, SpeakerError
 from device_daemon.state import (
     IN_CONVERSATION,

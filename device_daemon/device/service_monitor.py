@@ -1,0 +1,104 @@
+"""The service between conversations: whether it can be reached, greetings fetched in advance, and a warm session."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from device_daemon.config.settings import Config
+from device_daemon.conversation.ports import ClientPort
+from device_daemon.errors import ServiceUnreachable, SpeakerError
+from device_daemon.greetings.cache import GreetingCache
+from device_daemon.greetings.resolver import GreetingResolver
+from device_daemon.health import Health
+from device_daemon.voicelive.greeting_prefetch import GreetingPrefetch
+from device_daemon.voicelive.quota import QuotaClient, TokenBucket, connections_per_minute
+from device_daemon.voicelive.reachability import Reachability
+from device_daemon.voicelive.warm_session import WarmSession
+
+logger = logging.getLogger(__name__)
+
+
+class ServiceMonitor:
+    """Works from `start`, and from the end of a conversation to the beginning of the next one.
+
+    Args:
+        config: Of the device.
+        client: Connects to the service; all connections count for one quota.
+        greeting_cache: Where greetings are kept.
+        resolver: Knows which greetings will be wanted.
+        on_outcome: Called after each attempt to reach the service, before anything is fetched.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        client: ClientPort,
+        greeting_cache: GreetingCache,
+        resolver: GreetingResolver,
+        on_outcome: Callable[[], None],
+    ) -> None:
+        service = QuotaClient(client, TokenBucket(connections_per_minute(config.service)))
+        self.client = WarmSession(
+            service, config.service.standby, assistant=config.default_assistant, background=service.background
+        )
+        """For conversations: a warm session, or a new connection."""
+        self._reachability = Reachability(service.background, self._attempted)
+        self._prefetch = GreetingPrefetch(service.background, greeting_cache, resolver.wanted)
+        self._on_outcome = on_outcome
+        self._logged: SpeakerError | None = None
+
+    @property
+    def clock(self) -> Health:
+        """Whether the time of day can be believed."""
+        return self._reachability.clock
+
+    @property
+    def service(self) -> Health:
+        """Whether the service can be reached."""
+        return self._reachability.service
+
+    @property
+    def failure(self) -> SpeakerError | None:
+        """What is wrong with the way to the service now, None for nothing."""
+        return self._reachability.failure
+
+    def start(self) -> None:
+        """Check now whether the service can be reached."""
+        self._reachability.begin(at_once=True)
+
+    async def close(self) -> None:
+        """Stop, and close the connections politely."""
+        await asyncio.gather(self._reachability.close(), self._prefetch.close(), self.client.close())
+
+    def report(self, outcome: SpeakerError | None) -> None:
+        """Note how a conversation's connection went: None where the service answers."""
+        self._reachability.report(outcome)
+
+    def conversation_begins(self) -> None:
+        """Leave the connections to the conversation."""
+        self._reachability.stop()
+        self._prefetch.stop()
+
+    def conversation_ended(self, failure: SpeakerError | None) -> None:
+        """Go on with what a healthy or a broken service needs."""
+        if isinstance(failure, ServiceUnreachable):
+            self._reachability.begin(at_once=False)
+        elif self._reachability.failure:
+            self._reachability.begin(at_once=True)
+        elif failure is None:
+            self._prefetch.begin()
+            self.client.conversation_ended()
+
+    def _attempted(self, failure: SpeakerError | None) -> None:
+        """Take the outcome of a connection attempt; each outcome is logged once."""
+        if failure and type(failure) is not type(self._logged):
+            logger.warning("%s", failure)
+        if failure is None and self._logged:
+            logger.info("the service can be reached again")
+        self._logged = failure
+        self._on_outcome()
+        if failure is None:
+            self._prefetch.begin()
+            self.client.begin()
