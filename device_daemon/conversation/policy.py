@@ -7,6 +7,9 @@ from enum import Enum, StrEnum
 
 from msgspec import Struct
 
+from device_daemon.audio.echo.modes import EchoMode
+from device_daemon.config.settings import Config
+
 DEFAULT_PAUSE_S = 0.5
 """The service's own default of silence_duration_ms, in seconds."""
 
@@ -42,6 +45,24 @@ class ConversationPolicy(Struct, frozen=True):
     """What opened the conversation."""
     notices: bool = True
     """Spoken notices: that it takes longer, and that it failed."""
+
+
+def policy_for(config: Config, echo: EchoMode, *, trigger: str, push_to_talk: bool) -> ConversationPolicy:
+    """Return the policy of a conversation that a trigger opens, while the echo is cancelled in this way."""
+    return ConversationPolicy(
+        idle_timeout_s=config.conversation.idle_timeout_s,
+        max_duration_s=config.conversation.max_duration_s,
+        interruptible=config.conversation.interruptible,
+        resume=config.conversation.resume_after_false_interruption,
+        pause_s=turn_pause_s(config.turn_detection),
+        half_duplex=echo is EchoMode.HALF_DUPLEX,
+        echo_by_service=echo is EchoMode.SERVICE,
+        push_to_talk=push_to_talk,
+        trigger=trigger,
+        ready_sound=config.sounds.ready,
+        error_sound=config.sounds.error,
+        notices=config.sounds.notices,
+    )
 
 
 def turn_pause_s(turn_detection: Mapping[str, object]) -> float:

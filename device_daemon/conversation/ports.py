@@ -1,13 +1,17 @@
-"""The interfaces that a conversation needs of the speaker and of the service."""
+"""What a conversation needs of the speaker, of the service and of the device around it."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Protocol
+
+from msgspec import Struct, field
 
 from device_daemon.config.settings import SERVICE_ASSISTANT
 from device_daemon.conversation import commands as do
 from device_daemon.conversation import events as on
+from device_daemon.errors import SpeakerError
+from device_daemon.state import State
 
 CLOSE_DEADLINE_S = 3.0
 """How long a connection may take to close; then it is abandoned."""
@@ -52,3 +56,26 @@ class ClientPort(Protocol):
 
     async def connect(self, assistant: str = SERVICE_ASSISTANT) -> ConnectionPort:
         """Open a connection to an assistant of the config. Raises SpeakerError."""
+
+
+class DeviceCallbacks(Struct):
+    """What a conversation asks of the device and reports to it."""
+
+    own_sound: Callable[[str], tuple[bytes, float]]
+    notice: Callable[[str], tuple[bytes, float]]
+    on_state: Callable[[State], None]
+    on_transcript: Callable[[str, str], None]
+    call_tool: Callable[[str, str, str], Awaitable[str]]
+    """Carry out the call of an assistant's tool, by the assistant's name, the tool's name and arguments (JSON), within a deadline; it never raises."""
+    on_begin: Callable[[str], None]
+    """Called with the trigger of a conversation that begins."""
+    on_end: Callable[[SpeakerError | None, bool], None]
+    """Called with the failure that ended a conversation, if one did, and whether a person is there to hear of it."""
+    on_greeting_heard: Callable[[float], None]
+    """Called with the milliseconds from the press to the greeting's first sample."""
+    keeps_microphone_open: Callable[[SpeakerError | None], bool]
+    """Return whether the microphone stays open, for the wake words, after a conversation that ended with this failure."""
+    news: Callable[[], str] = field(default=str)
+    """Return what the model is to mention in a conversation that begins; empty for nothing."""
+    on_news_told: Callable[[], None] = field(default=lambda: None)
+    """Called when the model was told."""

@@ -16,9 +16,9 @@ from device_daemon.audio.microphone_router import MicrophoneRouter
 from device_daemon.audio.speaker import Speaker
 from device_daemon.config.settings import Config
 from device_daemon.conversation import events as on
-from device_daemon.conversation.manager import ConversationManager, ManagerCallbacks
+from device_daemon.conversation.conversations import Conversations
 from device_daemon.conversation.policy import EndReason
-from device_daemon.conversation.ports import ClientPort
+from device_daemon.conversation.ports import ClientPort, DeviceCallbacks
 from device_daemon.device import events as report
 from device_daemon.device.device_state import DeviceState
 from device_daemon.device.event_stream import EventStream
@@ -90,7 +90,7 @@ class Controller:
         self._greeting_cache = greeting_cache
         resolver = GreetingResolver(config, saved_state, greeting_cache, echo=echo)
         self._service = ServiceMonitor(config, client, greeting_cache, resolver, self._service_attempted)
-        self.conversations = ConversationManager(
+        self.conversations = Conversations(
             config,
             client=self._service.client,
             speaker=self.speaker,
@@ -98,7 +98,7 @@ class Controller:
             saved_state=saved_state,
             greetings=resolver,
             echo=echo,
-            callbacks=ManagerCallbacks(
+            callbacks=DeviceCallbacks(
                 own_sound=self.notices.own_sound,
                 notice=self.notices.notice,
                 on_state=self._conversation_state,

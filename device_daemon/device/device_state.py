@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from device_daemon.audio.microphone_router import MicrophoneRouter
-from device_daemon.conversation.manager import ConversationManager
+from device_daemon.conversation.conversations import Conversations
 from device_daemon.device.event_stream import EventStream
 from device_daemon.device.events import Event, StateChanged
 from device_daemon.device.health_report import HealthReport
@@ -53,7 +53,7 @@ class DeviceState:
         mute: MuteControl,
         health: HealthReport,
         timers: Timers,
-        conversations: ConversationManager,
+        conversations: Conversations,
         events: EventStream,
         show: Callable[[State], None],
     ) -> None:

@@ -8,7 +8,7 @@ from typing import Final
 from device_daemon.audio import sounds
 from device_daemon.audio.speaker import Speaker
 from device_daemon.conversation import events as on
-from device_daemon.conversation.manager import ConversationManager
+from device_daemon.conversation.conversations import Conversations
 from device_daemon.device.notices import TICKET
 from device_daemon.system.wake_up import Loop, WakeUpTimer
 
@@ -36,7 +36,7 @@ class Ringer:
     def __init__(
         self,
         speaker: Speaker,
-        conversations: ConversationManager,
+        conversations: Conversations,
         rings: Callable[[], bool],
         least_volume: int,
         *,

@@ -11,7 +11,7 @@ from device_daemon.config.include import SHARED
 from device_daemon.config.placeholders import BUILT_IN, REMEMBERED
 from device_daemon.config.settings import Config, Service
 from device_daemon.conversation import uplink
-from device_daemon.conversation.manager import MAX_WAITING
+from device_daemon.conversation.waiting_requests import MAX_WAITING
 from device_daemon.device.control_socket import CONNECTIONS_AT_ONCE, LINE_LIMIT_BYTES, REQUEST_DEADLINE_S
 from device_daemon.device.request_policy import AT_ONCE_S, LATE_S
 from device_daemon.device.requests import ANNOUNCEMENT_CHARACTERS

@@ -12,8 +12,9 @@ import pytest
 from device_daemon.audio.microphone_router import MicrophoneRouter
 from device_daemon.audio.speaker import Speaker
 from device_daemon.config.settings import Config, MicrophoneSettings, Service
-from device_daemon.conversation.manager import ConversationManager, ManagerCallbacks
+from device_daemon.conversation.conversations import Conversations
 from device_daemon.conversation.policy import EndReason
+from device_daemon.conversation.ports import DeviceCallbacks
 from device_daemon.greetings.cache import GreetingCache
 from device_daemon.greetings.resolver import ConversationRequest, GreetingResolver
 from device_daemon.health import Health, Part
@@ -55,17 +56,17 @@ async def microphone() -> SlowMicrophone:
 
 
 @pytest.fixture
-async def manager(microphone: SlowMicrophone, tmp_path: Path) -> ConversationManager:
+async def manager(microphone: SlowMicrophone, tmp_path: Path) -> Conversations:
     config = Config(service=Service(local=True))
     saved_state = SavedState(tmp_path)
-    return ConversationManager(
+    return Conversations(
         config,
         client=FakeClient([]),
         speaker=cast("Speaker", QuietSpeaker([])),
         microphone=microphone,
         saved_state=saved_state,
         greetings=GreetingResolver(config, saved_state, GreetingCache(tmp_path / "greetings")),
-        callbacks=ManagerCallbacks(
+        callbacks=DeviceCallbacks(
             own_sound=lambda _: (b"", 0.0),
             notice=lambda _: (b"", 0.0),
             on_state=nothing,
@@ -80,7 +81,7 @@ async def manager(microphone: SlowMicrophone, tmp_path: Path) -> ConversationMan
 
 
 async def test_a_button_to_hold_that_was_let_go_before_its_conversation_could_begin_opens_none(
-    microphone: SlowMicrophone, manager: ConversationManager
+    microphone: SlowMicrophone, manager: Conversations
 ) -> None:
     manager.begin(ConversationRequest("button on pin 17", "none", 1.0))
     await settle()
@@ -99,7 +100,7 @@ async def test_a_button_to_hold_that_was_let_go_before_its_conversation_could_be
 
 
 async def test_what_waits_when_the_device_is_muted_is_made_if_it_needs_no_microphone_and_else_its_end_is_logged(
-    microphone: SlowMicrophone, manager: ConversationManager, caplog: pytest.LogCaptureFixture
+    microphone: SlowMicrophone, manager: Conversations, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")
     manager.begin(ConversationRequest("button on pin 17", "none", 1.0))

@@ -16,9 +16,11 @@ from device_daemon.config.settings import SERVICE_ASSISTANT, Config, Conversatio
 from device_daemon.conversation import commands as do
 from device_daemon.conversation import events as on
 from device_daemon.conversation.commands import End
-from device_daemon.conversation.manager import MAX_WAITING, ConversationManager, ManagerCallbacks
+from device_daemon.conversation.conversations import Conversations
 from device_daemon.conversation.policy import EndReason
+from device_daemon.conversation.ports import DeviceCallbacks
 from device_daemon.conversation.runner import no_tools
+from device_daemon.conversation.waiting_requests import MAX_WAITING
 from device_daemon.errors import DeviceGone, SpeakerError
 from device_daemon.greetings.cache import GreetingCache, rendition_for
 from device_daemon.greetings.resolver import ConversationRequest, GreetingResolver
@@ -75,14 +77,14 @@ class Device:
         self.config = Config(service=Service(local=True), conversation=limits)
         self.cache = GreetingCache(folder / "greetings")
         saved_state = SavedState(folder)
-        self.manager = ConversationManager(
+        self.manager = Conversations(
             self.config,
             client=self.client,
             speaker=cast("Speaker", self.speaker),
             microphone=self.microphone,
             saved_state=saved_state,
             greetings=GreetingResolver(self.config, saved_state, self.cache),
-            callbacks=ManagerCallbacks(
+            callbacks=DeviceCallbacks(
                 own_sound=lambda _: OWN_SOUND,
                 notice=lambda _: OWN_SOUND,
                 on_state=self.states.append,
