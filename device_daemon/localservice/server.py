@@ -197,7 +197,7 @@ class LocalService:
         try:
             await socket.prepare(request)
         except ConnectionResetError:
-            return socket  # the client did not wait for an answer
+            return web.Response()  # the client did not wait for an answer, and gets none
         if request.transport is None:
             return socket
         self._sessions += 1

@@ -11,6 +11,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp import web
 
 from device_daemon.localservice.faults import NONE, Faults, Garbage, Moment
 from device_daemon.localservice.message_queues import DelayLine
@@ -74,6 +75,24 @@ async def test_a_client_that_resets_while_much_waits_to_be_written_to_it_is_no_e
         connection.transport.abort()
         async with asyncio.timeout(DEADLINE_S):
             await record.closed.wait()
+    assert [each.getMessage() for each in caplog.records if each.levelname == "ERROR"] == []
+
+
+async def test_a_client_that_leaves_while_its_handshake_is_answered_is_no_error(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Left(LocalService):
+        def _admitted(self, request: web.Request, faults: Faults) -> Any:
+            assert request.transport is not None
+            request.transport.close()  # noticed, but not yet reported to whoever writes
+            return super()._admitted(request, faults)
+
+    local = Left()
+    await local.start()
+    with pytest.raises(aiohttp.ClientError):
+        async with connected(local):
+            pass
+    await local.stop()
     assert [each.getMessage() for each in caplog.records if each.levelname == "ERROR"] == []
 
 
