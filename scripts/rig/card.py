@@ -100,12 +100,12 @@ class SimulatedCard:
             self.set_echo([(echo_delay_ms, echo_gain)])
         folder.mkdir(parents=True, exist_ok=True)
         self._configuration = folder.absolute() / "asound.conf"
+        self._suffix = ""
         self._configure()
 
-    def _configure(self, suffix: str = "") -> None:
-        write_configuration(
-            self._configuration, self._library, Path(f"/proc/{os.getpid()}/fd/{self._files[-1]}"), suffix
-        )
+    def _configure(self) -> None:
+        file = Path(f"/proc/{os.getpid()}/fd/{self._files[-1]}")
+        write_configuration(self._configuration, self._library, file, self._suffix)
 
     def environment(self) -> dict[str, str]:
         """Return what to add to a program's environment so that this is its sound card."""
@@ -330,7 +330,9 @@ class SimulatedCard:
 
     def rename(self, suffix: str) -> None:
         """Have this behind its ALSA names from now on ("" for none), and be the default only without; pull it out for that."""
-        self._configure(suffix)
+        if suffix != self._suffix:
+            self._suffix = suffix
+            self._configure()
 
     def lose_mixer(self) -> None:
         """Have no mixer from now on."""

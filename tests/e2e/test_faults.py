@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.faults.causes import possible
-from tests.faults.table import TABLE, Row, Stage
+from tests.faults.row import Row, Stage
+from tests.faults.table import TABLE
 from tests.faults.trial import trial
 
 CELLS = (

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Final
 
 from tests.faults.causes import possible
-from tests.faults.table import TABLE, Row, Stage
+from tests.faults.row import Row, Stage
+from tests.faults.table import TABLE
 from tests.faults.trial import Verdict, trial
 
 _MARKS: Final = {True: "ok", False: "FAIL"}

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import yaml
 
 from device_daemon.localservice.faults import Faults
 from scripts.rig.card import SimulatedCard
@@ -18,8 +19,9 @@ from scripts.rig.device import BUTTON_PIN, Device
 from scripts.rig.surroundings import Lookup, Surroundings
 from tests.e2e.room import Room
 from tests.faults.line import Line
-from tests.faults.table import (
+from tests.faults.row import (
     Button,
+    ButtonPin,
     Card,
     Cause,
     Clock,
@@ -29,11 +31,13 @@ from tests.faults.table import (
     LightPin,
     Names,
     Network,
+    NoRoute,
     Service,
     Signal,
     Stalled,
     Starved,
     Suspended,
+    WrongClock,
 )
 
 SLOW_OPEN_MS = 3000
@@ -42,6 +46,7 @@ _TAPPED_S = 0.1
 _SYNC_MS = 3000
 _DAY_S = 86_400
 _STARVED_S, _FED_S = 0.4, 0.1
+_CAUGHT_S = 0.3
 _LOOKUPS = {"fails": Lookup.FAILS, "hangs": Lookup.HANGS}
 
 
@@ -71,16 +76,13 @@ class Causes:
                 if cause.for_s is not None:
                     self._after(cause.for_s, lambda: spare(self._room.card))
             case Signal():
-                if cause.name == "SIGSTOP":
-                    # The mock pins are driven by a thread of the process: no tap may be under way when that stops.
-                    await asyncio.sleep(_TAPPED_S)
-                self._signal(cause)
-            case Names() | Clock() | Suspended() | Disk("slow"):
+                await self._signal(cause)
+            case Names() | NoRoute() | Clock() | WrongClock() | Suspended() | Disk("slow"):
                 await self._begin_around(cause)
             case Dated(days):
                 self._line.date_certificate(days)
                 self._line.cut()
-            case Starved() | Stalled() | LightPin():
+            case Starved() | Stalled() | LightPin() | ButtonPin():
                 await self._begin_inside(cause)
             case Disk(kind):
                 self._mount(self._room.folder / "speaker" / "state", kind)
@@ -91,7 +93,7 @@ class Causes:
                 if kind == "stuck":
                     await self._device.push(BUTTON_PIN)
 
-    async def _begin_around(self, cause: Names | Clock | Suspended | Disk) -> None:
+    async def _begin_around(self, cause: Names | NoRoute | Clock | WrongClock | Suspended | Disk) -> None:
         """What the machine takes away."""
         around = self._surroundings
         assert around is not None, "the daemon lives in the machine's own surroundings"
@@ -101,14 +103,27 @@ class Causes:
             case Names(kind):
                 around.look_up(_LOOKUPS[kind])
                 self._line.cut()
+            case NoRoute():
+                around.cut_off()
+                self._line.cut()
             case Clock(days):
                 around.step_clock(days * _DAY_S)
+            case WrongClock(days):
+                around.step_clock(days * _DAY_S)
+                self._line.cut()
             case Suspended(hours):
                 await self._stand_still(1.0)
                 around.step_clock(hours * 3600)
                 self._line.cut()
 
-    async def _begin_inside(self, cause: Starved | Stalled | LightPin) -> None:
+    async def _be_caught_by_it(self, cause: Names | Disk) -> None:
+        """Let the speaker begin what then takes so long."""
+        if isinstance(cause, Disk):
+            await self._device.ask("mute on")
+            await self._device.ask("mute off")
+        await asyncio.sleep(_CAUGHT_S)
+
+    async def _begin_inside(self, cause: Starved | Stalled | LightPin | ButtonPin) -> None:
         """What happens to the process, or in it."""
         match cause:
             case Starved(times):
@@ -118,6 +133,11 @@ class Causes:
             case LightPin("fails"):
                 await self._device.break_pin()
                 self._healing = True
+            case ButtonPin("at reload"):
+                await self._device.occupy_pin(BUTTON_PIN)
+                self._rewire_button()
+                self._device.process.send_signal(signal.SIGHUP)
+                await self._device.wait_for_log(f"button on pin {BUTTON_PIN}: ")
 
     async def _begin_far(self, cause: Service | Close | Network) -> None:
         """What happens at the other end of the line, or on it."""
@@ -163,6 +183,7 @@ class Causes:
             self._surroundings.restore()
         if self._healing:
             await self._device.heal_pin()
+        await self._device.free_pin(BUTTON_PIN)
         self._line.date_certificate(0)
         self._room.service.faults = self._pace
         spare(self._room.card)
@@ -175,8 +196,24 @@ class Causes:
 
         self._later.add(asyncio.create_task(later()))
 
-    def _signal(self, cause: Signal) -> None:
-        path = self._room.folder / "speaker" / "config.yaml"
+    @property
+    def _config(self) -> Path:
+        return self._room.folder / "speaker" / "config.yaml"
+
+    def _rewire_button(self) -> None:
+        """Have its pin opened anew with the next reload."""
+        config = yaml.safe_load(self._config.read_text(encoding="utf-8"))
+        config["triggers"][0]["debounce_ms"] = 6
+        self._config.write_text(yaml.safe_dump(config), encoding="utf-8")
+
+    async def _signal(self, cause: Signal) -> None:
+        if cause.meanwhile is not None:
+            await self._begin_around(cause.meanwhile)
+            await self._be_caught_by_it(cause.meanwhile)
+        if cause.name == "SIGSTOP":
+            # The mock pins are driven by a thread of the process: no tap may be under way when that stops.
+            await asyncio.sleep(_TAPPED_S)
+        path = self._config
         if cause.config == "broken":
             before = path.read_bytes()
             path.write_bytes(before + b"\nnonsense: [\n")
@@ -213,6 +250,16 @@ def strike(card: SimulatedCard, cause: Card) -> None:
             card.unplug(*cause.directions)
         case "busy":
             card.occupy(*cause.directions)
+            _pull_and_put_back(card, cause)
+        case "refusing":
+            card.refuse(*cause.directions)
+            _pull_and_put_back(card, cause)
+        case "renumbered":
+            card.unplug()
+            card.renumber()
+        case "renamed":
+            card.rename("2")
+            _pull_and_put_back(card, cause)
         case "stuck":
             card.stall(*cause.directions)
         case "slow":
@@ -225,9 +272,17 @@ def spare(card: SimulatedCard) -> None:
     """Let the card work again."""
     card.plug()
     card.busy = False
+    card.accept()
+    card.rename("")
     if card.stuck:
         card.stuck = False
     card.be_slow()
+
+
+def _pull_and_put_back(card: SimulatedCard, cause: Card) -> None:
+    """Whoever had it open has to open it again."""
+    card.unplug(*cause.directions)
+    card.plug()
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -11,7 +11,7 @@ from typing import Final, Self
 from device_daemon.state import MICROPHONE_OPEN, State
 from scripts.rig.device import Device
 from tests.e2e.room import Room
-from tests.faults.table import Card, Row, Signal, Starved, Suspended
+from tests.faults.row import Card, Row, Signal, Starved, Suspended
 
 _LOOKS_EVERY_S: Final = 0.05
 _LAG_S: Final = 1.2

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from tests.faults.table import TABLE, Card, Close, Network, Row, Service, Stage
+from tests.faults.row import Card, Close, Network, Row, Service, Stage
+from tests.faults.table import TABLE
 
 _FAULTY: Final = 0.5
 """The share of conversations that something happens to."""

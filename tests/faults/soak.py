@@ -29,7 +29,7 @@ from tests.faults.causes import Causes
 from tests.faults.lights import LightWatch
 from tests.faults.line import Line
 from tests.faults.plan import Opening, Plan, Turn, plans
-from tests.faults.table import Service
+from tests.faults.row import Service
 
 _HELD_PIN: Final = 27
 _PACE: Final = Faults(speed=1.0, delta_ms=100)

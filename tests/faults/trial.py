@@ -19,13 +19,14 @@ from device_daemon.audio.sounds import earcon
 from device_daemon.localservice.faults import NONE, Faults
 from device_daemon.state import RESTING, State
 from scripts.rig.card import SimulatedCard
-from scripts.rig.device import LED_PIN, Device
+from scripts.rig.device import BUTTON_PIN, LED_PIN, Device
 from scripts.rig.surroundings import Surroundings
 from tests.e2e.room import ANSWER, GREETING, RATE_HZ, WORD_FRAMES, Room, service_for_tests, voice
 from tests.faults.causes import Causes
 from tests.faults.lights import LightWatch
 from tests.faults.line import Certificates, Line
-from tests.faults.table import (
+from tests.faults.row import (
+    ButtonPin,
     Cause,
     Clock,
     Close,
@@ -35,11 +36,13 @@ from tests.faults.table import (
     LightPin,
     Names,
     Network,
+    NoRoute,
     Row,
     Service,
     Signal,
     Stage,
     Suspended,
+    WrongClock,
 )
 
 HELD_PIN: Final = 27
@@ -84,7 +87,7 @@ async def trial(row: Row, stage: Stage, folder: Path) -> Verdict:
     verdict, began_s = Verdict(row, stage), time.monotonic()
     service = service_for_tests()
     await service.start()
-    certificates = Certificates(folder / "certificates") if isinstance(row.cause, Dated) else None
+    certificates = Certificates(folder / "certificates") if isinstance(row.cause, Dated | WrongClock) else None
     line = Line(int(service.endpoint.rpartition(":")[2]), certificates=certificates)
     await line.start()
     room = Room(folder, SimulatedCard(folder / "card", history_s=120.0), service)
@@ -125,7 +128,8 @@ class _Trial:
             async with self._speaker() as device:
                 self.device = device
                 await self._enter()
-                seen = len(device.log), len(device.states), len(device.pin_changes)
+                told = 0 if self.row.cause == ButtonPin("at start") else len(device.log)
+                seen = told, len(device.states), len(device.pin_changes)
                 causes = Causes(self.room, self.line, device, self.pace, self.surroundings)
                 try:
                     self.happened_s = self.acted_s = time.monotonic()
@@ -162,6 +166,8 @@ class _Trial:
         environment = self.surroundings.environment() if self.surroundings else {}
         if self.row.cause == LightPin("busy"):
             environment["PINS_BUSY"] = str(LED_PIN)
+        if self.row.cause == ButtonPin("at start"):
+            environment["PINS_BUSY"] = str(BUTTON_PIN)
         log: list[str] = []
         try:
             async with self.room.speaker(environment, endpoint=self.line.endpoint, **sections) as device:
@@ -263,7 +269,8 @@ class _Trial:
             return End.GOES_ON
         if State(self.device.state) not in RESTING and self.device.state not in {"listening", "waiting"}:
             return None
-        if self.stage is Stage.RESTING and len(self.device.states) == seen[1]:
+        reaches_it = not isinstance(self.row.cause, ButtonPin)
+        if self.stage is Stage.RESTING and reaches_it and len(self.device.states) == seen[1]:
             return None  # the press is still on its way
         told = _MUTED if self.device.state == "muted" else _TROUBLE
         if self.room.all_heard(told, self.happened_s):
@@ -378,7 +385,9 @@ async def _true_within(seconds: float, condition: Callable[[], bool]) -> bool:
 
 def _is_of_surroundings(cause: Cause) -> bool:
     """Whether it is brought about in the daemon's own surroundings."""
-    return isinstance(cause, Names | Clock | Suspended) or cause == Disk("slow")
+    if isinstance(cause, Signal):
+        return cause.meanwhile is not None
+    return isinstance(cause, Names | NoRoute | Clock | WrongClock | Suspended) or cause == Disk("slow")
 
 
 class _Killed(Exception):

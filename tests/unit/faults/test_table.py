@@ -9,8 +9,9 @@ import pytest
 
 from device_daemon.localservice.faults import Faults
 from tests.faults.plan import plans
+from tests.faults.row import End, Row, Service, Signal
 from tests.faults.soak import Course, Held
-from tests.faults.table import TABLE, End, Row, Service, Signal
+from tests.faults.table import TABLE
 
 
 def test_no_two_faults_share_a_name() -> None:
