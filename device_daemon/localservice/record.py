@@ -133,7 +133,7 @@ class Record:
             record.audio += data
 
     async def wait_for(
-        self, kind: str, *, session: int | None = None, count: int = 1, deadline_s: float = 5.0
+        self, kind: str, *, session: int | None = None, count: int = 1, deadline_s: float = 20.0
     ) -> RecordEntry:
         """Return the `count`-th message of a type, of one session (numbered from 1) or of any, sent or received.
 

@@ -128,7 +128,7 @@ class LocalService:
             self._runner = None
 
     async def wait_for(
-        self, kind: str, *, session: int | None = None, count: int = 1, deadline_s: float = 5.0
+        self, kind: str, *, session: int | None = None, count: int = 1, deadline_s: float = 20.0
     ) -> RecordEntry:
         """Return the `count`-th message of a type, sent or received; see Record.wait_for."""
         return await self.record.wait_for(kind, session=session, count=count, deadline_s=deadline_s)

@@ -105,7 +105,7 @@ class Room:
         defaults: dict[str, Any] = {
             "greetings": {"welcome": {"say": GREETING}},
             # A busy machine must not cost samples: that has tests of its own.
-            "audio": {"microphone": {"periods": 16}, "speaker": {"periods": 16, "volume": 100}},
+            "audio": {"microphone": {"periods": 32}, "speaker": {"periods": 16, "volume": 100}},
             "sounds": {"volume": 100},
         }
         if "audio" in sections:

@@ -66,11 +66,13 @@ async def test_who_speaks_softly_is_heard_to_the_moment_of_letting_go_too(room: 
     async with room.speaker(triggers=[HELD]) as device:
         since_s = room.card.time_of(room.card.now_frame())
         room.hisses(15.0)
-        for held_s in (1.13, 2.41):  # no louder than a quiet room: its sound is handed over in large pieces
+        for turn, held_s in enumerate(
+            (1.13, 2.41), start=1
+        ):  # no louder than a quiet room: its sound is handed over in large pieces
             pushed_s = await device.push(PIN)
             await room.captured_until(pushed_s + held_s)
             let_go_s = await device.let_go(PIN)
-            await device.enters("thinking")
+            await room.service.wait_for("input_audio_buffer.commit", count=turn)
             begins_s, frames = room.traced(since_s)[-1]
             assert pushed_s < begins_s
             assert let_go_s - A_PERIOD_S < begins_s + frames / RATE_HZ

@@ -63,6 +63,7 @@ class Causes:
         self._pace = pace
         """The service as it is without a fault."""
         self._healing = False
+        self._occupied = False
         self._later: set[asyncio.Task[None]] = set()
         self._lift: list[Callable[[], None]] = []
 
@@ -133,7 +134,10 @@ class Causes:
             case LightPin("fails"):
                 await self._device.break_pin()
                 self._healing = True
+            case ButtonPin("at start"):
+                self._occupied = True
             case ButtonPin("at reload"):
+                self._occupied = True
                 await self._device.occupy_pin(BUTTON_PIN)
                 self._rewire_button()
                 self._device.process.send_signal(signal.SIGHUP)
@@ -183,7 +187,8 @@ class Causes:
             self._surroundings.restore()
         if self._healing:
             await self._device.heal_pin()
-        await self._device.free_pin(BUTTON_PIN)
+        if self._occupied:
+            await self._device.free_pin(BUTTON_PIN)
         self._line.date_certificate(0)
         self._room.service.faults = self._pace
         spare(self._room.card)
