@@ -37,7 +37,8 @@ _QUESTION_S: Final = 0.4
 _TURN_S: Final = 5.0
 _RESTS_WITHIN_S: Final = 25.0
 _PATIENCE_S: Final = 2.0
-"""Nobody listens to an answer of ten minutes for longer: a press interrupts it."""
+"""Nobody listens to a greeting or an answer of ten minutes for longer: a press interrupts it."""
+_SPEAKS: Final = frozenset({"greeting", "speaking"})
 _LOOKS_EVERY_S: Final = 0.3
 _BUGS: Final = ("Traceback", "bug in this program", "never retrieved", "IllegalTransition", "never awaited")
 TOLERATED: Final = {"private_mib": 1.0, "descriptors": 1.0, "threads": 0.0, "pool": inf}
@@ -261,7 +262,7 @@ class _Conversation:
         while time.monotonic() < give_up_s:
             if State(self._device.state) in RESTING:
                 return True
-            if self._speaks_for_minutes and self._device.state == "speaking" and time.monotonic() > patience_s:
+            if self._speaks_for_minutes and self._device.state in _SPEAKS and time.monotonic() > patience_s:
                 self._pressed_s.append(await self._device.tap())
                 patience_s = time.monotonic() + _PATIENCE_S
             await asyncio.sleep(0.05)
