@@ -68,7 +68,7 @@ async def manager(microphone: SlowMicrophone, tmp_path: Path) -> Conversations:
         greetings=GreetingResolver(config, saved_state, GreetingCache(tmp_path / "greetings")),
         callbacks=DeviceCallbacks(
             own_sound=lambda _: (b"", 0.0),
-            notice=lambda _: (b"", 0.0),
+            notice=lambda _: (bytes(48), 0.0),
             on_state=nothing,
             on_transcript=nothing,
             call_tool=nothing,
