@@ -64,7 +64,9 @@ async def _run_espeak(text: str, voice: str, words_per_minute: int, deadline_s: 
             complaint = await _read(process.stderr, _LARGEST_COMPLAINT_BYTES)
             await process.wait()
     except TimeoutError as error:
-        raise VoiceMissing(f"espeak-ng did not finish within {deadline_s:g} s: try a shorter text") from error
+        raise VoiceMissing(
+            f"espeak-ng did not finish within {deadline_s:g} s: this device is too busy, or the text too long"
+        ) from error
     finally:
         if process.returncode is None:
             process.kill()

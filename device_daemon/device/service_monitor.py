@@ -48,6 +48,8 @@ class ServiceMonitor:
         self._prefetch = GreetingPrefetch(service.background, greeting_cache, resolver.wanted)
         self._on_outcome = on_outcome
         self._logged: SpeakerError | None = None
+        self._reached = False
+        """It could be reached once since the start."""
 
     @property
     def clock(self) -> Health:
@@ -65,7 +67,8 @@ class ServiceMonitor:
         return self._reachability.failure
 
     def start(self) -> None:
-        """Check now whether the service can be reached."""
+        """Have the greetings in memory that are cached, and check now whether the service can be reached."""
+        self._prefetch.preload()
         self._reachability.begin(at_once=True)
 
     async def close(self) -> None:
@@ -85,7 +88,7 @@ class ServiceMonitor:
         """Go on with what a healthy or a broken service needs."""
         if isinstance(failure, ServiceUnreachable):
             self._reachability.begin(at_once=False)
-        elif self._reachability.failure:
+        elif self._reachability.failure or not self._reached:
             self._reachability.begin(at_once=True)
         elif failure is None:
             self._prefetch.begin()
@@ -95,8 +98,9 @@ class ServiceMonitor:
         """Take the outcome of a connection attempt; each outcome is logged once."""
         if failure and type(failure) is not type(self._logged):
             logger.warning("%s", failure)
-        if failure is None and self._logged:
-            logger.info("the service can be reached again")
+        if failure is None and (self._logged or not self._reached):
+            logger.info("the service can be reached%s", " again" if self._logged else "")
+            self._reached = True
         self._logged = failure
         self._on_outcome()
         if failure is None:

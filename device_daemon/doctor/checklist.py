@@ -29,8 +29,8 @@ from device_daemon.doctor.findings import Finding, Status, failed, skipped
 from device_daemon.doctor.person import Nobody, Person, Terminal
 from device_daemon.doctor.runner import CheckRunner
 from device_daemon.doctor.service import UNIT, ServiceChecks, judge_mute
+from device_daemon.doctor.service_view import CHILD_DEADLINE_S, check_as_service
 from device_daemon.doctor.service_view import NAME as AS_SERVICE
-from device_daemon.doctor.service_view import check_as_service
 from device_daemon.doctor.settings import Settings
 from device_daemon.doctor.sound import SoundChecks
 from device_daemon.errors import SettingUnusable
@@ -87,7 +87,7 @@ async def check_device(
         for schedule in _triggers(settings, ScheduleTrigger):
             await runner.run(f"schedule {schedule.at}", triggers.check_schedule(schedule), QUICK_S)
         if service.installed and os.getuid() == 0:
-            await runner.run(AS_SERVICE, check_as_service(UNIT, config_path), ASKING_S)
+            await runner.run(AS_SERVICE, check_as_service(UNIT, config_path), CHILD_DEADLINE_S + ASKING_S)
         elif service.installed:
             what = "not checked as the service's user: only root may look from its sandbox"
             runner.add(skipped(AS_SERVICE, what, remedies.AS_ROOT))

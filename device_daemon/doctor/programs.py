@@ -7,7 +7,7 @@ from typing import Final
 
 from msgspec import Struct
 
-DEADLINE_S: Final = 10
+DEADLINE_S: Final = 10.0
 
 
 class ProgramResult(Struct, frozen=True):
@@ -18,12 +18,12 @@ class ProgramResult(Struct, frozen=True):
     stderr: str
 
 
-def run(*command: str) -> ProgramResult:
-    """Run a program, 10 s at most. Raises OSError (TimeoutError is one)."""
+def run(*command: str, deadline_s: float = DEADLINE_S) -> ProgramResult:
+    """Run a program, for so long at most. Raises OSError (TimeoutError is one)."""
     try:
         done = subprocess.run(  # noqa: S603 - all commands are constants of this program
-            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=DEADLINE_S, check=False
+            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=deadline_s, check=False
         )
     except subprocess.TimeoutExpired:
-        raise TimeoutError(f"{command[0]} did not end within {DEADLINE_S} s") from None
+        raise TimeoutError(f"{command[0]} did not end within {deadline_s:g} s") from None
     return ProgramResult(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))

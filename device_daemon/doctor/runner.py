@@ -48,17 +48,17 @@ class CheckRunner:
 
         """
         try:
-            async with asyncio.timeout(deadline_s), contextlib.aclosing(check):
+            async with asyncio.timeout(deadline_s) as deadline, contextlib.aclosing(check):
                 async for finding in check:
                     self.add(finding)
-        except TimeoutError:
-            self.add(failed(name, f"could not be checked: no result within {deadline_s:g} s", REPORT_LINE))
         except SpeakerError as error:
             self.add(failed(name, error.message, self._remedy(error)))
         except Exception as error:
             logger.debug("%s", name, exc_info=error)
-            what = f"could not be checked: {type(error).__name__}: {error}".rstrip(": ")
-            self.add(failed(name, what, REPORT_LINE))
+            why = f"{type(error).__name__}: {error}".rstrip(": ")
+            if isinstance(error, TimeoutError):  # a check's own waiting has its own sentence
+                why = f"no result within {deadline_s:g} s" if deadline.expired() else str(error)
+            self.add(failed(name, f"could not be checked: {why}", REPORT_LINE))
         else:
             return True
         return False

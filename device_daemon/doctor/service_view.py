@@ -18,6 +18,8 @@ from device_daemon.doctor.programs import ProgramResult, run
 from device_daemon.doctor.runner import Check, in_thread
 
 NAME: Final = "as the service"
+CHILD_DEADLINE_S: Final = 60.0
+"""For this program to start in the sandbox and read the config: seconds on a small Pi, and many on a busy one."""
 
 Assignments = Sequence[tuple[str, str]]
 
@@ -47,7 +49,10 @@ def config_of(assignments: Assignments) -> tuple[str, Path]:
     return program, Path(arguments[arguments.index("--config") + 1])
 
 
-async def check_as_service(unit: str, config_path: Path, programs: Callable[..., ProgramResult] = run) -> Check:
+_run = partial(run, deadline_s=CHILD_DEADLINE_S)
+
+
+async def check_as_service(unit: str, config_path: Path, programs: Callable[..., ProgramResult] = _run) -> Check:
     """Whether the service itself can read config and credential. To be called as root.
 
     Args:

@@ -45,6 +45,8 @@ def take(owner: str, pins: Sequence[int], build: Callable[[ModuleType], Taken]) 
     named = describe(owner, pins)
     with warnings.catch_warnings(record=True) as fallbacks:
         warnings.simplefilter("always")
+        # lgpio's own, which are about its build; one of them would else appear at the end of the program.
+        warnings.simplefilter("ignore", DeprecationWarning)
         try:
             return build(_gpiozero())
         # lgpio.error and pigpio.error derive from Exception itself, and their modules need not be there to be named.

@@ -67,6 +67,13 @@ class GreetingPrefetch:
         self.stop()
         self._fetching.begin(self._fetch())
 
+    def preload(self) -> None:
+        """Read what is cached on disk into memory, without the service: the first press after a start finds it there."""
+        self._fetching.begin(self._preload())
+
+    async def _preload(self) -> None:
+        await asyncio.to_thread(self._missing)
+
     def stop(self) -> None:
         """Stop at once; a greeting that is not complete is not kept."""
         self._fetching.stop()

@@ -102,6 +102,18 @@ async def test_where_the_service_cannot_be_reached_the_greeting_is_heard_and_the
         assert len(room.all_heard(voice(GREETING), pressed_s)) == 1
 
 
+async def test_after_a_restart_it_is_in_memory_before_the_service_or_a_press_asks_for_it(room: Room) -> None:
+    async with room.speaker(greetings=REMEMBERED) as device:
+        await rehearsed(room, device)
+    await room.service.stop()
+    async with room.speaker(greetings=REMEMBERED) as device:
+        await device.enters("offline")
+        for file in files(room):
+            file.unlink()
+        pressed_s = await device.press()
+        await room.hears(voice(GREETING), pressed_s)
+
+
 async def test_a_damaged_recording_is_dropped_and_the_service_speaks(room: Room) -> None:
     async with room.speaker(greetings=REMEMBERED) as device:
         await rehearsed(room, device)

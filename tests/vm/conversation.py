@@ -40,7 +40,7 @@ class Conversation:
             raise Failed("no light")
         if heard_s is None:
             raise Failed(f"nothing was heard; it is {unit.state() or 'not there'}, the light came")
-        unit.wait_for("listening", deadline_s=30)
+        unit.wait_for("listening")
         end_s = time.monotonic()
         spoken_s = self._speaker.room.sound_s(pressed_s, end_s)
         if spoken_s < 1:
@@ -62,7 +62,7 @@ class Conversation:
             raise Failed(f"idle, and line {lit} is lit")
         with LightWatch(self._speaker.board, LED) as led, LightWatch(self._speaker.board, PWM_LED) as dimmed:
             self._speaker.board.push()
-            unit.wait_for("listening", deadline_s=30)
+            unit.wait_for("listening")
         if len(led.changes) < 3 or len(dimmed.changes) < 3:
             raise Failed(f"while it greeted the lights changed {len(led.changes)} and {len(dimmed.changes)} times")
         return f"dark, then {len(led.changes)} changes while it greets, lit while it listens"
@@ -72,7 +72,7 @@ class Conversation:
         asked_s = time.monotonic()
         talk(SHARE / "question.wav").wait()
         ended_s = time.monotonic()
-        unit.wait_for("speaking", deadline_s=20)
+        unit.wait_for("speaking")
         heard_s = self._speaker.room.first_sound_s(asked_s)
         if heard_s is None:
             raise Failed("speaking, and nothing was heard")
@@ -80,7 +80,7 @@ class Conversation:
 
     def interrupted(self) -> str:
         journal = Journal()
-        unit.wait_for("speaking", deadline_s=20)
+        unit.wait_for("speaking")
         time.sleep(1.5)
         begun_s = time.monotonic()
         person = talk(SHARE / "interruption.wav")
@@ -95,10 +95,13 @@ class Conversation:
         return f"silent {silent_ms:.0f} ms after the person's program started; it says {said[1]} ms after speech began"
 
     def ends(self) -> str:
-        unit.wait_for("listening", deadline_s=60)
+        unit.wait_for("speaking", "listening")
+        if unit.state() == "speaking":
+            self._speaker.board.push()  # this press only cuts the answer off
+            unit.wait_for("listening")
         self._speaker.board.push()
         took_s = unit.wait_for("idle")
-        unit.until("lights out", lambda: not self._speaker.board.lit(), 2)
+        unit.until("lights out", lambda: not self._speaker.board.lit(), QUICK_MS / 1000)
         open_ = [path.parts[4] for path in _open_captures()]
         if open_:
             raise Failed(f"the microphone is still open: {open_}")
@@ -112,7 +115,7 @@ class Conversation:
             self._speaker.room.last_sound_s(time.monotonic())
             begun_s = time.monotonic()
             self._speaker.board.push()
-            if self._speaker.room.first_sound_s(begun_s, 10) is None:
+            if self._speaker.room.first_sound_s(begun_s) is None:
                 raise Failed("a press while muted is answered with silence")
             self._speaker.room.last_sound_s(time.monotonic())
         finally:

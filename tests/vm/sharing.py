@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import subprocess
 from pathlib import Path
 
@@ -33,34 +32,31 @@ class Sharing:
         # Whoever hears at the other end decides on rate and channels, and dmix has its own.
         with self._speaker.room.left():
             try:
-                self._converse("start")
+                self._converse()
                 _as_owner("aplay", str(question))
                 _as_owner("arecord", "--duration=1", "/dev/null")
                 # The other way round: what the programs share was made by the other one.
                 unit.systemctl("stop")
                 with subprocess.Popen(_owners("arecord", "/dev/null")) as other:
                     try:
-                        self._converse("start")
+                        self._converse()
                         if (code := other.poll()) is not None:
                             raise Failed(f"arecord ended with {code} when the speaker started")
                     finally:
                         other.terminate()
             finally:
+                unit.systemctl("stop")
                 CONFIG.write_text(text)
-                unit.systemctl("restart")
         return (
             f"user {OWNER} of the group audio plays and records through default in a conversation, whoever came first"
         )
 
-    def _converse(self, verb: str) -> None:
-        unit.systemctl(verb)
-        for deadline_s in (30, 60):  # on a busy machine the first connection after a start may take too long
-            unit.wait_for("idle", deadline_s=60)
-            self._speaker.board.push()
-            with contextlib.suppress(Failed):
-                unit.wait_for("listening", deadline_s=deadline_s)
-                return
-        raise Failed(f"no conversation with the card shared; it is {unit.state() or 'not there'}")
+    def _converse(self) -> None:
+        unit.systemctl("start")
+        unit.wait_for("idle")
+        unit.wait_for_line()
+        self._speaker.board.push()
+        unit.wait_for("listening")
 
 
 def _owners(*command: str) -> list[str]:

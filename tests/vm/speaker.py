@@ -33,6 +33,7 @@ class Speaker:
         unit.systemctl("start")
         unit.ask("stop")
         unit.wait_for("idle")
+        unit.wait_for_line()
         self.room.last_sound_s(time.monotonic())
 
     def break_config(self) -> str:

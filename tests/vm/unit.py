@@ -16,11 +16,15 @@ PROGRAM = "voicelive-speaker"
 SOCKET = "/run/voicelive-speaker/control.sock"
 
 
+PATIENCE_S = 120.0
+"""For what comes sooner or later on an emulated machine that has something else to do; longer means never."""
+
+
 class Failed(Exception):
     """Something is not as it should be; the message says what was seen."""
 
 
-def run(*command: str | Path, deadline_s: float = 120.0) -> str:
+def run(*command: str | Path, deadline_s: float = PATIENCE_S) -> str:
     """Run a command and return what it printed. Raises Failed with the end of it where the command fails."""
     done = subprocess.run(command, capture_output=True, text=True, timeout=deadline_s, check=False)
     said = (done.stdout + done.stderr).strip()
@@ -81,12 +85,18 @@ def state() -> str:
     return str(status().get("state", ""))
 
 
-def wait_for(*states: str, deadline_s: float = 20.0) -> float:
+def wait_for(*states: str, deadline_s: float = PATIENCE_S) -> float:
     """Wait until the speaker is in one of these states; return how long it took. Raises Failed."""
     try:
         return until(f"state {' or '.join(states)}", lambda: state() in states, deadline_s)
     except Failed as failed:
         raise Failed(f"{failed}; it is {state() or 'not there'}") from None
+
+
+def wait_for_line() -> None:
+    """Wait until the process that runs has reached the service: emulated, its first connection takes ten seconds."""
+    said = "the service can be reached"
+    until(said, lambda: said in run("journalctl", f"_PID={pid()}", "-o", "cat", "--no-pager"), PATIENCE_S, every_s=0.5)
 
 
 class Journal:
@@ -103,7 +113,7 @@ class Journal:
         """The first line since that holds `pattern`."""
         return next((match for line in self.lines() if (match := re.search(pattern, line))), None)
 
-    def wait(self, pattern: str, deadline_s: float = 10.0) -> re.Match[str]:
+    def wait(self, pattern: str, deadline_s: float = PATIENCE_S) -> re.Match[str]:
         """The first line since that holds `pattern`, once it is there. Raises Failed."""
         until(f"a line with {pattern!r} in the journal", lambda: self.find(pattern), deadline_s, every_s=0.5)
         match = self.find(pattern)

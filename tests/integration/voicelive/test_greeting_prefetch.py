@@ -107,6 +107,14 @@ async def test_what_is_known_is_not_asked_for_and_where_all_is_known_nobody_is_c
     assert len(stage.client.connections) == 1
 
 
+async def test_what_is_on_disk_is_brought_into_memory_without_the_service(stage: Stage, tmp_path: Path) -> None:
+    GreetingCache(tmp_path).put(HELLO, b"ab")
+    stage.prefetch.preload()
+    await stage.over()
+    assert stage.store.get(HELLO) == b"ab"
+    assert stage.client.connections == []
+
+
 async def test_a_conversation_stops_it_and_what_is_half_spoken_is_not_kept(stage: Stage) -> None:
     await stage.begin()
     stage.connection.arrive(on.SessionUpdated())

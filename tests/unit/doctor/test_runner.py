@@ -52,6 +52,15 @@ async def test_a_check_that_hangs_is_cut_short_cleans_up_and_keeps_what_it_found
     assert runner.findings[1].what == "could not be checked: no result within 0.01 s"
 
 
+async def test_a_check_that_waited_long_enough_itself_says_for_what(runner: CheckRunner) -> None:
+    async def check() -> Check:
+        raise TimeoutError("systemctl did not end within 10 s")
+        yield
+
+    assert not await runner.run("service", check(), 5.0)
+    assert [finding.what for finding in runner.findings] == ["could not be checked: systemctl did not end within 10 s"]
+
+
 async def test_a_known_error_is_reported_with_its_message_and_its_remedy(runner: CheckRunner) -> None:
     async def check() -> Check:
         raise DeviceUnknown("there is no speaker", "x")

@@ -4,6 +4,7 @@ import os
 import struct
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -73,6 +74,17 @@ def test_an_error_of_the_pin_library_itself_is_told_as_it_is() -> None:
 
     with pytest.raises(PinUnusable, match=r"MockFactory refused it \(bad GPIO flags\)"):
         take("led", (17,), fail)
+
+
+def test_what_a_pin_library_says_about_its_own_build_is_not_for_owners(recwarn: pytest.WarningsRecorder) -> None:
+    def fail(_library: ModuleType) -> None:
+        warnings.warn("builtin type SwigPyObject has no __module__ attribute", DeprecationWarning, stacklevel=2)
+        raise OSError(16, "Device or resource busy")
+
+    with pytest.raises(PinUnusable) as caught:
+        take("led", (17,), fail)
+    assert "Swig" not in caught.value.message
+    assert list(recwarn) == []
 
 
 def test_a_pin_that_fails_in_use_is_named() -> None:
