@@ -173,7 +173,7 @@ def main(argv: Sequence[str]) -> int:
     parser = Parser("picture", "draws one conversation, from the press to the answer")
     parser.add_argument("--output", type=Path, default=Path(__file__).with_name("timeline.svg"))
     options = parser.parse_args(argv)
-    workshop.install("matplotlib")
+    workshop.install("picture")
     found = json.dumps(asyncio.run(conversation()))
     drawing = Path(__file__).with_name("drawing.py")
     done = subprocess.run(

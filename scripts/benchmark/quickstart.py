@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import re
 import tarfile
 import time
 from collections.abc import AsyncIterator
@@ -42,15 +43,25 @@ def fetch() -> Path:
         if not (folder / SAMPLE).exists():
             progress(f"fetching Microsoft's sample, from the source of {_PACKAGE} {release}")
             workshop.run(str(REPOSITORY / "scripts" / "apt-install"), "portaudio19-dev", "gcc", "python3-dev")
-            workshop.install(f"{_PACKAGE}[aiohttp]", "azure-identity", "pyaudio")
+            workshop.install("speaker", "quickstart")
+            folder.mkdir(exist_ok=True)
+            pinned = folder / "requirement.txt"
+            pinned.write_text(pinned_in((REPOSITORY / "requirements" / "speaker.txt").read_text(encoding="utf-8")))
             workshop.run(
-                *(str(workshop.PYTHON), "-m", "pip", "download", "--no-input", "--no-deps"),
-                *("--no-binary", _PACKAGE, "--dest", str(folder), f"{_PACKAGE}=={release}"),
+                *(str(workshop.PYTHON), "-m", "pip", "download", "--no-input", "--no-deps", "--no-build-isolation"),
+                *("--no-binary", _PACKAGE, "--dest", str(folder), "--require-hashes", "-r", str(pinned)),
             )
             (folder / SAMPLE).write_bytes(sample_in(next(folder.glob("*.tar.gz"))))
     except CannotMeasure as error:
         raise CannotMeasure(f"the quickstart cannot be fetched: {error}; --ours-only measures without it") from error
     return folder / SAMPLE
+
+
+def pinned_in(requirements: str) -> str:
+    """Return the SDK's entry, version and hashes, out of a file of requirements."""
+    entry = re.search(rf"^{_PACKAGE}==.*(?:\\\n.*)*", requirements, re.MULTILINE)
+    assert entry is not None
+    return entry[0]
 
 
 def sample_in(archive: Path) -> bytes:

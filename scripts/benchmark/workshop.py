@@ -16,17 +16,17 @@ _LOG: Final = _VENV / "setup.log"
 _DEADLINE_S: Final = 900
 
 
-def install(*packages: str) -> None:
-    """Put Python packages into `.venv-bench`, once; raises CannotMeasure with what pip said last."""
+def install(*sets: str) -> None:
+    """Put the packages of requirements/SET.txt into `.venv-bench`, once; raises CannotMeasure with what pip said last."""
     done = _VENV / "installed"
     installed = done.read_text(encoding="utf-8").splitlines() if done.exists() else []
-    missing = [package for package in packages if package not in installed]
+    missing = [name for name in sets if name not in installed]
     if not missing:
         return
     progress(f"installing {', '.join(missing)} into {_VENV.name}")
     if not PYTHON.exists():
         run(sys.executable, "-m", "venv", str(_VENV))
-    run(str(PYTHON), "-m", "pip", "install", "--no-input", "-c", str(REPOSITORY / "constraints.txt"), *missing)
+    run(str(REPOSITORY / "scripts" / "pip-verified"), str(_VENV), "install", *missing)
     done.write_text("\n".join([*installed, *missing]) + "\n", encoding="utf-8")
 
 

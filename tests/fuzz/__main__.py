@@ -58,7 +58,7 @@ def main(argv: Sequence[str]) -> int:
     if unknown := set(options.targets) - set(TARGETS):
         parser.error(f"no such target: {', '.join(sorted(unknown))}")
     try:
-        workshop.install("atheris")
+        workshop.install("fuzz")
     except CannotMeasure as error:
         print(f"fuzz: {error}", file=sys.stderr)
         return 1

@@ -38,9 +38,9 @@ def checkouts(tmp_path: Path) -> Path:
     """A folder with this checkout, one that breaks before it is ready, and one that does not know the config."""
     folder = tmp_path / "checkouts"
     for name in ("good", "broken", "strange"):
-        for part in ("scripts", "device_daemon", "config", "systemd"):
+        for part in ("scripts", "requirements", "device_daemon", "config", "systemd"):
             shutil.copytree(REPOSITORY / part, folder / name / part, ignore=shutil.ignore_patterns("__pycache__"))
-        for part in ("pyproject.toml", "constraints.txt", "README.md", "LICENSE"):
+        for part in ("pyproject.toml", "README.md", "LICENSE"):
             shutil.copy(REPOSITORY / part, folder / name)
     (folder / "broken/device_daemon/daemon.py").write_text("raise SystemExit('broken on purpose')\n", encoding="utf-8")
     (folder / "broken/config/boards/button-led.yaml").write_text("triggers: []\n", encoding="utf-8")

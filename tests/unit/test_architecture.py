@@ -87,7 +87,7 @@ IMPURE_LIBRARIES = {"asyncio", "threading", "socket", "alsaaudio", "gpiozero", "
 MOST_AT_THE_TOP = 10
 TOP_OF_REPOSITORY = {
     "pyproject.toml",
-    "constraints.txt",
+    "requirements",
     "README.md",
     "CHANGELOG.md",
     "LICENSE",
