@@ -59,7 +59,7 @@ def fetch() -> Path:
 
 def pinned_in(requirements: str) -> str:
     """Return the SDK's entry, version and hashes, out of a file of requirements."""
-    entry = re.search(rf"^{_PACKAGE}==.*(?:\\\n.*)*", requirements, re.MULTILINE)
+    entry = re.search(rf"^{_PACKAGE}==[^\\\n]*(?:\\\n[^\\\n]*)*", requirements, re.MULTILINE)
     assert entry is not None
     return entry[0]
 

@@ -6,7 +6,9 @@ BASE is a folder with a small Debian, WHEELS one with the Python packages, NEW a
 from __future__ import annotations
 
 import os
+import re
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -126,3 +128,18 @@ echo "purged"
     assert ran.code == 0, ran.said
     assert "\nactive\nsecret-key-of-the-owner voicelive-speaker\n" in ran.said
     assert ran.said.endswith("purged\n")
+
+
+def test_set_up_refuses_a_package_that_is_not_the_pinned_file(tmp_path: Path) -> None:
+    for part in ("scripts", "requirements"):
+        shutil.copytree(REPOSITORY / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(REPOSITORY / "pyproject.toml", tmp_path)
+    pins = tmp_path / "requirements" / "build.txt"
+    pins.write_text(re.sub(r"sha256:[0-9a-f]{8}", "sha256:00000000", pins.read_text()))
+    offline = {**os.environ, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(WHEELS)}
+    command = [tmp_path / "scripts" / "setup", "--no-apt"]
+    ran = subprocess.run(command, env=offline, capture_output=True, text=True, timeout=300, check=False)
+    assert ran.returncode == 1
+    assert "setuptools" in ran.stderr
+    assert "is not the file that requirements/ names" in ran.stderr
+    assert not (tmp_path / ".venv" / ".setup").exists()
