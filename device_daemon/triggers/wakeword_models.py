@@ -22,6 +22,7 @@ from msgspec import Meta, Struct
 from device_daemon.config.settings import STOP_WORD, WakeWordTrigger
 from device_daemon.config.wake_words import Installed, is_file, name_of
 from device_daemon.errors import WakeWordsUnusable, WakeWordUnknown
+from device_daemon.system.foreign_text import safe
 
 Kind = Literal["microWakeWord", "openWakeWord"]
 
@@ -151,7 +152,7 @@ class ModelCopies:
         _write(target, content)
         copy = msgspec.structs.replace(model, path=target)
         if model.own and (flaw := _probe(copy)):
-            raise WakeWordsUnusable(f"{model.path}: {flaw}")
+            raise WakeWordsUnusable(f"{model.path}: {safe(flaw)}")
         return copy
 
 
@@ -160,7 +161,9 @@ def _content(path: Path, most_bytes: int) -> bytes:
         with path.open("rb") as file:
             content = file.read(most_bytes + 1)
     except OSError as error:
-        raise WakeWordsUnusable(f"{path}: the wake word model cannot be read ({error.strerror or error})") from error
+        # The name may come from a description, which somebody else wrote.
+        place = safe(str(path))
+        raise WakeWordsUnusable(f"{place}: the wake word model cannot be read ({error.strerror or error})") from error
     if len(content) > most_bytes:
         raise WakeWordsUnusable(f"{path}: more than {most_bytes} bytes, so it is no wake word model")
     return content
@@ -177,7 +180,7 @@ def _description(path: Path, content: bytes) -> Description:
     try:
         return msgspec.json.decode(content, type=Description)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise WakeWordsUnusable(f"{path}: no description of a microWakeWord model ({error})") from error
+        raise WakeWordsUnusable(f"{path}: no description of a microWakeWord model ({safe(str(error))})") from error
 
 
 def _probe(model: WordModel) -> str:

@@ -6,6 +6,7 @@ itself through their branches with atheris.
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -31,6 +32,7 @@ _folder = tempfile.TemporaryDirectory(prefix="fuzz-")
 _FOLDER: Final = Path(_folder.name)
 _RENDITION: Final = rendition_for(Config(Service(endpoint="https://a.services.ai.azure.com")), "hello", None)
 _MODEL: Final = (Path(pymicro_wakeword.__file__).parent / "models" / "alexa.tflite").read_bytes()
+_SOUND: Final = bytes(range(8)) * 4
 _DESCRIPTION: Final = (
     b'{"type": "micro", "wake_word": "Alexa", "model": "model.tflite", "version": 2,'
     b' "micro": {"probability_cutoff": 0.9, "feature_step_size": 10, "sliding_window_size": 5}}'
@@ -78,7 +80,8 @@ def greeting(data: bytes) -> None:
     path = _FOLDER / "greetings" / _RENDITION.key
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(data)
-    assert cache.load(_RENDITION) is not None or not path.exists()
+    sound = cache.load(_RENDITION)
+    assert not path.exists() if sound is None else sound == data[-len(sound) :]
 
 
 def foreign(data: bytes) -> None:
@@ -134,8 +137,12 @@ SEEDS: Final[Mapping[str, tuple[bytes, ...]]] = {
     "state": (
         b'{"last_templates": {"a": "b"}, "last_conversation_at": "2026-11-29T00:00:00Z", "muted": false, "volume": 50}',
     ),
-    "greeting": (b"",),
-    "wake word": (_DESCRIPTION, b'{"model": "a.tflite", "wake_word": 1, "micro": null}'),
+    "greeting": (b"VLGREET1" + hashlib.sha256(_SOUND).digest() + _SOUND, b""),
+    "wake word": (
+        _DESCRIPTION,
+        _DESCRIPTION.replace(b"model.tflite", b"mo\x7fdel.tflite"),
+        b'{"model": "a.tflite", "wake_word": 1, "micro": null}',
+    ),
     "wake word model": (_MODEL,),
     "foreign": ("a\u202eb\x1b[2J\r\n\u200d".encode(), b"\xff\xfe"),
 }
