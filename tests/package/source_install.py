@@ -137,7 +137,7 @@ def test_set_up_refuses_a_package_that_is_not_the_pinned_file(tmp_path: Path) ->
     pins = tmp_path / "requirements" / "build.txt"
     pins.write_text(re.sub(r"sha256:[0-9a-f]{8}", "sha256:00000000", pins.read_text()))
     offline = {**os.environ, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(WHEELS)}
-    command = [tmp_path / "scripts" / "setup", "--no-apt"]
+    command = [str(tmp_path / "scripts" / "setup"), "--no-apt"]
     ran = subprocess.run(command, env=offline, capture_output=True, text=True, timeout=300, check=False)
     assert ran.returncode == 1
     assert "setuptools" in ran.stderr
