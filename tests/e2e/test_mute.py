@@ -79,3 +79,18 @@ async def test_the_hardware_switch_wins_over_everything(room: Room) -> None:
         assert (await device.status())["last_conversation"]["ended"] == "the microphone was muted"
         await device.let_go(SWITCH_PIN)
         await device.enters("idle")
+
+
+async def test_a_switch_whose_pin_another_program_holds_keeps_the_microphone_off_until_it_can_be_read(
+    room: Room,
+) -> None:
+    environment = {"PINS_BUSY": str(SWITCH_PIN)}
+    async with room.speaker(environment, mute={"switch_pin": SWITCH_PIN}, triggers=[QUICK_HOLD]) as device:
+        await device.wait_until(lambda: device.state == "muted", "state muted")
+        assert "mute switch on pin 5" in (await device.status())["health"]["pins"]["reason"]
+        await hears_why(room, device, await device.press())
+        await device.free_pin(SWITCH_PIN)
+        await device.enters("idle")
+        assert (await device.status())["health"]["pins"]["ok"] is True
+        pressed_s = await device.press()
+        await room.hears(voice(GREETING), pressed_s)

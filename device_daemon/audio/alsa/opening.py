@@ -18,6 +18,8 @@ from device_daemon.errors import DeviceBusy, DeviceUnknown
 _RATES_HZ: Final = (OWN_FORMAT.rate_hz, 48_000, 96_000, 44_100, 32_000, 192_000, 16_000)
 """Best first: twice the program's rate is cheap to convert and loses nothing, less than it loses treble."""
 _FORBIDDEN: Final = {errno.EACCES, errno.EPERM}
+_REFUSED: Final = {errno.EINVAL, errno.EIO, errno.EPIPE, errno.EPROTO, errno.ETIMEDOUT}
+"""What drivers report that cannot set the rate: the last four are those of USB."""
 _NO_SERVER: Final = {errno.ECONNREFUSED, errno.EHOSTDOWN}
 """What alsa-lib's plugins for PulseAudio and PipeWire report where no server listens."""
 MOST_MIXED_CHANNELS: Final = 2
@@ -63,7 +65,12 @@ def open_stream(direction: Direction, device: str, period_ms: int, periods: int,
         raise refusal(direction, device, error) from error
     try:
         sample_format, rate_hz = choose(pcm, direction, device)
-        rate_hz, channels, period, buffer = pcm.configure(sample_format, rate_hz, channels, period_ms, periods)
+        try:
+            rate_hz, channels, period, buffer = pcm.configure(sample_format, rate_hz, channels, period_ms, periods)
+        except AlsaError as error:
+            if error.number in _REFUSED:
+                raise _refused(direction, device, rate_hz, error) from error
+            raise
         got = CardFormat(rate_hz, channels, sample_format)
         return Stream(pcm, direction, Negotiated(device, got, period, buffer, pcm.card_number()))
     except AlsaError as error:
@@ -114,6 +121,16 @@ def _unusable(direction: Direction, device: str, formats: Sequence[str]) -> Devi
         remedy = f"one of: {_others(direction, device)}"
     has = f"has only {', '.join(formats)} samples" if formats else "takes no samples that this program has"
     return DeviceUnknown(f'the {role} "{device}" {has}: set audio.{role}.device to {remedy}', device)
+
+
+def _refused(direction: Direction, device: str, rate_hz: int, error: AlsaError) -> DeviceUnknown:
+    """Return the exception for a card that does not take what it says it can do: its driver or its USB link fails."""
+    role = ROLES[direction]
+    return DeviceUnknown(
+        f'the {role} "{device}" offers {rate_hz} Hz and refuses it ({error.text}): unplug it and plug it in again, or set '
+        f"audio.{role}.device to one of: {_others(direction, device)}; it is taken as soon as it agrees",
+        device,
+    )
 
 
 def _others(direction: Direction, device: str) -> str:

@@ -95,6 +95,31 @@ def test_a_busy_device_says_so(plug_in: Callable[..., SimulatedCard]) -> None:
         open_stream("playback", "simcard", 10, 4)
 
 
+def test_a_card_that_refuses_the_rate_it_offers_says_so_and_is_taken_when_it_agrees(
+    plug_in: Callable[..., SimulatedCard],
+) -> None:
+    card = plug_in()
+    card.refuse()
+    with pytest.raises(
+        DeviceUnknown, match=r'the microphone "default" offers 24000 Hz and refuses it \(Invalid argument\)'
+    ):
+        open_stream("capture", "default", 10, 4)
+    card.accept()
+    open_stream("capture", "default", 10, 4).close()
+
+
+def test_a_card_that_is_back_under_another_number_is_found_by_its_name_and_by_none_if_that_changed(
+    plug_in: Callable[..., SimulatedCard],
+) -> None:
+    card = plug_in()
+    open_stream("capture", "default", 10, 4).close()
+    card.renumber()
+    open_stream("capture", "default", 10, 4).close()
+    card.rename("2")
+    with pytest.raises(DeviceUnknown, match=r'no microphone "default": set .* to one of: simcard2, simplug2'):
+        open_stream("capture", "default", 10, 4)
+
+
 def test_a_card_that_is_unplugged_while_open_is_gone(plug_in: Callable[..., SimulatedCard]) -> None:
     card = plug_in()
     stream = open_stream("capture", "simcard", 10, 4)
