@@ -115,8 +115,7 @@ class Requests:
         origin = origin or Origin(SOCKET, self.adjustments.default_greeting, self._config.default_assistant)
         logger.info("pressed (%s)", origin.trigger, extra=fields(PRESSED, TRIGGER=origin.trigger))
         self._report("press", origin.trigger)
-        request = origin.request(pressed_s, continues=True)
-        return self._carry_out(Kind.PRESS, request, on.Pressed())
+        return self._press(pressed_s, origin)
 
     def begin_talking(self, at_s: float, origin: Origin) -> None:
         """A push-to-talk button went down."""
@@ -181,15 +180,14 @@ class Requests:
 
         Where there is no answer it is a press. If the first press stopped the ringing of a timer, it rings again later (snooze).
         """
+        logger.info("pressed twice (%s)", origin.trigger, extra=fields(PRESSED, TRIGGER=origin.trigger))
+        self._report("double", origin.trigger)
         if self._silenced:
-            self._report("double", origin.trigger)
             self.snooze()
         elif self._conversations.last_answer():
-            logger.info("pressed twice (%s)", origin.trigger, extra=fields(PRESSED, TRIGGER=origin.trigger))
-            self._report("double", origin.trigger)
             self.again()
         else:
-            self.press(at_s, origin)
+            self._press(at_s, origin)
 
     # From sensors and the clock
 
@@ -324,6 +322,9 @@ class Requests:
         return subscription
 
     # Common to all
+
+    def _press(self, pressed_s: float, origin: Origin) -> str:
+        return self._carry_out(Kind.PRESS, origin.request(pressed_s, continues=True), on.Pressed())
 
     def _report(self, gesture: report.Gesture, trigger: str) -> None:
         self._controller.events.publish(report.Triggered(gesture=gesture, trigger=trigger))

@@ -95,6 +95,7 @@ class MqttClient:
         self._ask_versions = versions
         self._versions: Versions | None = None
         self._dropped_commands = 0
+        self._described_before = b""
         self._environment = environment
         self._hostname = hostname or socket.gethostname()
         self._topics = mqtt_topics.topics(settings.base_topic, settings.discovery_prefix, self._hostname)
@@ -182,8 +183,9 @@ class MqttClient:
     async def _serve(self, client: aiomqtt.Client) -> None:
         """Report and take commands, until `close`, or until the connection is lost. Raises MqttError."""
         topics = self._topics
+        self._described_before = b""
         with self._events.subscribe() as subscription:
-            await client.subscribe(topics.command("+"), qos=0)
+            await client.subscribe([(topics.command("+"), 0), (topics.discovery, 0)])
             await self._publish_description(client)
             await client.publish(topics.availability, mqtt_topics.ONLINE, qos=1, retain=True)
             await self._publish_state(client)
@@ -217,6 +219,7 @@ class MqttClient:
         description = mqtt_topics.discovery_payload(
             self._topics, self._hostname, self._status(), self._greetings, self._versions
         )
+        description = mqtt_topics.with_removals(description, self._described_before)
         await client.publish(self._topics.discovery, description, qos=1, retain=True)
 
     async def _refresh(self, client: aiomqtt.Client) -> None:
@@ -232,7 +235,11 @@ class MqttClient:
         async for message in client.messages:
             name = message.topic.value.rsplit("/", 1)[-1]
             payload = message.payload if isinstance(message.payload, bytes) else b""
-            if message.retain:
+            if message.topic.value == self._topics.discovery:
+                if message.retain:  # the description of the connection before; else it is the one just published
+                    self._described_before = payload
+                    await self._publish_description(client)
+            elif message.retain:
                 logger.warning("mqtt: %s: a retained command is ignored; remove it from the broker", safe(name))
             elif len(payload) > MOST_CHARACTERS or len(running) >= MOST_COMMANDS:
                 self._dropped_commands += 1

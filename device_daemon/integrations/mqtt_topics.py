@@ -96,7 +96,7 @@ def state_payload(status: Mapping[str, Any], versions: Versions | None = None) -
             "button_greeting": status["button_greeting"],
             "wake_word_sensitivity": status["wake_word_sensitivity"],
             "version": status["version"],
-            "update": versions and {"installed_version": versions.installed, "latest_version": versions.candidate},
+            "package": versions and {"installed_version": versions.installed, "latest_version": versions.candidate},
         }
     )
 
@@ -160,7 +160,7 @@ def discovery_payload(
             command_topic=topics.command("greeting"), value="button_greeting",
         )  # fmt: skip
     if versions is not None:
-        components["update"] = _entity("update", "Update", entity_category="diagnostic", value="update | tojson")
+        components["update"] = _entity("update", "Update", entity_category="diagnostic", value="package | tojson")
     for key, component in components.items():
         component["unique_id"] = f"{identity}-{key}"
     return msgspec.json.encode(
@@ -179,6 +179,29 @@ def discovery_payload(
             "components": components,
         }
     )
+
+
+def with_removals(description: bytes, before: bytes) -> bytes:
+    """Return a description that also removes what an earlier one had and it has not: a greeting that the config lost.
+
+    Home Assistant keeps an entity that is merely left out; one of which only the platform is given it removes.
+    """
+    try:
+        old = msgspec.json.decode(before, type=_Described).components
+    except msgspec.MsgspecError:
+        return description
+    new: dict[str, Any] = msgspec.json.decode(description)
+    gone = {name: {"platform": each.platform} for name, each in old.items() if name not in new["components"]}
+    new["components"] |= gone
+    return msgspec.json.encode(new)
+
+
+class _Component(Struct):
+    platform: str
+
+
+class _Described(Struct):
+    components: dict[str, _Component]
 
 
 def _entity(platform: str, name: str | None, *, value: str, diagnostic: bool = False, **more: Any) -> dict[str, Any]:

@@ -79,7 +79,7 @@ class Listener:
                     return payload
         raise AssertionError(topic)
 
-    async def sends(self, topic: str, payload: str, **how: Any) -> None:
+    async def sends(self, topic: str, payload: str | bytes, **how: Any) -> None:
         await self._client.publish(topic, payload, **how)
 
 

@@ -198,7 +198,28 @@ async def test_an_update_is_shown_where_a_repository_has_the_package(tmp_path: P
         speaker.versions = Versions("0.2.0+deb13", "0.3.0+deb13")
         assert "update" in json.loads(await home.hears(description))["components"]
         state = json.loads(await home.hears(f"{BASE}/state", "0.3.0+deb13"))
-    assert state["update"] == {"installed_version": "0.2.0+deb13", "latest_version": "0.3.0+deb13"}
+    assert state["package"] == {"installed_version": "0.2.0+deb13", "latest_version": "0.3.0+deb13"}
+
+
+async def test_a_greeting_that_the_config_lost_is_removed_at_home(tmp_path: Path) -> None:
+    description = "homeassistant/device/voicelive-speaker-kitchen/config"
+    before = {"greet_late": {"platform": "button", "name": "Greet: late"}, "press": {"platform": "button"}}
+    async with broker(tmp_path) as mosquitto, mosquitto.client() as home:
+        await home.sends(description, json.dumps({"components": before}), retain=True)
+        async with connected(mosquitto, tmp_path):
+            found = json.loads(await home.hears(description, '"greet_late":{"platform":"button"}'))
+    assert found["components"]["press"]["name"] == "Press", "what it still has is described in full"
+
+
+@pytest.mark.parametrize("before", ["", "{", "[]", '{"components": [1]}', '{"components": {"press": {}}}', "null"])
+async def test_a_description_that_is_not_ours_changes_nothing(tmp_path: Path, before: str) -> None:
+    description = "homeassistant/device/voicelive-speaker-kitchen/config"
+    async with broker(tmp_path) as mosquitto, mosquitto.client() as home:
+        await home.sends(description, before, retain=True)
+        async with connected(mosquitto, tmp_path) as (_, client):
+            await home.hears(description, "greet_welcome")
+            await home.hears(f"{BASE}/state")
+            assert client.health.ok
 
 
 async def test_a_device_without_buttons_and_words_has_no_entities_for_them(tmp_path: Path) -> None:

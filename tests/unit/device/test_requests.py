@@ -210,6 +210,17 @@ async def test_a_double_press_snoozes_what_its_first_press_stopped_and_no_answer
     assert requests.ringing
 
 
+async def test_a_double_press_is_reported_as_one_whatever_becomes_of_it(tmp_path: Path) -> None:
+    requests, controller = speaker(tmp_path)
+    controller.conversations.last_answer = bytes  # type: ignore[method-assign] # there is none yet
+    with controller.events.subscribe() as events:
+        requests.double_press(1.3, Origin("button on pin 17", "none"))
+        event = await events.next()
+        assert isinstance(event, Triggered)
+        assert event.gesture == "double"
+    assert len(controller.conversations.begun) == 1, "without an answer to repeat it is a press"
+
+
 async def test_the_command_stop_silences_what_rings_though_no_conversation_is_open(tmp_path: Path) -> None:
     requests, _, _ = ringing(tmp_path)
     assert requests.stop() == "ok: stopped"

@@ -1,0 +1,41 @@
+"""The speaker with an MQTT broker: a conversation goes on whatever becomes of the broker."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.room import GREETING, Room, voice
+from tests.integration.integrations.broker import PASSWORD, USER, Broker, broker
+
+pytestmark = pytest.mark.skipif(shutil.which("mosquitto") is None, reason="mosquitto is not installed")
+
+
+def mqtt(mosquitto: Broker, folder: Path) -> dict[str, Any]:
+    password = folder / "password"
+    password.write_text(PASSWORD, encoding="utf-8")
+    return {
+        "host": "127.0.0.1",
+        "port": mosquitto.port,
+        "username": USER,
+        "password_file": str(password),
+        "base_topic": "home",
+    }
+
+
+async def test_a_broker_that_is_killed_in_a_conversation_costs_nobody_a_word(room: Room) -> None:
+    async with broker(room.folder) as mosquitto, room.speaker(mqtt=mqtt(mosquitto, room.folder)) as device:
+        await device.wait_for_log("mqtt: connected to")
+        pressed_s = await device.press()
+        await room.sounds(pressed_s)
+        await mosquitto.kill()
+        await room.hears(voice(GREETING), pressed_s)
+        await device.wait_for_log("it is tried again")
+        await device.enters("listening")
+        await room.is_answered(room.says())
+        status = await device.status()
+        assert not status["health"]["mqtt"]["ok"]
+        assert status["failure"] is None, "nothing but MQTT needs the broker"
