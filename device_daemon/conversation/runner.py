@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from functools import partial
 
 from msgspec import Struct, field
 
@@ -21,34 +20,18 @@ from device_daemon.conversation import events as on
 from device_daemon.conversation.dialogue import Dialogue
 from device_daemon.conversation.metrics import Metrics
 from device_daemon.conversation.policy import EndReason, MicrophoneGate
-from device_daemon.conversation.ports import CLOSE_DEADLINE_S, ClientPort, ConnectionPort, SpeakerPort
+from device_daemon.conversation.ports import CLOSE_DEADLINE_S, ClientPort, SpeakerPort
 from device_daemon.conversation.recorder import AnswerRecorder
+from device_daemon.conversation.sessions import Sessions
+from device_daemon.conversation.times import ConversationTimes
 from device_daemon.conversation.uplink import LIMIT_MS, AudioMessage, Uplink
-from device_daemon.errors import ConnectionLost, SpeakerError
+from device_daemon.errors import SpeakerError
 from device_daemon.greetings.ledger import Step
 from device_daemon.greetings.opening import Opening
 from device_daemon.state import State
 from device_daemon.system.foreign_text import ForeignLog, safe
-from device_daemon.system.logs import GREETING_HEARD, fields
-
-MOST_QUEUED_MS = 200_000
-"""Back-pressure: while more than this is to be played nothing is read, so that TCP holds the service back.
-
-The longest message holds 65 s of sound (4 MiB in base64), and the speaker takes 300 s: nothing is ever dropped. What is
-behind that much sound waits as well, a person's speech_started too; a press does not.
-"""
-BACK_PRESSURE_S = 0.25
 
 logger = logging.getLogger(__name__)
-
-
-class Times(Struct):
-    """When things happened in this conversation (time.monotonic), None until they do."""
-
-    pressed_s: float
-    greeting_heard_s: float | None = None
-    speech_started_s: float | None = None
-    speech_stopped_s: float | None = None
 
 
 async def no_tools(name: str, _arguments: str) -> str:
@@ -100,10 +83,8 @@ class ConversationRunner:
         close_deadline_s: float = CLOSE_DEADLINE_S,
     ) -> None:
         self.dialogue = dialogue
-        self.times = Times(pressed_s)
+        self.times = ConversationTimes(pressed_s, context.metrics, context.on_greeting_heard)
         self._context = context
-        self._assistant = assistant
-        self._close_deadline_s = close_deadline_s
         self._loop = asyncio.get_running_loop()
         self._ended: asyncio.Future[do.End] = self._loop.create_future()
         self._uplink = Uplink(self._sent, context.uplink_limit_ms)
@@ -111,9 +92,15 @@ class ConversationRunner:
         self.greets_itself = False
         """The service greets by itself."""
         self._opening_over = opening_over(dialogue)
-        self._session: asyncio.Task[None] | None = None
-        self._sessions: set[asyncio.Task[None]] = set()
-        self._generation = 0
+        self._sessions = Sessions(
+            context.client,
+            assistant,
+            uplink=self._uplink,
+            speaker=context.speaker,
+            metrics=context.metrics,
+            receive=self._receive,
+            close_deadline_s=close_deadline_s,
+        )
         self._calls: set[asyncio.Task[None]] = set()
         """Of tools; they end by themselves, also after the conversation."""
         self._service_log = ForeignLog(logger)
@@ -143,17 +130,9 @@ class ConversationRunner:
 
     async def close(self) -> None:
         """Close the connections, within a deadline."""
-        self._generation += 1
         if self._timer:
             self._timer.cancel()
-        for task in self._sessions:
-            task.cancel()
-        if self._sessions:
-            _, stuck = await asyncio.wait(self._sessions, timeout=self._close_deadline_s)
-            if stuck:
-                logger.warning(
-                    "%d connections did not close within %g s and are abandoned", len(stuck), self._close_deadline_s
-                )
+        await self._sessions.close()
 
     # Inputs
 
@@ -184,27 +163,13 @@ class ConversationRunner:
 
     def speaker_event(self, event: on.SpeakerEvent) -> None:
         """Take in what the speaker's thread reports."""
-        times, metrics = self.times, self._context.metrics
         pending = self.dialogue.greeting.pending
         self._receive(event)
         match event:
-            case on.Started(_, at_s) if pending and not self.dialogue.greeting.pending:
-                times.greeting_heard_s = at_s
-                metrics.greetings_heard += 1
-                ms = metrics.press_to_greeting.add(at_s - times.pressed_s)
-                journal = fields(GREETING_HEARD, LATENCY_MS=round(ms))
-                logger.info("greeting heard %.0f ms after the press", ms, extra=journal)
-                self._context.on_greeting_heard(ms)
-            case on.Started(source, at_s) if times.speech_stopped_s is not None and not source.startswith(
-                ("sound:", "notice:")
-            ):
-                metrics.turn_to_answer.add(at_s - times.speech_stopped_s)
-                times.speech_stopped_s = None
-            case on.Flushed(_, source, heard_ms, at_s) if times.speech_started_s is not None:
-                metrics.interruptions += 1
-                ms = metrics.speech_to_silence.add(at_s - times.speech_started_s)
-                logger.info("interrupted %.1f ms after speech began; %d ms of %s were heard", ms, heard_ms, source)
-                times.speech_started_s = None
+            case on.Started():
+                self.times.started(event, greets=pending and not self.dialogue.greeting.pending)
+            case on.Flushed():
+                self.times.flushed(event)
 
     def microphone_periods(self, periods: list[Period]) -> None:
         """Take in what the microphone captured, in order."""
@@ -234,7 +199,7 @@ class ConversationRunner:
         now = self._loop.time()
         match event:
             case on.SpeechStopped():
-                self.times.speech_stopped_s = now
+                self.times.speech_stopped(now)
             case on.AudioDelta(pcm=pcm):
                 self._context.metrics.audio_received_ms += len(pcm) // BYTES_PER_MS
             case on.Transcript(role, text):
@@ -246,7 +211,7 @@ class ConversationRunner:
         self._apply(lambda: self.dialogue.receive(event, now))
         match event:
             case on.SpeechStarted():
-                self.times.speech_started_s = now if self._flushing else None
+                self.times.speech_started(now, interrupts=self._flushing)
             case on.AudioDelta(response_id) if self.dialogue.may_be_heard(response_id):
                 self._recorder.add(event, self.dialogue.greeting.response_id)
             case on.SessionUpdated(greets_itself=True):
@@ -274,11 +239,6 @@ class ConversationRunner:
             if not self._ended.done():
                 self._ended.set_result(do.End(EndReason.FAILED, SpeakerError(f"a bug in this program: {error!r}")))
 
-    def _receive_from(self, generation: int, event: on.Event) -> None:
-        """Take an event from a connection, unless it is no longer the current one."""
-        if generation == self._generation:
-            self._receive(event)
-
     def _tick(self) -> None:
         self._timer = None
         if self._ended.done():
@@ -286,7 +246,7 @@ class ConversationRunner:
         resumed_before = self.dialogue.resumed_answers
         self._apply(lambda: self.dialogue.tick(self._loop.time()))
         if self.dialogue.resumed_answers != resumed_before:
-            self.times.speech_stopped_s = None  # it was no turn, and what sounds next is no answer to it
+            self.times.answer_resumed()
             logger.info("nobody said anything: the answer goes on where it was interrupted")
 
     def _carry_out(self, commands: list[do.Command]) -> None:  # noqa: C901, PLR0912 - one table of commands
@@ -321,7 +281,7 @@ class ConversationRunner:
                     self._calls.add(task)
                     task.add_done_callback(self._calls.discard)
                 case do.Connect(delay_s):
-                    self._reconnect(delay_s)
+                    self._sessions.connect(delay_s)
                 case do.End():
                     self._ended.set_result(command)
         self._set_timer()
@@ -338,51 +298,3 @@ class ConversationRunner:
             self._timer = None
         if not self._ended.done():
             self._timer = self._loop.call_at(self.dialogue.deadline_s, self._tick)
-
-    # One connection
-
-    def _reconnect(self, delay_s: float) -> None:
-        """Open another connection; the old one is closed in the background."""
-        self._generation += 1
-        self._uplink.detach()
-        if self._session is not None and self._session is not asyncio.current_task():
-            self._session.cancel()
-        self._session = self._loop.create_task(self._run_session(delay_s, self._generation), name="session")
-        self._sessions.add(self._session)
-        self._session.add_done_callback(partial(self._session_over, self._generation))
-
-    def _session_over(self, generation: int, task: asyncio.Task[None]) -> None:
-        self._sessions.discard(task)
-        if not task.cancelled() and (error := task.exception()):
-            logger.error("a bug in this program; please report it", exc_info=error)
-            failure = ConnectionLost(f"the connection failed in an unexpected way: {error!r}")
-            self._receive_from(generation, on.Closed(failure))
-
-    async def _run_session(self, delay_s: float, generation: int) -> None:
-        await asyncio.sleep(delay_s)
-        try:
-            connection = await self._context.client.connect(self._assistant)
-        except SpeakerError as failure:
-            self._receive_from(generation, on.Closed(failure))
-            return
-        sender = self._loop.create_task(self._send(connection, generation), name="sender")
-        sender.add_done_callback(partial(self._session_over, generation))
-        try:
-            self._receive_from(generation, on.Opened())
-            async for event in connection.events():
-                self._receive_from(generation, event)
-                if generation != self._generation:
-                    return  # that event gave this connection up, though it may still stand
-                while self._context.speaker.queued_ms > MOST_QUEUED_MS:  # noqa: ASYNC110 - the card's thread has no event
-                    await asyncio.sleep(BACK_PRESSURE_S)
-        finally:
-            sender.cancel()
-            await asyncio.wait({sender})
-            self._context.metrics.unreadable_messages += connection.unreadable
-            await connection.close()
-
-    async def _send(self, connection: ConnectionPort, generation: int) -> None:
-        try:
-            await self._uplink.run(connection)
-        except SpeakerError as failure:
-            self._receive_from(generation, on.Closed(failure))
