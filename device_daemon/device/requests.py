@@ -1,4 +1,4 @@
-"""Where every request to talk arrives: buttons, wake words, motion, schedule and other programs. `request_policy` decides."""
+"""Everything that can be asked of the speaker: by buttons, wake words, motion, schedule, tools and other programs."""
 
 from __future__ import annotations
 
@@ -8,19 +8,17 @@ import logging
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any
 
-from msgspec import Struct
-
-from device_daemon.config.settings import NO_GREETING, SERVICE_ASSISTANT, Config
+from device_daemon.config.settings import NO_GREETING, Config
 from device_daemon.conversation import events as on
 from device_daemon.conversation.policy import EndReason
 from device_daemon.device import events as report
 from device_daemon.device.adjustments import Adjustments
 from device_daemon.device.control_protocol import Refused
 from device_daemon.device.controller import Controller
+from device_daemon.device.conversation_requests import ConversationRequests, Origin
 from device_daemon.device.event_stream import Subscription
-from device_daemon.device.request_policy import LATE_S, Kind, Outcome, decide, situation
+from device_daemon.device.request_policy import LATE_S, Kind
 from device_daemon.device.status import as_text
-from device_daemon.greetings.resolver import ConversationRequest
 from device_daemon.system.foreign_text import safe
 from device_daemon.system.logs import PRESSED, fields
 from device_daemon.system.saved_state import SavedState
@@ -32,22 +30,7 @@ logger = logging.getLogger(__name__)
 
 
 ANNOUNCEMENT_CHARACTERS = 1_000
-SAY_DEADLINE_S = 300.0
-"""How long an announcement waits for its turn while somebody waits for the answer."""
 SOCKET = "control socket"
-
-
-class Origin(Struct, frozen=True):
-    """Where a request comes from, and what the config says about that trigger."""
-
-    trigger: str
-    """As the journal and `status` name it."""
-    greeting: str
-    assistant: str = SERVICE_ASSISTANT
-
-    def request(self, at_s: float, **more: Any) -> ConversationRequest:
-        """Return the request for a conversation that was made at a time, with `more` of its fields."""
-        return ConversationRequest(self.trigger, self.greeting, at_s, assistant=self.assistant, **more)
 
 
 class Requests:
@@ -70,8 +53,7 @@ class Requests:
         self._saved_state = saved_state
         self.adjustments = Adjustments(config, saved_state, controller.events)
         self._timers = controller.timers
-        self._silenced = False
-        """The last press stopped the ringing."""
+        self._talks = ConversationRequests(controller)
         self._loop = asyncio.get_running_loop()
 
     # From people
@@ -122,7 +104,7 @@ class Requests:
         logger.info("held (%s)", origin.trigger, extra=fields(PRESSED, TRIGGER=origin.trigger))
         self._report("talk", origin.trigger)
         request = origin.request(at_s, held_from_s=at_s, continues=True)
-        self._carry_out(Kind.TALK, request, on.TalkBegan(at_s))
+        self._talks.carry_out(Kind.TALK, request, on.TalkBegan(at_s))
 
     def end_talking(self, at_s: float) -> None:
         """A push-to-talk button was released."""
@@ -135,7 +117,7 @@ class Requests:
         """A wake word was heard; what was said after `ends_at_s` is for the service."""
         self._report("wake-word", origin.trigger)
         request = origin.request(ends_at_s, heard_from_s=ends_at_s, continues=True)
-        self._carry_out(Kind.WORD, request, on.WakeWordHeard())
+        self._talks.carry_out(Kind.WORD, request, on.WakeWordHeard())
 
     def stop_word(self, trigger: str) -> None:
         """The stop word was heard: whatever sounds or rings falls silent, and nothing else happens."""
@@ -182,7 +164,7 @@ class Requests:
         """
         logger.info("pressed twice (%s)", origin.trigger, extra=fields(PRESSED, TRIGGER=origin.trigger))
         self._report("double", origin.trigger)
-        if self._silenced:
+        if self._talks.silenced:
             self.snooze()
         elif self._conversations.last_answer():
             self.again()
@@ -194,14 +176,14 @@ class Requests:
     def motion(self, origin: Origin, at_s: float) -> bool:
         """Somebody walks past; returns True if that opened a conversation."""
         self._report("motion", origin.trigger)
-        return self._unasked(Kind.MOTION, origin.request(at_s, asked=False))
+        return self._talks.carry_out_unasked(Kind.MOTION, origin.request(at_s, asked=False))
 
     def scheduled(self, origin: Origin) -> bool:
         """A schedule is due; returns True if a conversation was opened, or waits for the end of another one."""
         self._report("schedule", origin.trigger)
         now_s = self._loop.time()
         request = origin.request(now_s, expires_s=now_s + LATE_S, asked=False)
-        return self._unasked(Kind.SCHEDULE, request)
+        return self._talks.carry_out_unasked(Kind.SCHEDULE, request)
 
     @property
     def last_conversation_over_s(self) -> float | None:
@@ -216,7 +198,7 @@ class Requests:
             known = ", ".join([*self._config.greetings, "none"])
             raise Refused(f"there is no greeting {name!r} in the config; there are: {known}")
         request = Origin(SOCKET, name, self._config.default_assistant).request(self._loop.time())
-        return self._carry_out(Kind.GREET, request)
+        return self._talks.carry_out(Kind.GREET, request)
 
     def say(self, text: str, *, listen: bool) -> Awaitable[str]:
         """Speak a text through the service; with `listen`, hear what a person answers.
@@ -235,16 +217,8 @@ class Requests:
                 outcome.set_result(why_not)
 
         request = origin.request(self._loop.time(), text=text, listens=listen, on_said=on_said)
-        self._carry_out(kind, request)
-        return self._said(request, outcome)
-
-    async def _said(self, request: ConversationRequest, outcome: asyncio.Future[str | None]) -> str:
-        done, _ = await asyncio.wait({outcome}, timeout=SAY_DEADLINE_S)
-        if not done and self._conversations.withdraw(request):
-            raise Refused(f"it was not said: another conversation did not end for {SAY_DEADLINE_S:g} s; it is dropped")
-        if why_not := await outcome:  # what has begun ends by itself: a conversation has a longest duration
-            raise Refused(f"it was not said: {why_not}")
-        return "ok: said"
+        self._talks.carry_out(kind, request)
+        return self._talks.said(request, outcome)
 
     def stop(self) -> str:
         """End the conversation and drop the requests that wait for its end, or cut a notice short; stop what rings."""
@@ -321,79 +295,11 @@ class Requests:
         subscription.put(self._controller.state_event())
         return subscription
 
-    # Common to all
-
     def _press(self, pressed_s: float, origin: Origin) -> str:
-        return self._carry_out(Kind.PRESS, origin.request(pressed_s, continues=True), on.Pressed())
+        return self._talks.carry_out(Kind.PRESS, origin.request(pressed_s, continues=True), on.Pressed())
 
     def _report(self, gesture: report.Gesture, trigger: str) -> None:
         self._controller.events.publish(report.Triggered(gesture=gesture, trigger=trigger))
-
-    def _decide(self, kind: Kind, trigger: str) -> Outcome:
-        conversation, open_for = self._conversations.current, self._conversations.request
-        if conversation is None:
-            # Where the conversation before is just being closed, the next one waits for that.
-            now = situation(self._controller.readiness, announcing=False)
-            return decide(kind, now, ringing=self._timers.ringing)
-        other = open_for is not None and open_for.trigger != trigger
-        since_s = self._loop.time() - self._conversations.opened_s if other else None
-        announcing = open_for is not None and not open_for.listens
-        now = situation(self._controller.state, announcing=announcing)
-        return decide(kind, now, ringing=self._timers.ringing, since_other_s=since_s)
-
-    def _carry_out(self, kind: Kind, request: ConversationRequest, event: on.PersonEvent | None = None) -> str:
-        outcome = self._decide(kind, request.trigger)
-        self._silenced = outcome is Outcome.SILENCE
-        match outcome:
-            case Outcome.SILENCE:
-                self.stop_ringing()
-                return "ok: the ringing is stopped"
-            case Outcome.OPEN | Outcome.TRY | Outcome.WAIT:
-                waits = outcome is Outcome.WAIT  # by then the devices may work
-                controller = self._controller
-                obstacle = controller.limit_reached() if waits else controller.obstacle(listens=request.listens)
-                if obstacle:
-                    if event is not None:
-                        controller.notices.say(obstacle.notice)
-                    raise Refused(str(obstacle))
-                return self._open(request)
-            case Outcome.REFUSE:
-                if event is not None:
-                    self._controller.notices.say("muted")
-                raise Refused("the microphone is muted; `mute off` or holding the button allows it again")
-            case Outcome.IGNORE:
-                logger.info("%s: ignored while %s", request.trigger, self._controller.state)
-                return f"ok: {self._controller.state}"
-        if (conversation := self._conversations.current) and event:
-            conversation.person_event(event)
-        return f"ok: {self._controller.state}"
-
-    def _unasked(self, kind: Kind, request: ConversationRequest) -> bool:
-        if self._decide(kind, request.trigger) not in {Outcome.OPEN, Outcome.WAIT}:
-            # A sensor reports every step somebody takes; a schedule that is left out is worth a line.
-            level = logging.DEBUG if kind is Kind.MOTION else logging.INFO
-            logger.log(level, "%s: no conversation is opened while %s", request.trigger, self._controller.state)
-            return False
-        if limit := self._controller.limit_reached():
-            logger.info("%s: %s", request.trigger, limit)
-            return False
-        try:
-            self._open(request)
-        except Refused as refusal:
-            logger.info("%s: %s", request.trigger, refusal)
-            return False
-        return True
-
-    def _open(self, request: ConversationRequest) -> str:
-        try:
-            before = self._conversations.begin(request)
-        except OverflowError:
-            raise Refused(
-                "too many requests wait for the end of the conversation; `stop` drops those that wait"
-            ) from None
-        if before:
-            return f"ok: queued, {before - 1} before it"
-        return f"ok: {'opening a conversation' if request.listens else 'announcing'}"
 
 
 @contextlib.contextmanager

@@ -8,7 +8,8 @@ from typing import Protocol
 
 from device_daemon.config.settings import ButtonTrigger
 from device_daemon.device.control_protocol import Refused
-from device_daemon.device.requests import Origin, Requests
+from device_daemon.device.conversation_requests import Origin
+from device_daemon.device.requests import Requests
 from device_daemon.triggers.gesture import DoublePress, Gesture, Hold, Press, Release
 
 

@@ -23,7 +23,8 @@ from device_daemon.config.settings import (
 )
 from device_daemon.config.wake_words import label_of
 from device_daemon.device.controller import Controller
-from device_daemon.device.requests import Origin, Requests
+from device_daemon.device.conversation_requests import Origin
+from device_daemon.device.requests import Requests
 from device_daemon.errors import SpeakerError
 from device_daemon.triggers.button import Buttons
 from device_daemon.triggers.button_actions import GestureActions, actions_for

@@ -12,9 +12,10 @@ import pytest
 from device_daemon.config.settings import ButtonTrigger, Config, Service, TimerSettings, Trigger
 from device_daemon.conversation.policy import EndReason
 from device_daemon.device.control_protocol import Refused
+from device_daemon.device.conversation_requests import Origin
 from device_daemon.device.event_stream import EventStream
 from device_daemon.device.events import Triggered
-from device_daemon.device.requests import Origin, Requests
+from device_daemon.device.requests import Requests
 from device_daemon.errors import DeviceBusy, DeviceGone, SpeakerError
 from device_daemon.state import State
 from device_daemon.system.saved_state import SavedState

@@ -10,7 +10,7 @@ import pytest
 
 from device_daemon.config.settings import ButtonTrigger
 from device_daemon.device.control_protocol import Refused
-from device_daemon.device.requests import Origin
+from device_daemon.device.conversation_requests import Origin
 from device_daemon.triggers.button_actions import ButtonActions, PushToTalkActions, actions_for
 from device_daemon.triggers.gesture import DoublePress, Gesture, Hold, Press, Release
 
