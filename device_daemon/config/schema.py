@@ -1,6 +1,6 @@
 """JSON Schema of the config file, for completion and checks in editors.
 
-Run `python -m device_daemon.config.schema` after a change of `settings`: it writes config/schema.json.
+Run `python -m device_daemon.config.schema` after a change of `settings` or `sections`: it writes config/schema.json.
 """
 
 from __future__ import annotations
@@ -8,12 +8,14 @@ from __future__ import annotations
 import ast
 import inspect
 import json
+from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 from typing import Any
 
 import msgspec
 
-from device_daemon.config import settings
+from device_daemon.config import sections, settings
 from device_daemon.config.durations import DURATION
 from device_daemon.config.scalars import FALSE, TRUE
 from device_daemon.config.turn_detection import TYPES
@@ -78,9 +80,10 @@ def _default(generated: dict[str, Any]) -> dict[str, Any]:
 
 
 def _sentences() -> dict[tuple[str, str], str]:
-    """Return the docstring below each field of each struct in settings.py."""
+    """Return the docstring below each field of each struct of the config."""
     found = {}
-    for struct in ast.parse(inspect.getsource(settings)).body:
+    modules = [import_module(f"{sections.__name__}.{each.name}") for each in iter_modules(sections.__path__)]
+    for struct in (node for module in (settings, *modules) for node in ast.parse(inspect.getsource(module)).body):
         if isinstance(struct, ast.ClassDef):
             for key, below in zip(struct.body, struct.body[1:], strict=False):
                 if isinstance(key, ast.AnnAssign) and isinstance(key.target, ast.Name):

@@ -113,7 +113,7 @@ def _limits(value: dict[str, Any]) -> str:
 
 
 def _defaults(struct: str) -> dict[str, Any]:
-    """Return the default of each key of a struct in settings.py that has one."""
+    """Return the default of each key of a struct of the config that has one."""
     found = {}
     for field in msgspec.structs.fields(getattr(settings, struct)):
         if field.default is not msgspec.NODEFAULT:
