@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 
 from device_daemon.config.settings import Config
@@ -12,12 +13,17 @@ from device_daemon.errors import ServiceUnreachable, SpeakerError
 from device_daemon.greetings.cache import GreetingCache
 from device_daemon.greetings.resolver import GreetingResolver
 from device_daemon.health import Health
+from device_daemon.system.backoff import start_delay_s
 from device_daemon.voicelive.greeting_prefetch import GreetingPrefetch
-from device_daemon.voicelive.quota import QuotaClient, TokenBucket, connections_per_minute
+from device_daemon.voicelive.quota import NO_QUOTA, QuotaClient, TokenBucket, connections_per_minute
 from device_daemon.voicelive.reachability import Reachability
 from device_daemon.voicelive.warm_session import WarmSession
 
 logger = logging.getLogger(__name__)
+
+
+def _since_boot_s() -> float:
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 class ServiceMonitor:
@@ -29,6 +35,7 @@ class ServiceMonitor:
         greeting_cache: Where greetings are kept.
         resolver: Knows which greetings will be wanted.
         on_outcome: Called after each attempt to reach the service, before anything is fetched.
+        since_boot_s: How long the machine has been running.
     """
 
     def __init__(
@@ -38,8 +45,12 @@ class ServiceMonitor:
         greeting_cache: GreetingCache,
         resolver: GreetingResolver,
         on_outcome: Callable[[], None],
+        since_boot_s: Callable[[], float] = _since_boot_s,
     ) -> None:
-        service = QuotaClient(client, TokenBucket(connections_per_minute(config.service)))
+        per_minute = connections_per_minute(config.service)
+        self._has_quota = per_minute != NO_QUOTA
+        self._since_boot_s = since_boot_s
+        service = QuotaClient(client, TokenBucket(per_minute))
         self.client = WarmSession(
             service, config.service.standby, assistant=config.default_assistant, background=service.background
         )
@@ -67,9 +78,13 @@ class ServiceMonitor:
         return self._reachability.failure
 
     def start(self) -> None:
-        """Have the greetings in memory that are cached, and check now whether the service can be reached."""
+        """Have the greetings in memory that are cached, and check whether the service can be reached.
+
+        That is done now, but after a power cut (`start_delay_s`), where all speakers of a quota start together. A press does
+        not wait for it.
+        """
         self._prefetch.preload()
-        self._reachability.begin(at_once=True)
+        self._reachability.begin(start_delay_s(self._since_boot_s()) if self._has_quota else 0.0)
 
     async def close(self) -> None:
         """Stop, and close the connections politely."""
@@ -87,9 +102,9 @@ class ServiceMonitor:
     def conversation_ended(self, failure: SpeakerError | None) -> None:
         """Go on with what a healthy or a broken service needs."""
         if isinstance(failure, ServiceUnreachable):
-            self._reachability.begin(at_once=False)
+            self._reachability.begin()
         elif self._reachability.failure or not self._reached:
-            self._reachability.begin(at_once=True)
+            self._reachability.begin(0.0)
         elif failure is None:
             self._prefetch.begin()
             self.client.conversation_ended()

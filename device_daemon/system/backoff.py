@@ -1,4 +1,4 @@
-"""Exponential backoff with jitter, and the rule about which failure is retried. Pure.
+"""Exponential backoff with jitter, its spread after a power cut, and the rule about which failure is retried. Pure.
 
 Used by everything that connects: the reachability check, the warm session, the greeting prefetch, the MQTT client and,
 with its own delays, a conversation.
@@ -18,6 +18,24 @@ MOST_S: Final = 60.0
 """The longest delay, before jitter."""
 JITTER: Final = 0.2
 """Share by which a delay may be shorter or longer: a hundred speakers behind one router must not come back together."""
+
+BOOT_S: Final = 300.0
+"""A program that starts so soon after its machine starts after a power cut, perhaps with many others."""
+BOOT_SPREAD_S: Final = 300.0
+"""Over which speakers then spread their first connection. Thirty of them make six connections a minute of it, and up to 17
+in one minute, while the service's quota is 30 a minute for all speakers of a resource: `scripts/bench fleet`."""
+
+
+def start_delay_s(since_boot_s: float, uniform: Callable[[float, float], float] = random.uniform) -> float:
+    """Return after how many seconds a program that starts opens its first connection to what it shares with many others.
+
+    0 unless the machine was started just now: whoever restarts the program alone wants to see at once whether it works.
+
+    Args:
+        since_boot_s: How long the machine has been running.
+        uniform: random.uniform, or a test's own.
+    """
+    return uniform(0, BOOT_SPREAD_S) if since_boot_s < BOOT_S else 0.0
 
 
 def backoff(

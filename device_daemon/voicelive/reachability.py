@@ -71,9 +71,9 @@ class Reachability:
                 self.service.failed(outcome, now)
                 self.clock.recovered(now)
 
-    def begin(self, *, at_once: bool) -> None:
-        """Start over, with the first attempt now or after the first delay."""
-        self._checking.begin(self._check(at_once=at_once))
+    def begin(self, first_after_s: float | None = None) -> None:
+        """Start over, with the first attempt after so many seconds; None: after the first delay of the backoff."""
+        self._checking.begin(self._check(first_after_s))
 
     def stop(self) -> None:
         """Stop at once; a connection that is being closed is closed to its end."""
@@ -83,22 +83,21 @@ class Reachability:
         """Stop, and wait until the last connection is closed."""
         await self._checking.close(CLOSE_DEADLINE_S)
 
-    async def _check(self, *, at_once: bool) -> None:
+    async def _check(self, first_after_s: float | None) -> None:
         delays = self._delays()
-        wait_s = None if at_once else next(delays)
+        wait_s = next(delays) if first_after_s is None else first_after_s
         while True:
-            if wait_s is not None:
+            if wait_s:
                 await self._pause(wait_s)
             failure = await self._attempt()
             self.report(failure)
             self._on_outcome(failure)
             if failure is None:
                 return
-            wait_s = retry_delay_s(failure, next(delays))
-            if wait_s is None:
+            retry_s = retry_delay_s(failure, next(delays))
+            if retry_s is None:
                 return
-            if isinstance(failure, ClockNotSet):
-                wait_s = min(wait_s, MOST_FOR_CLOCK_S)
+            wait_s = min(retry_s, MOST_FOR_CLOCK_S) if isinstance(failure, ClockNotSet) else retry_s
 
     async def _attempt(self) -> SpeakerError | None:
         try:

@@ -19,7 +19,7 @@ from device_daemon.errors import (
     SessionRejected,
     SpeakerError,
 )
-from device_daemon.system.backoff import backoff, retry_delay_s
+from device_daemon.system.backoff import BOOT_S, BOOT_SPREAD_S, backoff, retry_delay_s, start_delay_s
 
 
 def test_delays_double_up_to_a_minute() -> None:
@@ -42,6 +42,13 @@ def test_what_all_lose_at_the_same_moment_is_tried_again_all_over_the_spread() -
 
 def test_only_the_first_delay_is_spread() -> None:
     assert list(islice(backoff(jitter=0.0, spread_s=30.0, uniform=lambda _least, most: most), 3)) == [32, 4, 8]
+
+
+def test_only_a_start_with_the_machine_waits_and_each_speaker_for_another_time() -> None:
+    assert start_delay_s(BOOT_S) == 0.0
+    after_power_cut_s = sorted(start_delay_s(25.0) for _ in range(500))
+    assert after_power_cut_s[0] < 0.1 * BOOT_SPREAD_S
+    assert 0.9 * BOOT_SPREAD_S < after_power_cut_s[-1] <= BOOT_SPREAD_S
 
 
 @pytest.mark.parametrize(

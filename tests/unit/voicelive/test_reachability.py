@@ -114,10 +114,10 @@ def pauses() -> Pauses:
 
 @asynccontextmanager
 async def checking(
-    service: FakeService, outcomes: Outcomes, pauses: Pauses, *, at_once: bool = True
+    service: FakeService, outcomes: Outcomes, pauses: Pauses, first_after_s: float | None = 0.0
 ) -> AsyncIterator[Reachability]:
     check = Reachability(service, outcomes, delays=one_two_three, pause=pauses, now=lambda: 7.0)
-    check.begin(at_once=at_once)
+    check.begin(first_after_s)
     yield check
     await check.close()
 
@@ -139,7 +139,7 @@ async def test_each_failure_is_reported_and_the_next_attempt_follows_after_the_b
 
 async def test_after_a_failure_the_first_attempt_waits_too(pauses: Pauses) -> None:
     service, outcomes = FakeService(), Outcomes()
-    async with checking(service, outcomes, pauses, at_once=False):
+    async with checking(service, outcomes, pauses, first_after_s=None):
         assert await outcomes.until(1) == [None]
     assert pauses.all == [1.0]
 
@@ -183,9 +183,9 @@ async def test_closing_waits_for_every_connection_that_is_being_closed(pauses: P
     service, outcomes = FakeService(), Outcomes()
     service.may_close.clear()
     check = Reachability(service, outcomes, pause=pauses)
-    check.begin(at_once=True)
+    check.begin(0.0)
     await service.connected.wait()
-    check.begin(at_once=False)
+    check.begin()
     check.stop()
     async with asyncio.timeout(5):
         await check.close()

@@ -1,0 +1,61 @@
+"""What is asked of the service between conversations, and when after a start."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, cast
+
+import pytest
+
+from device_daemon.config.settings import Config, Service
+from device_daemon.device.service_monitor import ServiceMonitor
+from device_daemon.errors import ServiceUnreachable
+from device_daemon.system.backoff import BOOT_S
+
+
+class Client:
+    """Notes that it was asked for a connection."""
+
+    def __init__(self) -> None:
+        self.asked = asyncio.Event()
+
+    async def connect(self, _assistant: str = "") -> Any:
+        self.asked.set()
+        raise ServiceUnreachable("not here")
+
+
+class Greetings:
+    """None."""
+
+    def wanted(self) -> dict[str, Any]:
+        return {}
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "since_boot_s", "waits"),
+    [
+        ("https://example.services.ai.azure.com", 20.0, True),
+        ("https://example.services.ai.azure.com", BOOT_S, False),
+        ("http://localhost:8080", 20.0, False),
+    ],
+)
+async def test_after_a_power_cut_the_service_with_a_quota_is_not_asked_by_all_at_once(
+    endpoint: str, since_boot_s: float, waits: bool
+) -> None:
+    client = Client()
+    monitor = ServiceMonitor(
+        Config(service=Service(endpoint=endpoint)),
+        cast("Any", client),
+        cast("Any", None),
+        cast("Any", Greetings()),
+        lambda: None,
+        since_boot_s=lambda: since_boot_s,
+    )
+    monitor.start()
+    if waits:
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert not client.asked.is_set()
+    else:
+        await asyncio.wait_for(client.asked.wait(), 5.0)
+    await monitor.close()
