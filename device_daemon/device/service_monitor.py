@@ -45,6 +45,7 @@ class ServiceMonitor:
         greeting_cache: GreetingCache,
         resolver: GreetingResolver,
         on_outcome: Callable[[], None],
+        *,
         since_boot_s: Callable[[], float] = _since_boot_s,
     ) -> None:
         per_minute = connections_per_minute(config.service)

@@ -26,17 +26,18 @@ class Certificate(Struct, frozen=True):
     path: Path
 
 
-def self_signed(folder: Path, *, now: datetime | None = None) -> Certificate:
+def self_signed(folder: Path, *, address: str = "127.0.0.1", now: datetime | None = None) -> Certificate:
     """Make a certificate and its key in a folder that only this user can read.
 
     Args:
         folder: takes `certificate.pem` and `key.pem`.
+        address: the IP address that it is for, besides localhost.
         now: when its day begins; by default now. An earlier time makes an expired one.
     """
     begins = now or datetime.now(UTC) - timedelta(minutes=5)
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "voicelive-speaker local service")])
-    names = x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.IPAddress(ipaddress.IPv4Address("127.0.0.1"))])
+    names = x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address(address))])
     certificate = (
         x509.CertificateBuilder()
         .subject_name(name)

@@ -39,6 +39,10 @@ scripts/bench echo-reference [--minutes N]
 scripts/bench tools [--rounds N]
     What the built-in tools cost a conversation that uses none: the speaker with all of them beside itself without any.
 
+scripts/bench fleet [--speakers N] [--daemons N] [--power-cut N]
+    Many speakers at once: 200 on one mosquitto, through its restart; 30 whole daemons on one service, after a power cut
+    (as root); and 500 after a power cut, simulated.
+
 What only the benchmark needs (PyAudio, matplotlib, the quickstart) goes into .venv-bench when it is first wanted.
 """
 
@@ -49,6 +53,7 @@ COMMANDS: Final = {
     "echo": "echo",
     "echo-reference": "echo_reference",
     "tools": "tools",
+    "fleet": "fleet",
 }
 
 

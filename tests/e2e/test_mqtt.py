@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from scripts.rig.broker import PASSWORD, USER, Broker, broker
 from tests.e2e.room import GREETING, Room, voice
-from tests.integration.integrations.broker import PASSWORD, USER, Broker, broker
 
 pytestmark = pytest.mark.skipif(shutil.which("mosquitto") is None, reason="mosquitto is not installed")
 

@@ -14,11 +14,11 @@ from typing import Any, Final
 
 from device_daemon.integrations import mqtt_topics
 from device_daemon.system.apt import Versions
+from scripts.rig.broker import PASSWORD, USER, Broker, broker
 from scripts.rig.card import SimulatedCard
 from scripts.rig.device import Device
 from tests.e2e.room import Room, service_for_tests, voice
 from tests.homeassistant.core import Core, States, home_assistant
-from tests.integration.integrations.broker import PASSWORD, USER, Broker, broker
 
 HOST: Final = "kitchen"
 """What scripts/home-assistant calls the machine."""

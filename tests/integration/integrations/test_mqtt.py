@@ -21,7 +21,7 @@ from device_daemon.device.event_stream import EventStream
 from device_daemon.integrations.mqtt import MqttClient
 from device_daemon.integrations.mqtt_commands import Commands
 from device_daemon.system.apt import Versions
-from tests.integration.integrations.broker import PASSWORD, USER, Broker, broker
+from scripts.rig.broker import PASSWORD, USER, Broker, broker
 from tests.integration.integrations.waiting import DEADLINE_S, until
 
 pytestmark = pytest.mark.skipif(shutil.which("mosquitto") is None, reason="mosquitto is not installed")

@@ -12,13 +12,12 @@ from typing import Any
 
 import aiomqtt
 
-from tests.integration.integrations.waiting import DEADLINE_S
-
+DEADLINE_S = 20.0
 USER, PASSWORD = "speaker", "a-password-for-tests"
 
 
 class Broker:
-    """Made by `broker`."""
+    """A mosquitto process. Made by `broker`."""
 
     def __init__(self, folder: Path, port: int, tls: bool) -> None:
         self.port = port
@@ -39,6 +38,12 @@ class Broker:
         async with asyncio.timeout(DEADLINE_S):
             while not await self._listens():  # noqa: ASYNC110 - another process makes it true
                 await asyncio.sleep(0.02)
+
+    @property
+    def pid(self) -> int:
+        """Of the process that runs now."""
+        assert self._process is not None
+        return self._process.pid
 
     async def kill(self) -> None:
         if self._process is not None:

@@ -1,0 +1,56 @@
+"""Many daemons that start together, on one service: how many connections a minute they open."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Final
+
+from device_daemon.localservice.certificate import self_signed
+from device_daemon.localservice.server import LocalService
+from device_daemon.system.backoff import BOOT_SPREAD_S
+from device_daemon.voicelive.quota import PER_MINUTE
+from scripts.benchmark import process
+from scripts.benchmark.command_line import progress
+from scripts.benchmark.fleet_power_cut import most_in_a_minute
+from scripts.rig.card import SimulatedCard
+from scripts.rig.device import KEY, config_for, running
+
+_ADDRESS: Final = "0.0.0.0"
+_AFTER_S: Final = 30.0
+
+
+async def on_one_service(number: int) -> str:
+    """Return the report."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        certificate = self_signed(folder, address=_ADDRESS)
+        service = LocalService(key=KEY, certificate=certificate)
+        await service.start()
+        port = service.endpoint.rpartition(":")[2]
+        config = config_for(f"wss://{_ADDRESS}:{port}", service={"ca_file": str(certificate.path)})
+        try:
+            async with AsyncExitStack() as stack:
+                devices = []
+                for each in range(number):
+                    card = SimulatedCard(folder / f"card-{each}")
+                    devices.append(await stack.enter_async_context(running(folder / f"{each}", config, card)))
+                    progress(f"{each + 1} of {number} daemons run")
+                await asyncio.sleep(BOOT_SPREAD_S + _AFTER_S)
+                memory_mib = sum(process.memory(device.process.pid).pss_mib for device in devices)
+        finally:
+            await service.stop()
+    opened_s = sorted(session.opened_s for session in service.record.sessions)
+    first_s = opened_s[0]
+    by_minute = [sum(60 * m <= at_s - first_s < 60 * (m + 1) for at_s in opened_s) for m in range(7)]
+    return "\n".join(
+        [
+            f"{number} daemons of a machine that was just started, with empty caches, on one service",
+            f"connections: {len(opened_s)}; by minute: {by_minute}",
+            f"worst minute: {most_in_a_minute(opened_s)} (the quota is {PER_MINUTE})",
+            f"memory of all (PSS): {memory_mib:.0f} MiB, {memory_mib / number:.1f} each",
+            "",
+        ]
+    )
