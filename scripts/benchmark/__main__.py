@@ -39,6 +39,9 @@ scripts/bench echo-reference [--minutes N]
 scripts/bench tools [--rounds N]
     What the built-in tools cost a conversation that uses none: the speaker with all of them beside itself without any.
 
+scripts/bench mqtt [--rounds N]
+    What MQTT costs at rest and in a conversation: the speaker with a broker beside itself without one.
+
 scripts/bench fleet [--speakers N] [--daemons N] [--power-cut N]
     Many speakers at once: 200 on one mosquitto, through its restart; 30 whole daemons on one service, after a power cut
     (as root); and 500 after a power cut, simulated.
@@ -54,6 +57,7 @@ COMMANDS: Final = {
     "echo-reference": "echo_reference",
     "tools": "tools",
     "fleet": "fleet",
+    "mqtt": "mqtt",
 }
 
 
