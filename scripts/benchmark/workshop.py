@@ -17,7 +17,7 @@ _DEADLINE_S: Final = 900
 
 
 def install(*sets: str) -> None:
-    """Put the packages of requirements/SET.txt into `.venv-bench`, once; raises CannotMeasure with what pip said last."""
+    """Put the packages of scripts/requirements/SET.txt into `.venv-bench`, once; raises CannotMeasure with what pip said last."""
     done = _VENV / "installed"
     installed = done.read_text(encoding="utf-8").splitlines() if done.exists() else []
     missing = [name for name in sets if name not in installed]

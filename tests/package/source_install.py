@@ -131,15 +131,14 @@ echo "purged"
 
 
 def test_set_up_refuses_a_package_that_is_not_the_pinned_file(tmp_path: Path) -> None:
-    for part in ("scripts", "requirements"):
-        shutil.copytree(REPOSITORY / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(REPOSITORY / "scripts", tmp_path / "scripts", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(REPOSITORY / "pyproject.toml", tmp_path)
-    pins = tmp_path / "requirements" / "build.txt"
+    pins = tmp_path / "scripts" / "requirements" / "build.txt"
     pins.write_text(re.sub(r"sha256:[0-9a-f]{8}", "sha256:00000000", pins.read_text()))
     offline = {**os.environ, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(WHEELS)}
     command = [str(tmp_path / "scripts" / "setup"), "--no-apt"]
     ran = subprocess.run(command, env=offline, capture_output=True, text=True, timeout=300, check=False)
     assert ran.returncode == 1
     assert "setuptools" in ran.stderr
-    assert "is not the file that requirements/ names" in ran.stderr
+    assert "is not the file that scripts/requirements/ names" in ran.stderr
     assert not (tmp_path / ".venv" / ".setup").exists()

@@ -87,7 +87,6 @@ IMPURE_LIBRARIES = {"asyncio", "threading", "socket", "alsaaudio", "gpiozero", "
 MOST_AT_THE_TOP = 10
 TOP_OF_REPOSITORY = {
     "pyproject.toml",
-    "requirements",
     "README.md",
     "CHANGELOG.md",
     "LICENSE",

@@ -14,10 +14,12 @@ from packaging.utils import canonicalize_name
 
 from scripts import REPOSITORY
 
-FOLDER: Final = REPOSITORY / "requirements"
+FOLDER: Final = REPOSITORY / "scripts" / "requirements"
 PROJECT: Final = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))
 OF_THE_SPEAKER: Final = ("echo", "mcp", "mqtt", "pi", "wakeword")
-SHELL: Final = [path for path in (REPOSITORY / "scripts").rglob("*") if path.is_file() and path.suffix != ".pyc"]
+SHELL: Final = [
+    path for path in (REPOSITORY / "scripts").rglob("*") if path.is_file() and path.suffix not in {".pyc", ".txt"}
+]
 
 
 def pinned(path: Path) -> Iterator[tuple[Requirement, int]]:
