@@ -41,6 +41,7 @@ class WordEngines:
         self._on_change = on_change
         self._loop = asyncio.get_running_loop()
         self._engines: list[StopWordPort] = []
+        self._wake_words: WakeWordsPort | None = None
 
     @property
     def listening(self) -> bool:
@@ -48,10 +49,15 @@ class WordEngines:
         return self._router.words is not None
 
     def add_wake_words(self, wake_words: WakeWordsPort) -> None:
-        """From now on the microphone is open at rest, for the wake words alone."""
+        """Take the engine of the wake words, which is being loaded."""
         self._engines.append(wake_words)
-        self._router.words, self._router.on_gap = wake_words.put, wake_words.reset
-        self._on_change()
+        self._wake_words = wake_words
+
+    def wake_words_ready(self) -> None:
+        """From now on the microphone is open at rest, for the wake words alone: before, no light may say so."""
+        if self._wake_words is not None:
+            self._router.words, self._router.on_gap = self._wake_words.put, self._wake_words.reset
+            self._on_change()
 
     def add_stop_word(self, stop_word: StopWordPort) -> None:
         """From now on the stop word is listened for wherever the microphone is open and something sounds."""

@@ -107,7 +107,11 @@ class TriggerSetup:
 
         try:
             wake_words = WakeWords(
-                words, loop=self._loop, on_word=heard, on_failure=self._controller.words.wake_words_failed
+                words,
+                loop=self._loop,
+                on_word=heard,
+                on_ready=self._controller.words.wake_words_ready,
+                on_failure=self._controller.words.wake_words_failed,
             )
         except SpeakerError as error:
             logger.error("%s", error)  # noqa: TRY400 - the sentence says it all; a traceback helps no owner

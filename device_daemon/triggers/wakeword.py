@@ -53,9 +53,10 @@ class WakeWords:
     """Listens for words in the microphone's sound, on this device only.
 
     `on_word(trigger, ends_at_s)` is called in the loop's thread with the `time.monotonic()` at which the word ended:
-    rather a bit before, so that nothing of a question that follows is lost. `on_failure` is called there, once, if the
-    engine cannot be loaded or fails: nothing is listened for from then on, and all else goes on. Raises
-    WakeWordsUnusable if the engine is not installed, WakeWordUnknown if it does not know a word.
+    rather a bit before, so that nothing of a question that follows is lost. `on_ready` is called there, once, when the
+    engine is loaded, which takes 20 s on the slowest Pi. `on_failure` is called there, once, if the engine cannot be
+    loaded or fails: nothing is listened for from then on, and all else goes on. Raises WakeWordsUnusable if the engine
+    is not installed, WakeWordUnknown if it does not know a word.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class WakeWords:
         loop: asyncio.AbstractEventLoop,
         on_word: Callable[[WakeWordTrigger, float], None],
         on_failure: Callable[[SpeakerError], None],
+        on_ready: Callable[[], None] = lambda: None,
         make_engine: Callable[[Sequence[WakeWordTrigger]], Engine] = Engines,
     ) -> None:
         check_words(triggers)
@@ -72,6 +74,7 @@ class WakeWords:
         self._loop = loop
         self._on_word = on_word
         self._on_failure = on_failure
+        self._on_ready = on_ready
         self._make_engine = make_engine
         self._ready = threading.Condition()
         self._waiting: deque[Period] = deque()
@@ -168,6 +171,7 @@ class WakeWords:
     def _listen(self) -> None:
         listener = Listener(self._make_engine(self._triggers), self._triggers)
         logger.info("wake words on this device: %s", ", ".join(label_of(trigger.word) for trigger in self._triggers))
+        post_to_loop(self._loop, self._report_ready)
         try:
             era = 0
             while (taken := self._take()) is not None:
@@ -216,6 +220,10 @@ class WakeWords:
             self._waiting.clear()
             self._waiting_bytes = 0
         post_to_loop(self._loop, partial(self._report_failure, error))
+
+    def _report_ready(self) -> None:
+        if not self._closed:
+            self._on_ready()
 
     def _report_failure(self, error: SpeakerError) -> None:
         if not self._closed:

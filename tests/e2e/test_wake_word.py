@@ -121,6 +121,7 @@ async def test_where_nobody_else_may_talk_over_the_speaker_the_word_interrupts_i
     async with room.speaker(triggers=TRIGGERS, audio=audio, greetings=long) as device:
         pressed_s = await device.press()
         await room.sounds(pressed_s)
+        await device.wait_until(lambda: device.state == "greeting", "state greeting")
         over_s = say(room, talk()[:RATE_HZ])
         await room.captured_until(over_s)
         assert device.state == "greeting"
@@ -188,6 +189,30 @@ async def test_an_engine_that_does_not_load_is_shown_and_told_and_the_button_sti
         await device.ask("stop")
         await device.enters("error")
         assert not room.card.microphone_open
+
+
+async def test_while_the_engine_is_being_loaded_no_light_says_that_it_listens_and_the_button_works(room: Room) -> None:
+    real, slow, loaded = Path(pymicro_wakeword.__file__).parent, room.folder / "slow", room.folder / "loaded"
+    package = slow / "pymicro_wakeword"
+    package.mkdir(parents=True)
+    (package / "models").symlink_to(real / "models")
+    (package / "__init__.py").write_text(
+        "import pathlib, time\n"
+        f"while not pathlib.Path({str(loaded)!r}).exists(): time.sleep(0.01)\n"
+        f"__path__ = [{str(real)!r}]; __file__ = {str(real / '__init__.py')!r}\n"
+        "exec(pathlib.Path(__file__).read_text())\n"
+    )
+    async with room.speaker({"PYTHONPATH": str(slow)}, triggers=TRIGGERS) as device:
+        pressed_s = await device.press()
+        await room.hears(voice(GREETING), pressed_s)
+        await device.ask("stop")
+        await device.wait_until(lambda: device.state == "idle", "state idle")
+        assert not room.card.microphone_open
+        loaded.touch()
+        await waits_for_the_word(device)
+        await room.until(lambda: room.card.microphone_open, "open microphone")
+        calls_out(room)
+        await device.enters("listening")
 
 
 async def test_when_the_service_is_back_it_listens_again_and_the_light_says_so_first(room: Room) -> None:

@@ -68,6 +68,7 @@ class Host:
     def __init__(self) -> None:
         self.words: asyncio.Queue[tuple[WakeWordTrigger, float]] = asyncio.Queue()
         self.failures: asyncio.Queue[SpeakerError] = asyncio.Queue()
+        self.ready = asyncio.Event()
 
     def on_word(self, trigger: WakeWordTrigger, ends_at_s: float) -> None:
         assert threading.current_thread() is threading.main_thread()
@@ -90,6 +91,7 @@ async def listening(
         loop=asyncio.get_running_loop(),
         on_word=host.on_word,
         on_failure=host.failures.put_nowait,
+        on_ready=host.ready.set,
         make_engine=make or (lambda _: engine),
     )
     try:
@@ -256,6 +258,38 @@ async def test_an_engine_that_does_not_load_is_told_in_its_own_words_and_without
         wake_words.put(sound(0, IN_A_BLOCK))
         wake_words.reset()
     assert [record.exc_info for record in caplog.records] == [None]
+
+
+async def test_it_is_ready_when_the_engine_is_loaded_and_not_before(engine: Scripted) -> None:
+    host, begun, loaded = Host(), asyncio.Event(), threading.Event()
+    loop = asyncio.get_running_loop()
+
+    def make(_triggers: Sequence[WakeWordTrigger]) -> Engine:
+        loop.call_soon_threadsafe(begun.set)
+        assert loaded.wait(DEADLINE_S)
+        return engine
+
+    async with listening(engine, host, make):
+        await asyncio.wait_for(begun.wait(), DEADLINE_S)
+        assert not host.ready.is_set()
+        loaded.set()
+        await asyncio.wait_for(host.ready.wait(), DEADLINE_S)
+
+
+async def test_an_engine_that_is_loaded_when_it_was_closed_is_ready_for_nobody(engine: Scripted) -> None:
+    host, loaded = Host(), threading.Event()
+
+    def make(_triggers: Sequence[WakeWordTrigger]) -> Engine:
+        assert loaded.wait(DEADLINE_S)
+        return engine
+
+    async with listening(engine, host, make) as wake_words:
+        closing = asyncio.ensure_future(wake_words.close())
+        await asyncio.sleep(0)
+        loaded.set()
+        await closing
+    await asyncio.sleep(0)
+    assert not host.ready.is_set()
 
 
 async def test_a_fault_while_it_closes_is_nobodys_business_any_more(engine: Scripted) -> None:
