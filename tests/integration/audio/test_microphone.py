@@ -490,7 +490,7 @@ async def test_a_fault_of_the_program_is_reported_rather_than_leave_a_deaf_micro
     def fail(*_: object) -> None:
         raise ZeroDivisionError("a bug")
 
-    monkeypatch.setattr("device_daemon.audio.microphone.from_card", fail)
+    monkeypatch.setattr("device_daemon.audio.capture_thread.from_card", fail)
     ear = make_ear()
     ear.microphone.open()
     await ear.until(lambda: ear.failures)
