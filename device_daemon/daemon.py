@@ -130,6 +130,7 @@ class Daemon:
             notify("READY=1", f"STATUS={State.STARTING}")
             # From here on a press waits in `buttons` and a request in the socket, until there is something behind them.
             self._wiring = wiring = await self._build(lights, buttons)
+            wiring.controller.health.add(lights.health)
             wiring.controller.start()
             logger.info("ready: %s", wiring.controller.state)
             await control.serve(wiring.requests)

@@ -24,6 +24,7 @@ class Part(StrEnum):
     WAKE_WORDS = "wake-words"
     PINS = "pins"
     """Of buttons, mute switch and motion sensors."""
+    LIGHTS = "lights"
     DISK = "disk"
     GREETING_CACHE = "greeting-cache"
     MCP = "mcp"

@@ -10,7 +10,7 @@ from device_daemon.health import Part
 from device_daemon.leds.patterns import foremost
 from device_daemon.state import State
 
-OPTIONAL_PARTS: Final = frozenset({Part.DISK, Part.GREETING_CACHE, Part.MCP, Part.MQTT})
+OPTIONAL_PARTS: Final = frozenset({Part.DISK, Part.GREETING_CACHE, Part.MCP, Part.MQTT, Part.LIGHTS})
 """The speaker talks and listens without them: `status` and the journal report them, the light does not."""
 
 

@@ -12,6 +12,7 @@ from typing import Protocol
 from device_daemon.config.settings import Apa102, Led, Light, PwmLed, RgbLed
 from device_daemon.config.times import is_within, parse_hours
 from device_daemon.errors import PinUnusable
+from device_daemon.health import Health, Part
 from device_daemon.leds.apa102 import Strip
 from device_daemon.leds.led import PlainLed
 from device_daemon.leds.level import LevelPattern
@@ -104,6 +105,8 @@ class Lights:
         self._timer: LightTimer | None = None
         self._state: State | None = None
         self._since_s = 0.0
+        self.health = Health(Part.LIGHTS)
+        """Failed while any light is, with that one's reason."""
 
     def show(self, state: State) -> None:
         """Show `state` at once; its pattern runs until the next call."""
@@ -136,10 +139,21 @@ class Lights:
         if self._state is None:
             return
         now_s = self._loop.time()
+        next_s = self._paint_all(self._state, now_s)
+        if next_s < math.inf:
+            self._timer = self._loop.call_at(self._since_s + next_s, self._paint)
+        failure = next((light.failure for light in self._lights if light.failure), None)
+        if failure is None:
+            self.health.recovered(now_s)
+        else:
+            self.health.failed(failure, now_s)
+
+    def _paint_all(self, state: State, now_s: float) -> float:
+        """Write what each light shows now; return when, in seconds since the state began, the first one changes."""
         t_s = now_s - self._since_s
         next_s = math.inf
         for light in self._lights:
-            pattern, colour = light.look(self._state)
+            pattern, colour = light.look(state)
             level = pattern.level(t_s)
             dimmed = level * light.share()
             red, green, blue = colour
@@ -147,8 +161,7 @@ class Lights:
                 next_s = min(next_s, pattern.next_change_s(t_s))
                 if light.night and level:
                     next_s = min(next_s, t_s + HOURS_S)
-        if next_s < math.inf:
-            self._timer = self._loop.call_at(self._since_s + next_s, self._paint)
+        return next_s
 
 
 class _OpenLight:
@@ -163,7 +176,8 @@ class _OpenLight:
         self._lamp: Lamp | None = None
         self._shown: Colour | None = None
         self._retry_at_s = -math.inf
-        self._failed_name = ""
+        self.failure: PinUnusable | None = None
+        """Why it does not work, None while it does."""
         self.failed_lit = False
         """It failed while it was lit, and was not opened since."""
 
@@ -187,9 +201,9 @@ class _OpenLight:
             self._fail(error, now_s)
             return
         self.failed_lit = False
-        if self._failed_name:
-            logger.info("%s works again", self._failed_name)
-            self._failed_name = ""
+        if self.failure is not None:
+            logger.info("%s works again", self.failure.device)
+            self.failure = None
 
     def write(self, colour: Colour, now_s: float) -> bool:
         """Show `colour` if it is not shown already; False if the light does not work."""
@@ -215,9 +229,9 @@ class _OpenLight:
     def _fail(self, error: PinUnusable, now_s: float) -> None:
         self._retry_at_s = now_s + RETRY_S
         self.failed_lit |= self._shown not in {None, DARK}
-        if not self._failed_name:
+        if self.failure is None:
             logger.warning("%s", error)
-            self._failed_name = error.device
+            self.failure = error
         self.close()
 
 

@@ -125,7 +125,9 @@ async def test_a_light_or_button_without_a_pin_stops_nobody_from_talking(room: R
         assert "choose one between 0 and 27" in told[0]
         assert "choose one between 0 and 27" in await device.wait_for_log("button on pin 41")
         assert device.state == "error", "whoever presses the other button must see that it does not work"
-        assert "button on pin 41" in (await device.status())["health"]["pins"]["reason"]
+        health = (await device.status())["health"]
+        assert "button on pin 41" in health["pins"]["reason"]
+        assert f"pwm-led on pin {no_such_pin}" in health["lights"]["reason"]
         await device.press()
         await device.enters("listening")
         await device.wait_until(lambda: device.led() == 1.0, "light")

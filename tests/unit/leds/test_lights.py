@@ -258,13 +258,16 @@ def test_a_light_is_not_tried_again_before_30_s_and_then_works(
     lights = lights_of([RGB], loop)
     lights.show(State.STARTING)
     other.close()
+    assert "rgb-led on pins 5, 6, 13: already used" in str(lights.health.reason)
     loop.turn(RETRY_S - 1)
     lights.show(State.LISTENING)
     assert gpio.pin(13).state == 0
+    assert not lights.health.ok
     loop.turn(1)
     lights.show(State.LISTENING)
     assert gpio.pin(13).state == 1.0
     assert "rgb-led on pins 5, 6, 13 works again" in caplog.messages
+    assert lights.health.ok
 
 
 def test_a_light_that_fails_while_it_shines_is_left_out(
