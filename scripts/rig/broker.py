@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import socket
 import subprocess
 from collections.abc import AsyncIterator
@@ -50,6 +52,14 @@ class Broker:
             self._process.kill()
             await self._process.wait()
             self._process = None
+
+    def freeze(self) -> None:
+        """Let it answer nothing; connections stay open."""
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        os.kill(self.pid, signal.SIGCONT)
 
     async def _listens(self) -> bool:
         try:

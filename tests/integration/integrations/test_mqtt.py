@@ -17,8 +17,8 @@ import pytest
 from device_daemon.config.settings import Mqtt
 from device_daemon.device import events as report
 from device_daemon.device.control_protocol import Refused
-from device_daemon.device.event_stream import EventStream
-from device_daemon.integrations.mqtt import MqttClient
+from device_daemon.device.event_stream import CAPACITY, EventStream
+from device_daemon.integrations.mqtt import MOST_CHARACTERS, MOST_COMMANDS, MqttClient
 from device_daemon.integrations.mqtt_commands import Commands
 from device_daemon.system.apt import Versions
 from scripts.rig.broker import PASSWORD, USER, Broker, broker
@@ -47,6 +47,8 @@ class FakeRequests:
 
     def __init__(self) -> None:
         self.asked: list[str] = []
+        self.may_end = asyncio.Event()
+        self.may_end.set()
         self._news = asyncio.Event()
 
     def _note(self, what: str) -> str:
@@ -72,7 +74,9 @@ class FakeRequests:
         assert not listen
 
         async def said() -> str:
-            return self._note(f"say {text}")
+            answer = self._note(f"say {text}")
+            await self.may_end.wait()
+            return answer
 
         return said()
 
@@ -282,6 +286,41 @@ async def test_a_retained_command_is_ignored_and_what_is_delivered_twice_is_said
             await home.sends(f"{BASE}/command/stop", "PRESS")
             await speaker.requests.until(lambda: "stop" in speaker.requests.asked)
     assert speaker.requests.asked == ["say Dinner is ready.", "stop"]
+
+
+async def test_commands_that_wait_are_bounded_and_those_that_are_dropped_are_counted(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with (
+        broker(tmp_path) as mosquitto,
+        mosquitto.client() as home,
+        connected(mosquitto, tmp_path) as (speaker, _),
+    ):
+        await home.hears(f"{BASE}/state")
+        speaker.requests.may_end.clear()
+        for number in range(MOST_COMMANDS + 2):
+            await home.sends(f"{BASE}/command/say", f"Number {number}.")
+        await home.sends(f"{BASE}/command/say", "x" * (MOST_CHARACTERS + 1))
+        await until(lambda: "dropped (3 so far)" in caplog.text)
+        assert len(speaker.requests.asked) == MOST_COMMANDS
+        speaker.requests.may_end.set()
+        await home.sends(f"{BASE}/command/stop", "PRESS")
+        await speaker.requests.until(lambda: "stop" in speaker.requests.asked)
+
+
+async def test_a_broker_that_answers_nothing_more_is_given_up_and_connected_to_again(tmp_path: Path) -> None:
+    async with broker(tmp_path) as mosquitto, connected(mosquitto, tmp_path) as (speaker, client):
+        async with mosquitto.client() as home:
+            await home.hears(f"{BASE}/state")
+        mosquitto.freeze()
+        for _ in range(2 * CAPACITY):
+            speaker.events.publish(report.Triggered(gesture="press", trigger="button on pin 17"))
+        await until(lambda: not client.health.ok)
+        mosquitto.thaw()
+        async with mosquitto.client() as home:
+            await until(lambda: client.health.ok)
+            speaker.events.publish(report.MuteChanged(muted=True))
+            await home.hears(f"{BASE}/event", '"mute"')
 
 
 async def test_a_broker_that_is_killed_is_found_again_and_old_events_are_not_told(
