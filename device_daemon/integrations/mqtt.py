@@ -95,7 +95,7 @@ class MqttClient:
         self._ask_versions = versions
         self._versions: Versions | None = None
         self._dropped_commands = 0
-        self._described_before = b""
+        self._described = self._described_before = b""
         self._environment = environment
         self._hostname = hostname or socket.gethostname()
         self._topics = mqtt_topics.topics(settings.base_topic, settings.discovery_prefix, self._hostname)
@@ -108,14 +108,9 @@ class MqttClient:
     async def close(self) -> None:
         """Say that the device is offline, and disconnect."""
         self._closing.set()
-        # A connected client is not cancelled: until Python 3.12 asyncio.wait_for, which aiomqtt uses, loses a
-        # cancellation that comes together with the broker's answer.
-        if not self._connected:
-            self._task.cancel()
-        _, left = await asyncio.wait({self._task}, timeout=FAREWELL_S)
-        if left:
-            self._task.cancel()
-            await asyncio.wait(left, timeout=FAREWELL_S)
+        if self._connected:
+            await asyncio.wait({self._task}, timeout=FAREWELL_S)
+        await _end(self._task)
 
     async def _run(self) -> None:
         try:
@@ -183,7 +178,7 @@ class MqttClient:
     async def _serve(self, client: aiomqtt.Client) -> None:
         """Report and take commands, until `close`, or until the connection is lost. Raises MqttError."""
         topics = self._topics
-        self._described_before = b""
+        self._described = self._described_before = b""
         with self._events.subscribe() as subscription:
             await client.subscribe([(topics.command("+"), 0), (topics.discovery, 0)])
             await self._publish_description(client)
@@ -201,9 +196,7 @@ class MqttClient:
                     task.result()
                 await client.publish(topics.availability, mqtt_topics.OFFLINE, qos=1, retain=True, timeout=FAREWELL_S)
             finally:
-                for task in tasks:
-                    task.cancel()
-                await asyncio.wait(tasks)
+                await _end(*tasks)
 
     async def _publish_events(self, client: aiomqtt.Client, subscription: Subscription) -> None:
         while True:
@@ -220,7 +213,9 @@ class MqttClient:
             self._topics, self._hostname, self._status(), self._greetings, self._versions
         )
         description = mqtt_topics.with_removals(description, self._described_before)
-        await client.publish(self._topics.discovery, description, qos=1, retain=True)
+        if description != self._described:
+            self._described = description
+            await client.publish(self._topics.discovery, description, qos=1, retain=True)
 
     async def _refresh(self, client: aiomqtt.Client) -> None:
         while True:
@@ -254,6 +249,18 @@ class MqttClient:
     def _failed(self, error: SpeakerError) -> None:
         if self.health.failed(error, time.monotonic()):
             logger.warning("%s", error)
+
+
+async def _end(*tasks: asyncio.Future[Any]) -> None:
+    """Cancel tasks until they have ended.
+
+    Until Python 3.12 asyncio.wait_for, which aiomqtt uses, loses a cancellation that comes with the broker's answer.
+    """
+    left = set(tasks)
+    while left:
+        for task in left:
+            task.cancel()
+        _, left = await asyncio.wait(left, timeout=FAREWELL_S)
 
 
 def _import_aiomqtt() -> Any:

@@ -192,6 +192,8 @@ def with_removals(description: bytes, before: bytes) -> bytes:
         return description
     new: dict[str, Any] = msgspec.json.decode(description)
     gone = {name: {"platform": each.platform} for name, each in old.items() if name not in new["components"]}
+    if not gone:
+        return description
     new["components"] |= gone
     return msgspec.json.encode(new)
 
