@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -138,19 +139,18 @@ def message_to_wire_ms(session: SessionRecord, spoken_s: float, since_s: float) 
 
 
 async def click_to_wire_ms(card: SimulatedCard, session: SessionRecord, phase_s: float) -> float:
-    """Click into the quiet microphone, and return how long after it the message came that holds it."""
+    """Click into the quiet microphone, and return how long after it the message came that holds it; infinity for never."""
     seen = len(session.channel(0))
     clicked_s = card.say(CLICK, time.monotonic() + _BETWEEN_CLICKS_S + phase_s)
-    async with asyncio.timeout(DEADLINE_S):
-        while True:
-            received = session.channel(0)[seen:].astype(np.int32)
-            loud = np.flatnonzero(np.abs(received) > CLICK_LEVEL)
-            if len(loud):
-                break
-            await asyncio.sleep(0.02)
-    frame = seen + int(loud[0])
-    arrived_s = next(a.at_s for a in session.arrivals if a.first_frame <= frame < a.first_frame + a.frames)
-    return (arrived_s - clicked_s) * 1000
+    while time.monotonic() < clicked_s + DEADLINE_S:
+        received = session.channel(0)[seen:].astype(np.int32)
+        loud = np.flatnonzero(np.abs(received) > CLICK_LEVEL)
+        if len(loud):
+            frame = seen + int(loud[0])
+            arrived_s = next(a.at_s for a in session.arrivals if a.first_frame <= frame < a.first_frame + a.frames)
+            return (arrived_s - clicked_s) * 1000
+        await asyncio.sleep(0.02)
+    return math.inf
 
 
 @dataclass(frozen=True, slots=True)
