@@ -46,6 +46,10 @@ scripts/bench fleet [--speakers N] [--daemons N] [--power-cut N]
     Many speakers at once: 200 on one mosquitto, through its restart; 30 whole daemons on one service, after a power cut
     (as root); and 500 after a power cut, simulated.
 
+scripts/bench everything [--rounds N]
+    What everything that can be switched on costs, at rest and in a conversation: the speaker with all of it (wake word,
+    stop word, tools, local echo cancellation, MQTT, metrics, events, limits) beside itself without. Needs mosquitto.
+
 What only the benchmark needs (PyAudio, matplotlib, the quickstart) goes into .venv-bench when it is first wanted.
 """
 
@@ -58,6 +62,7 @@ COMMANDS: Final = {
     "tools": "tools",
     "fleet": "fleet",
     "mqtt": "mqtt",
+    "everything": "everything",
 }
 
 

@@ -9,204 +9,32 @@ from __future__ import annotations
 import argparse
 import itertools
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Final
 
 import numpy as np
 
-from device_daemon.audio.echo.cancellers import CANCELLERS, FRAME_BYTES, Canceller
-from device_daemon.audio.echo.presence import EchoPresence
-from device_daemon.audio.echo.processor import LocalCancelling
-from device_daemon.audio.echo.reference import ReferenceTrack
 from device_daemon.audio.pcm import BYTES_PER_FRAME, SAMPLE_RATE_HZ
 from device_daemon.localservice.vad import TurnDetector, TurnSettings, TurnStarted
 from scripts.benchmark.command_line import CannotMeasure, Parser, count, progress
-from scripts.rig.acoustics import Wave, impulse_response, rms, soft_clip
+from scripts.benchmark.echo_room import CHUNK, ECHO_LEVEL, NOISE_LEVEL, ROOMS, Loudspeaker, Microphone, Room
+from scripts.benchmark.echo_ways import WAYS
+from scripts.rig.acoustics import Wave, rms
 from scripts.rig.utterance import utterance
 
-CHUNK: Final = SAMPLE_RATE_HZ * 60 // 1000
-"""The uplink's cadence."""
-ECHO_LEVEL: Final = 2_000.0
-CLIP_AT: Final = 3.0
-"""Times the effective value: speech has peaks of 4 to 6 times that, so its loud vowels are distorted by some 10 %."""
-NOISE_LEVEL: Final = 15.0
 INTERRUPTION_EVERY_S: Final = 8.0
 WITHIN_MS: Final = 250
 """How much later than without any echo an interruption should be noticed."""
 TURNS: Final = TurnSettings(speech_duration_ms=80, silence_duration_ms=300, speech_duration_assistant_speaking_ms=200)
 HEARD_WITHIN_S: Final = 1.5
 """After the person's last sound: later, the speaker noticed something else."""
-SENTENCES: Final = (
-    "The weather in the mountains will be sunny in the morning and cloudy later on, with a light wind from the west.",
-    "You can bake the bread for forty minutes at two hundred degrees and then let it rest.",
-    "The museum opens at ten o'clock and the guided tour through the old town starts at noon.",
-    "I have found three recipes that need potatoes, onions and a little cream.",
-)
 INTERRUPTIONS: Final = (
     ("please stop, what about tomorrow", "en-us+f3"),
     ("wait a moment, I wanted something else", "en-gb+m3"),
     ("no, tell me about the afternoon", "en-us+f4"),
     ("thank you, that is enough for now", "en-gb+m5"),
 )
-
-
-@dataclass(frozen=True)
-class Room:
-    """What lies between the loudspeaker and the microphone."""
-
-    name: str
-    clips: bool = False
-    drift_ppm: float = 0.0
-
-
-ROOMS: Final = (Room("linear"), Room("clipping", clips=True), Room("clipping, 200 ppm", clips=True, drift_ppm=200.0))
-
-
-class Way(Protocol):
-    """One way to handle echo: what arrives at the turn detection."""
-
-    def process(self, near: bytes, begins_at_s: float) -> bytes:
-        """Return what the turn detection hears of a chunk of the microphone's."""
-
-
-class Untouched:
-    """No canceller at all."""
-
-    def process(self, near: bytes, begins_at_s: float) -> bytes:
-        """Return the microphone as it is."""
-        del begins_at_s
-        return near
-
-
-class OnTheDevice:
-    """local: the device cancels, and sends what is left."""
-
-    def __init__(self, track: ReferenceTrack, canceller: Canceller) -> None:
-        self._cancelling = LocalCancelling(track, canceller, EchoPresence())
-
-    def process(self, near: bytes, begins_at_s: float) -> bytes:
-        """Return what the device's canceller leaves."""
-        return self._cancelling.process(near, begins_at_s)[0]
-
-
-class AtTheService:
-    """client-reference: the device sends both channels, the service cancels one with the other."""
-
-    def __init__(self, track: ReferenceTrack, canceller: Canceller) -> None:
-        self._track = track
-        self._canceller = canceller
-
-    def process(self, near: bytes, begins_at_s: float) -> bytes:
-        """Return what the service's canceller leaves of the first channel."""
-        far = self._track.read(begins_at_s, len(near) // BYTES_PER_FRAME)
-        return b"".join(
-            self._canceller.process(near[at : at + FRAME_BYTES], far[at : at + FRAME_BYTES])
-            for at in range(0, len(near), FRAME_BYTES)
-        )
-
-
-WAYS: Final[dict[str, Callable[[ReferenceTrack], Way]]] = {
-    "none": lambda _track: Untouched(),
-    "local aec3": lambda track: OnTheDevice(track, CANCELLERS["aec3"]()),
-    "local speexdsp": lambda track: OnTheDevice(track, CANCELLERS["speexdsp"]()),
-    "client-reference": lambda track: AtTheService(track, CANCELLERS["aec3"]()),
-}
-
-
-class Loudspeaker:
-    """Plays sentence after sentence; can be stopped, and begins anew a while later."""
-
-    def __init__(self, track: ReferenceTrack, gain: float) -> None:
-        self._track = track
-        self._gain = gain
-        self._sentences = itertools.cycle([self._loud(utterance(text)) for text in SENTENCES])
-        self._now = np.empty(0)
-        self._silent_until = 0
-        self._position = 0
-        self._run_starts = 0
-        self.talking = False
-
-    def _loud(self, samples: np.ndarray[tuple[int], np.dtype[np.int16]]) -> Wave:
-        wave = samples.astype(np.float64)
-        return np.concatenate([wave * (3000.0 / rms(wave)), np.zeros(SAMPLE_RATE_HZ // 4)])
-
-    def chunk(self) -> Wave:
-        """Return the next 60 ms that sound, and write them down as the playback thread would."""
-        start = self._position
-        self._position += CHUNK
-        if start < self._silent_until:
-            return np.zeros(CHUNK)
-        if not self.talking:
-            self.talking = True
-            self._run_starts = start
-            self._track.begin()
-        while len(self._now) < CHUNK:
-            self._now = np.concatenate([self._now, next(self._sentences)])
-        sound, self._now = np.rint(self._now[:CHUNK]), self._now[CHUNK:]
-        self._track.write(sound.astype(np.int16).tobytes())
-        self._track.anchor(self._run_starts / SAMPLE_RATE_HZ)
-        return sound * self._gain
-
-    def stop(self, for_s: float) -> None:
-        """Fall silent at once, and for a while."""
-        if self.talking:
-            self._track.cut(self._position - self._run_starts)
-        self.talking = False
-        self._now = np.empty(0)
-        self._silent_until = self._position + round(for_s * SAMPLE_RATE_HZ)
-
-
-class Microphone:
-    """What a microphone in a room captures, chunk by chunk of its own clock."""
-
-    def __init__(self, room: Room, loudspeaker: Loudspeaker, seed: int) -> None:
-        self._room = room
-        self._loudspeaker = loudspeaker
-        self._response = impulse_response(seed=seed)
-        self._past = np.zeros(len(self._response) - 1)
-        self._random = np.random.default_rng(seed)
-        self._sound = np.empty(0)  # of the room, from `_first` on
-        self._first = 0.0
-        self._person: list[tuple[int, Wave]] = []
-        self._made = 0
-
-    def say(self, at_frame: int, wave: Wave) -> None:
-        """Have a person speak from a frame of the room's clock on."""
-        self._person.append((at_frame, wave))
-
-    def chunk(self) -> tuple[bytes, float]:
-        """Return the next chunk, and when it began by the room's clock."""
-        step = 1.0 / (1.0 + self._room.drift_ppm * 1e-6)
-        needed = CHUNK * step + 2
-        while len(self._sound) - self._first < needed:
-            self._sound = np.concatenate([self._sound[int(self._first) :], self._make()])
-            self._first -= int(self._first)
-        places = self._first + np.arange(CHUNK) * step
-        heard = np.interp(places, np.arange(len(self._sound)), self._sound)
-        begins_at_s = (self._made - len(self._sound) + self._first) / SAMPLE_RATE_HZ
-        self._first += CHUNK * step
-        return np.clip(np.rint(heard), -32768, 32767).astype(np.int16).tobytes(), begins_at_s
-
-    def _make(self) -> Wave:
-        played = self._loudspeaker.chunk()
-        if self._room.clips:
-            played = soft_clip(played, ceiling=CLIP_AT * ECHO_LEVEL)
-        window = np.concatenate([self._past, played])
-        self._past = window[-len(self._past) :]
-        sound = _convolved(window, self._response)[-CHUNK:] + self._random.standard_normal(CHUNK) * NOISE_LEVEL
-        for at, wave in self._person:
-            begin, end = max(at, self._made), min(at + len(wave), self._made + CHUNK)
-            if begin < end:
-                sound[begin - self._made : end - self._made] += wave[begin - at : end - at]
-        self._made += CHUNK
-        return sound
-
-
-def _convolved(window: Wave, response: Wave) -> Wave:
-    size = 1 << (len(window) + len(response) - 1).bit_length()
-    spectrum = np.fft.rfft(window, size) * np.fft.rfft(response, size)
-    return np.fft.irfft(spectrum, size)[: len(window)]
 
 
 @dataclass
@@ -229,11 +57,9 @@ class Session:
     """A speaker and a room, run chunk by chunk."""
 
     def __init__(self, room: Room, way: str, seed: int) -> None:
-        self._track = ReferenceTrack()
-        gain = ECHO_LEVEL / 3000.0
-        self._loudspeaker = Loudspeaker(self._track, gain)
+        self._way = WAYS[way]()
+        self._loudspeaker = Loudspeaker(self._way)
         self.microphone = Microphone(room, self._loudspeaker, seed)
-        self._way = WAYS[way](self._track)
         self._detector = TurnDetector(TURNS, SAMPLE_RATE_HZ, 0)
         self.arrived: list[bytes] = []
         self.cpu_s = 0.0

@@ -5,20 +5,18 @@ from __future__ import annotations
 import asyncio
 import random
 import tempfile
-import time
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from device_daemon.localservice.server import LocalService
-from scripts.benchmark import process
 from scripts.benchmark.command_line import Parser, count, progress
 from scripts.benchmark.figures import Row, table
-from scripts.benchmark.ours import Ours, ours
+from scripts.benchmark.ours import Ours, cost_at_rest, ours
 from scripts.benchmark.rounds import cost_of_conversation
 from scripts.benchmark.scene import local_service
-from scripts.rig.broker import PASSWORD, USER, broker
+from scripts.rig.broker import broker
 
 ON: Final = "mqtt on"
 OFF: Final = "mqtt off"
@@ -28,8 +26,6 @@ WAKE_UPS: Final = "wake-ups at rest (1/s)"
 TALK_MEMORY: Final = "memory in conversation, private (MiB)"
 TALK_CPU: Final = "processor time in conversation (ms/s)"
 ROWS: Final = (REST_MEMORY, REST_CPU, WAKE_UPS, TALK_MEMORY, TALK_CPU)
-_SETTLES_S: Final = 5.0
-_REST_S: Final = 20.0
 
 Values = defaultdict[tuple[str, str], list[float]]
 
@@ -41,15 +37,8 @@ async def measure(rounds: int) -> Values:
     try:
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
-            password = folder / "password"
-            password.write_text(PASSWORD, encoding="utf-8")
             async with broker(folder) as mosquitto:
-                mqtt = {
-                    "host": "127.0.0.1",
-                    "port": mosquitto.port,
-                    "username": USER,
-                    "password_file": str(password),
-                }
+                mqtt = mosquitto.config()
                 async with (
                     ours(folder / "on", service.endpoint, mqtt=mqtt) as with_mqtt,
                     ours(folder / "off", service.endpoint) as without,
@@ -65,13 +54,10 @@ async def measure(rounds: int) -> Values:
 
 
 async def _round(values: Values, variant: str, speaker: Ours, service: LocalService) -> None:
-    await asyncio.sleep(_SETTLES_S)
-    values[REST_MEMORY, variant].append(process.memory(speaker.pid).private_mib)
-    began_s, used_s, woken = time.monotonic(), process.cpu_s(speaker.pid), process.switches(speaker.pid)
-    await asyncio.sleep(_REST_S)
-    took_s = time.monotonic() - began_s
-    values[REST_CPU, variant].append((process.cpu_s(speaker.pid) - used_s) / took_s * 1000)
-    values[WAKE_UPS, variant].append((process.switches(speaker.pid) - woken) / took_s)
+    rest = await cost_at_rest(speaker)
+    values[REST_MEMORY, variant].append(rest.memory.private_mib)
+    values[REST_CPU, variant].append(rest.cpu_ms_per_s)
+    values[WAKE_UPS, variant].append(rest.wakeups_per_s)
     cost = await cost_of_conversation(speaker, service)
     values[TALK_MEMORY, variant].append(cost.memory.private_mib)
     values[TALK_CPU, variant] += cost.both_ms_per_s

@@ -8,6 +8,7 @@ import random
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,6 +31,7 @@ class Ours:
 
     def __init__(self, device: Device) -> None:
         self.device = device
+        self._at_rest = device.state
         self._free_s: dict[int, float] = {}
 
     @property
@@ -61,7 +63,7 @@ class Ours:
         """End the conversation, wait until it has ended, and forget its log: the next one is looked for in a short one."""
         states = len(self.device.states)
         await self.device.ask("stop")
-        await self.device.wait_for_state("idle", states)
+        await self.device.wait_for_state(self._at_rest, states)
         self.device.log.clear()
         self.device.states.clear()
         self.device.pin_changes.clear()
@@ -101,11 +103,10 @@ def config(endpoint: str, **sections: Any) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def ours(folder: Path, endpoint: str, **sections: Any) -> AsyncIterator[Ours]:
-    """The daemon, idle."""
-    card = SimulatedCard(folder / "card")
+async def ours(folder: Path, endpoint: str, *, echo_gain: float = 0.0, **sections: Any) -> AsyncIterator[Ours]:
+    """The daemon, at rest, in a room with that much echo."""
+    card = SimulatedCard(folder / "card", echo_gain=echo_gain)
     async with running(folder / "daemon", config(endpoint, **sections), card) as device:
-        await device.wait_for_state("idle")
         yield Ours(device)
 
 
@@ -119,16 +120,33 @@ async def start_ms(folder: Path, endpoint: str) -> float:
         return (await device.systemd.ready() - began_s) * 1000
 
 
-async def idle_cost(folder: Path, endpoint: str) -> tuple[float, float]:
-    """Return the wake-ups per second and the memory in MiB of a daemon that waits for its button and has no light."""
+@dataclass(frozen=True, slots=True)
+class RestCost:
+    """What a speaker costs while nobody does anything."""
+
+    cpu_ms_per_s: float
+    wakeups_per_s: float
+    memory: process.Memory
+
+
+async def cost_at_rest(speaker: Ours) -> RestCost:
+    """Watch it for 20 s."""
+    await asyncio.sleep(_SETTLES_S)
+    memory, began_s = process.memory(speaker.pid), time.monotonic()
+    used_s, wakeups = process.cpu_s(speaker.pid), process.switches(speaker.pid)
+    await asyncio.sleep(_WATCHED_S)
+    used_s, wakeups = process.cpu_s(speaker.pid) - used_s, process.switches(speaker.pid) - wakeups
+    watched_s = time.monotonic() - began_s
+    return RestCost(used_s * 1000 / watched_s, wakeups / watched_s, memory)
+
+
+async def idle_cost(folder: Path, endpoint: str) -> RestCost:
+    """Return what a daemon costs that waits for its button and has no light."""
     async with ours(folder, endpoint, lights=[]) as speaker:
-        await asyncio.sleep(_SETTLES_S)
-        pss_mib, before, began_s = process.memory(speaker.pid).pss_mib, process.switches(speaker.pid), time.monotonic()
-        await asyncio.sleep(_WATCHED_S)
-        wakeups = process.switches(speaker.pid) - before
+        cost = await cost_at_rest(speaker)
         if speaker.card.microphone_open:
             raise CannotMeasure("the idle daemon has its microphone open: that is a fault, and no figure is worth it")
-        return wakeups / (time.monotonic() - began_s), pss_mib
+        return cost
 
 
 def cores() -> int:

@@ -156,9 +156,9 @@ async def starts(found: Found, folder: Path, service: LocalService, sample: Path
         if sample is not None:
             found.quickstart[START].append(await quickstart_start_ms(folder / "starts", service.endpoint, sample))
     progress("half a minute of idling")
-    wakeups, pss_mib = await idle_cost(folder / "idle", service.endpoint)
-    found.ours[WAKEUPS].append(wakeups)
-    found.ours[IDLE].append(pss_mib)
+    idle = await idle_cost(folder / "idle", service.endpoint)
+    found.ours[WAKEUPS].append(idle.wakeups_per_s)
+    found.ours[IDLE].append(idle.memory.pss_mib)
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,6 +47,12 @@ class Broker:
         assert self._process is not None
         return self._process.pid
 
+    def config(self) -> dict[str, Any]:
+        """Return the section of a speaker's config that brings it here."""
+        password = self.folder / "password"
+        password.write_text(PASSWORD, encoding="utf-8")
+        return {"host": "127.0.0.1", "port": self.port, "username": USER, "password_file": str(password)}
+
     async def kill(self) -> None:
         if self._process is not None:
             self._process.kill()
