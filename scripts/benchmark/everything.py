@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from device_daemon.localservice.server import LocalService
+from scripts.benchmark import workshop
 from scripts.benchmark.command_line import Parser, count, progress
 from scripts.benchmark.figures import Row, table
 from scripts.benchmark.ours import Ours, config, cost_at_rest, ours
@@ -93,6 +94,7 @@ def main(argv: Sequence[str]) -> int:
     parser = Parser("everything", "What everything that can be switched on costs, at rest and in a conversation.")
     parser.add_argument("--rounds", type=count, default=2, metavar="N", help="of each, a minute and a half long (2)")
     options = parser.parse_args(argv)
+    workshop.need("mosquitto")
     values = asyncio.run(measure(options.rounds))
     progress("done")
     rows = [Row(f"{name[:-1]}, {variant})", values[name, variant]) for name in ROWS for variant in (OFF, ON)]

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from device_daemon.localservice.server import LocalService
+from scripts.benchmark import workshop
 from scripts.benchmark.command_line import Parser, count, progress
 from scripts.benchmark.figures import Row, table
 from scripts.benchmark.ours import Ours, cost_at_rest, ours
@@ -68,6 +69,7 @@ def main(argv: Sequence[str]) -> int:
     parser = Parser("mqtt", "What MQTT costs, at rest and in a conversation.")
     parser.add_argument("--rounds", type=count, default=5, metavar="N", help="conversations of each kind (5)")
     options = parser.parse_args(argv)
+    workshop.need("mosquitto")
     values = asyncio.run(measure(options.rounds))
     progress("done")
     rows = [Row(f"{name}, {variant}", values[name, variant]) for name in ROWS for variant in (ON, OFF)]

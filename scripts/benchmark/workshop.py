@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -28,6 +29,12 @@ def install(*sets: str) -> None:
         run(sys.executable, "-m", "venv", str(_VENV))
     run(str(REPOSITORY / "scripts" / "pip-verified"), str(_VENV), "install", *missing)
     done.write_text("\n".join([*installed, *missing]) + "\n", encoding="utf-8")
+
+
+def need(program: str) -> None:
+    """Raise CannotMeasure where a program of a Debian package of its own name is not installed."""
+    if shutil.which(program) is None:
+        raise CannotMeasure(f"{program} is not installed: run `sudo apt install {program}`")
 
 
 def run(*command: str) -> None:
