@@ -8,7 +8,7 @@ from types import ModuleType
 from typing import Final
 
 from device_daemon.errors import WakeWordsUnusable
-from device_daemon.triggers.wakeword_engine import ENGINE_RATE_HZ, OTHER_DELAY_S, Detector, Heard, RecentSound, cutoff
+from device_daemon.triggers.wakeword_engine import ENGINE_RATE_HZ, OTHER_DELAY_S, Detector, Heard, ModelEngine, cutoff
 from device_daemon.triggers.wakeword_models import INSTALL_COMMAND, WordModel
 
 _USUAL_DELAY_S: Final = {"okay_nabu": 0.19, "alexa": 0.27, "hey_mycroft": 0.08, "hey_jarvis": 0.26}
@@ -20,7 +20,7 @@ _FEATURES: Final = 40
 """Of a window, a byte each in the model's input."""
 
 
-class MicroWakeWords:
+class MicroWakeWords(ModelEngine):
     """Listens for words, each with its sensitivity; what prepares the sound is shared by all of them.
 
     Making one imports numpy and the engine. Raises WakeWordsUnusable if that does not work here.
@@ -29,12 +29,12 @@ class MicroWakeWords:
     def __init__(self, words: Sequence[tuple[WordModel, float]]) -> None:
         engine = _engine()
         self._features = engine.MicroWakeWordFeatures()
-        self._words = []
+        detected = []
         for model, sensitivity in words:
             loaded = engine.MicroWakeWord.from_config(model.path)
             delay_s = OTHER_DELAY_S if model.own else _USUAL_DELAY_S.get(model.name, OTHER_DELAY_S)
-            self._words.append((loaded, Detector(partial(cutoff, loaded.probability_cutoff), sensitivity, delay_s)))
-        self._recent = RecentSound()
+            detected.append((loaded, Detector(partial(cutoff, loaded.probability_cutoff), sensitivity, delay_s)))
+        super().__init__(detected)
         self._windows = 0
 
     def hear(self, pcm: bytes) -> list[Heard]:
@@ -51,27 +51,11 @@ class MicroWakeWords:
                     heard.append(Heard(index, self._recent.ago_s(window_ends, detector.delay_s)))
         return heard
 
-    def scores(self) -> list[float]:
-        """Return the highest probability of each word since this was asked the last time, as a share of what it takes."""
-        return [detector.score() for _, detector in self._words]
-
-    def set_sensitivity(self, index: int, sensitivity: float) -> None:
-        """Change how easily a word is recognised, from 0 to 1."""
-        self._words[index][1].set_sensitivity(sensitivity)
-
     def reset(self) -> None:
         """Forget the sound so far."""
-        for model, detector in self._words:
-            model.reset()
-            detector.reset()
+        super().reset()
         self._features.reset()
-        self._recent.reset()
         self._windows = 0
-
-    def close(self) -> None:
-        """Give memory back."""
-        for model, _ in self._words:
-            model.close()
 
 
 def model_flaw(path: str, silence_s: float) -> str:

@@ -8,7 +8,7 @@ from types import ModuleType
 from typing import Final
 
 from device_daemon.errors import WakeWordsUnusable
-from device_daemon.triggers.wakeword_engine import ENGINE_RATE_HZ, Detector, Heard, RecentSound, cutoff
+from device_daemon.triggers.wakeword_engine import ENGINE_RATE_HZ, Detector, Heard, ModelEngine, cutoff
 from device_daemon.triggers.wakeword_models import OPEN_INSTALL_COMMAND, WordModel
 
 _USUAL_CUTOFF: Final = 0.5
@@ -26,7 +26,7 @@ _FLOAT32: Final = 1
 """kTfLiteFloat32."""
 
 
-class OpenWakeWords:
+class OpenWakeWords(ModelEngine):
     """Listens for words, each with its sensitivity; the embeddings of the sound are shared by all of them.
 
     Making one imports numpy and the engine. Raises WakeWordsUnusable if that does not work here.
@@ -36,14 +36,15 @@ class OpenWakeWords:
         engine = _engine()
         self._features = engine.OpenWakeWordFeatures.from_builtin()
         self._features.new_audio_samples = _SILENCE_FRAMES
-        self._words = [
-            (
-                engine.OpenWakeWord.from_model(model.path),
-                Detector(partial(cutoff, _USUAL_CUTOFF, laxest=_LAXEST_CUTOFF), sensitivity, _DELAY_S),
-            )
-            for model, sensitivity in words
-        ]
-        self._recent = RecentSound()
+        super().__init__(
+            [
+                (
+                    engine.OpenWakeWord.from_model(model.path),
+                    Detector(partial(cutoff, _USUAL_CUTOFF, laxest=_LAXEST_CUTOFF), sensitivity, _DELAY_S),
+                )
+                for model, sensitivity in words
+            ]
+        )
         self._rest = b""
         self._pieces = 0
 
@@ -58,28 +59,16 @@ class OpenWakeWords:
             if detector.begins(probability)
         ]
 
-    def scores(self) -> list[float]:
-        """Return the highest probability of each word since this was asked the last time, as a share of what it takes."""
-        return [detector.score() for _, detector in self._words]
-
-    def set_sensitivity(self, index: int, sensitivity: float) -> None:
-        """Change how easily a word is recognised, from 0 to 1."""
-        self._words[index][1].set_sensitivity(sensitivity)
-
     def reset(self) -> None:
         """Forget the sound so far."""
-        for model, detector in self._words:
-            model.reset()
-            detector.reset()
+        super().reset()
         self._features.reset()
         self._features.new_audio_samples = _SILENCE_FRAMES
-        self._recent.reset()
         self._rest, self._pieces = b"", 0
 
     def close(self) -> None:
         """Give memory back."""
-        for model, _ in self._words:
-            model.close()
+        super().close()
         self._features.close()
 
     def _embeddings(self, pcm: bytes) -> Iterator[object]:

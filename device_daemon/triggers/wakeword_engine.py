@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Final, Protocol
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Protocol
 
 from msgspec import Struct
 
@@ -113,3 +113,35 @@ class RecentSound:
     def reset(self) -> None:
         """Forget it."""
         self._pcm, self._frames = b"", 0
+
+
+class ModelEngine:
+    """What both engines do with their words: each has a model, and a detector that reads its probabilities.
+
+    Args:
+        words: The package's object for each model, which has `reset` and `close`.
+    """
+
+    def __init__(self, words: Sequence[tuple[Any, Detector]]) -> None:
+        self._words = words
+        self._recent = RecentSound()
+
+    def scores(self) -> list[float]:
+        """Return the highest probability of each word since this was asked the last time, as a share of what it takes."""
+        return [detector.score() for _, detector in self._words]
+
+    def set_sensitivity(self, index: int, sensitivity: float) -> None:
+        """Change how easily a word is recognised, from 0 to 1."""
+        self._words[index][1].set_sensitivity(sensitivity)
+
+    def reset(self) -> None:
+        """Forget the sound so far."""
+        for model, detector in self._words:
+            model.reset()
+            detector.reset()
+        self._recent.reset()
+
+    def close(self) -> None:
+        """Give memory back."""
+        for model, _ in self._words:
+            model.close()
