@@ -181,6 +181,8 @@ class _Trial:
         if took_s > self._row.settled_s + 0.3:
             self._verdict.problems.append(f"it took {took_s:.1f} s to end")
         self._verdict.end = End.STOPPED
+        if self._scene.announcement is not None:
+            await asyncio.gather(self._scene.announcement, return_exceptions=True)  # nobody answers any more
         room = self._scene.room
         if not kills(self._row):
             await room.until(lambda: all(session.closed_s for session in room.service.record.sessions), "goodbye")
