@@ -72,7 +72,7 @@ class Problems:
     def add(self, location: Location, sentence: str) -> None:
         """Add a problem; the same one added twice (a value used through an alias) counts once."""
         path = f"{dotted(location.path)}: " if location.path else ""
-        self.origin(location.path).found.add((location.line, location.column, f"{path}{sentence}"))
+        self.origin(location.path).found.add((location.line, location.column, printable(f"{path}{sentence}")))
         self._paths.add(location.path)
 
     def has_problem_at(self, path: Path) -> bool:

@@ -119,7 +119,7 @@ def _default_flaw(parameter: CommandParameter) -> str:
         case "number" if isinstance(value, bool) or not isinstance(value, int | float):
             return "is not a number"
     if parameter.enum and value not in parameter.enum:
-        return f"is not one of 'enum' ({', '.join(parameter.enum)})"
+        return f"is not one of 'enum'{alternatives(str(value), parameter.enum)}"
     if isinstance(value, int | float) and not isinstance(value, bool):
         if parameter.minimum is not None and value < parameter.minimum:
             return f"is less than 'minimum' ({parameter.minimum:g})"

@@ -428,6 +428,11 @@ def test_at_most_a_hundred_mistakes_are_listed() -> None:
 
 
 def test_values_in_messages_are_short_and_on_one_line() -> None:
+    (listed,) = problems(
+        LOCAL + "tools:\n  commands:\n    - {name: a, description: a, run: [/a, '{b}'],"
+        ' parameters: {b: {enum: ["x\\e[2J"], default: c}}}'
+    )
+    assert listed.endswith(r"not one of 'enum'; allowed: x\x1b[2J")
     long, strange = problems(LOCAL + f'mute: {{switch_pin: {"very " * 50}long}}\n? "a\\e[2J\\nb"\n: 1\n')
     assert long == (
         f"config.yaml:2:20: mute.switch_pin: found '{'very ' * 11}very…'; allowed: a whole number from 0 to 53"

@@ -90,7 +90,7 @@ MCP = LOCAL + "tools:\n  mcp:\n"
             "8:37: tools.commands[0].parameters.a.default: found a value that is not a whole number",
             "9:22: tools.commands[0].parameters.b.default: found a value that is not text; put it in quotes",
             "10:48: tools.commands[0].parameters.c.default: found a value that is less than 'minimum' (1)",
-            "11:33: tools.commands[0].parameters.d.default: found a value that is not one of 'enum' (x)",
+            "11:33: tools.commands[0].parameters.d.default: found a value that is not one of 'enum'; allowed: x",
             "12:37: tools.commands[0].parameters.e.default: found a value that is not true or false",
         ),
         Case(
