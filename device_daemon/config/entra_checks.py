@@ -14,6 +14,7 @@ _TAKES: Final[Mapping[str, tuple[str, ...]]] = {
     "managed-identity": ("client_id",),
     "service-principal": ("tenant_id", "client_id", "client_secret_file", "certificate_file"),
     "workload-identity": ("tenant_id", "client_id", "token_file"),
+    "device-code": ("tenant_id", "client_id"),
 }
 _NEEDS: Final[Mapping[str, tuple[str, ...]]] = {"service-principal": ("tenant_id", "client_id")}
 

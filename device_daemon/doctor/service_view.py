@@ -27,6 +27,7 @@ _SAME: Final = re.compile(
     r"User|Group|SupplementaryGroups|DynamicUser|UMask|(Pass|Unset)?Environment(File)?|ExecCondition"
     r"|(Load|Set|Import)Credential(Encrypted)?|Protect(Home|System)|Private(Tmp|Users|Mounts)"
     r"|(Inaccessible|ReadOnly|ReadWrite|Bind|BindReadOnly)Paths|TemporaryFileSystem|CapabilityBoundingSet|NoNewPrivileges"
+    r"|StateDirectory"
 )
 """What decides which files a service can read. RuntimeDirectory= is not among them: it would be removed with the child."""
 

@@ -19,6 +19,7 @@ from device_daemon.doctor.findings import failed, note, ok, skipped
 from device_daemon.doctor.programs import run
 from device_daemon.doctor.runner import Check, in_thread
 from device_daemon.errors import ConfigError, KeyMissing
+from device_daemon.system.paths import folders_of
 from device_daemon.triggers.wakeword_models import installed
 from device_daemon.voicelive.credentials import (
     CREDENTIAL_NAME,
@@ -102,7 +103,13 @@ class Settings:
         if service.local:
             yield ok(CREDENTIAL, "not needed for the voice service on this machine")
         elif service.auth == "entra":
-            self.credential = token = credential_for(service, self._environment_of_service())
+            environment = self._environment_of_service()
+            state = environment["STATE_DIRECTORY"]
+            hidden = os.access(state, os.F_OK) and not os.access(state, os.X_OK)
+            if service.entra.method == "device-code" and hidden:
+                yield skipped(CREDENTIAL, f"the sign-in in {state} can be read by root only", remedies.AS_ROOT)
+                return
+            self.credential = token = credential_for(service, environment)
             await token.headers()
             yield ok(CREDENTIAL, f"Microsoft Entra gave a token ({service.entra.method})")
         else:
@@ -127,10 +134,11 @@ class Settings:
                 yield ok(CREDENTIAL, what)
 
     def _environment_of_service(self) -> Mapping[str, str]:
-        """The environment with the folder of the unit's credentials, which root can read while it runs."""
-        if "CREDENTIALS_DIRECTORY" in self.environment or not os.access(self.places.running, os.R_OK | os.X_OK):
-            return self.environment
-        return {**self.environment, "CREDENTIALS_DIRECTORY": str(self.places.running)}
+        """The environment with the speaker's state folder, and the unit's credentials, which root can read while it runs."""
+        environment = {**self.environment, "STATE_DIRECTORY": str(folders_of(self.path, self.environment).state)}
+        if "CREDENTIALS_DIRECTORY" in environment or not os.access(self.places.running, os.R_OK | os.X_OK):
+            return environment
+        return {**environment, "CREDENTIALS_DIRECTORY": str(self.places.running)}
 
 
 def find_key_of_service(service: Service, environment: Mapping[str, str], places: CredentialPlaces) -> tuple[str, str]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, Literal
 
+import yaml
 from msgspec import UNSET, Struct, UnsetType, structs
 
 from device_daemon.config.problems import Path as KeyPath
@@ -25,6 +26,7 @@ class Answers(Struct, kw_only=True, frozen=True):
     language: str | UnsetType = UNSET
     endpoint: str | UnsetType | None = UNSET
     """None is the voice service on this machine."""
+    sign_in: Literal["api-key", "device-code"] | UnsetType = UNSET
     key_file: str | UnsetType = UNSET
     """service.api_key_file."""
     microphone: str | UnsetType = UNSET
@@ -64,7 +66,7 @@ def edited(text: str, answers: Answers) -> str:
         text: The YAML file, which is free of errors; "" or NEW_FILE for a new one.
         answers: What was answered.
     """
-    text = _with_service(text, answers)
+    text = _with_sign_in(_with_service(text, answers), answers)
     scalars: Mapping[KeyPath, Any] = {
         ("language",): answers.language,
         ("service", "api_key_file"): answers.key_file,
@@ -97,3 +99,14 @@ def _with_service(text: str, answers: Answers) -> str:
     if answers.endpoint is None:
         return replaced(commented_out(text, ("service", "endpoint")), ("service", "local"), value=True)
     return replaced(commented_out(text, ("service", "local")), ("service", "endpoint"), answers.endpoint)
+
+
+def _with_sign_in(text: str, answers: Answers) -> str:
+    if answers.sign_in is UNSET:
+        return text
+    if answers.sign_in == "api-key":
+        return commented_out(commented_out(text, ("service", "entra")), ("service", "auth"))
+    entra = yaml.safe_load(text)["service"].get("entra")
+    if (entra["method"] if isinstance(entra, dict) and "method" in entra else entra) != "device-code":
+        text = replaced(commented_out(text, ("service", "entra")), ("service", "entra"), "device-code")
+    return replaced(commented_out(text, ("service", "api_key_file")), ("service", "auth"), "entra")

@@ -169,6 +169,8 @@ def _key_files(config: Config) -> Iterator[str]:
         for name in settings.__struct_fields__:
             if name.endswith("_file") and name != "ca_file" and getattr(settings, name):
                 yield f"{section}.{name}: {getattr(settings, name)}"
+    if config.service.auth == "entra" and config.service.entra.method == "device-code":
+        yield "service.entra: a person's sign-in, made anew by voicelive-speaker setup"
 
 
 def _read(path: Path) -> bytes:

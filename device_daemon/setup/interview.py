@@ -23,7 +23,7 @@ from device_daemon.doctor.findings import Finding, Status, as_text
 from device_daemon.doctor.remedies import remedy_for
 from device_daemon.doctor.runner import Check, CheckRunner, in_thread
 from device_daemon.doctor.sound import SoundChecks
-from device_daemon.errors import ConfigError, PinUnusable
+from device_daemon.errors import ConfigError, PinUnusable, SpeakerError
 from device_daemon.language.language import language_for
 from device_daemon.language.locales import LOCALES
 from device_daemon.localservice.child import LocalClient
@@ -31,9 +31,11 @@ from device_daemon.setup import options
 from device_daemon.setup.answers import Answers, edited, from_board
 from device_daemon.setup.pins import pressed_pin
 from device_daemon.setup.prompts import Prompts
+from device_daemon.system import paths
 from device_daemon.triggers.wakeword_models import installed_words
 from device_daemon.voicelive.client import Client
 from device_daemon.voicelive.credentials import Credential, Key, credential_for
+from device_daemon.voicelive.entra import sign_in_by_code
 
 _CHECK_S: Final = 600.0
 """Longer than a person takes to answer."""
@@ -71,15 +73,26 @@ class Interview:
         answers: What is answered already, by options.
         key: The API key, "" if there is none yet.
         busy: Whether a running speaker uses sound cards and pins: then they are not tried.
+        sign_in: Signs in as a person; given by tests.
     """
 
     def __init__(
-        self, prompts: Prompts, path: Path, text: str, answers: Answers, *, key: str = "", busy: bool = False
+        self,
+        prompts: Prompts,
+        path: Path,
+        text: str,
+        answers: Answers,
+        *,
+        key: str = "",
+        busy: bool = False,
+        sign_in: Callable[..., Awaitable[str]] = sign_in_by_code,
     ) -> None:
         self._prompts = prompts
         self._path = path
         self._text = text
         self._busy = busy
+        self._sign_in_by_code = sign_in
+        self._environment = {**os.environ, "STATE_DIRECTORY": str(paths.folders_of(path, os.environ).state)}
         self.answers = answers
         self.key = key
         given = {name for name, value in structs.asdict(answers).items() if value is not UNSET}
@@ -120,14 +133,44 @@ class Interview:
         self._prompts.instruct(_WHERE_ENDPOINT)
         while True:
             question = "endpoint (none: no account yet, the voice service on this machine)"
-            given = Answers(endpoint=await self._parsed(question, options.NONE, options.endpoint))
+            given = Answers(endpoint=await self._parsed(question, self._endpoint(), options.endpoint))
             if given.endpoint is not None and not self.key:
-                self.key = await self._prompts.secret("API key (it is not shown; empty: the one that is stored)")
+                given = (await self._sign_in(given)).over(given)
             if await self._session_opens(self._config(given)) or not await self._prompts.agree(
                 "try another address or key?"
             ):
                 return given
             self.key = ""
+
+    def _endpoint(self) -> str:
+        try:
+            return self._config().service.endpoint or options.NONE
+        except ConfigError:  # a new config, or an example's placeholder
+            return options.NONE
+
+    async def _sign_in(self, given: Answers) -> Answers:
+        """Ask for a key, or sign in as a person; what the config says already is proposed and stays as it is."""
+        service = self._config(given).service
+        was = service.auth == "entra" and service.entra.method == "device-code"
+        ways = ("an API key of the resource", "a Microsoft account: a code is shown, and entered on another device")
+        if not await self._prompts.choose("how does the speaker sign in?", ways, int(was)):
+            self.key = await self._prompts.secret("API key (it is not shown; empty: the one that is stored)")
+            return Answers(sign_in="api-key") if was or (self.key and service.auth == "entra") else Answers()
+        answers = Answers() if was else Answers(sign_in="device-code")
+        service = self._config(answers.over(given)).service
+        while True:
+            try:
+                account = await self._sign_in_by_code(service, self._environment, self._show_code)
+            except SpeakerError as error:
+                self._prompts.instruct(error.message)
+                if not await self._prompts.agree("try again?"):
+                    return answers
+            else:
+                self._prompts.instruct(f"signed in as {account}")
+                return answers
+
+    def _show_code(self, address: str, code: str) -> None:
+        self._prompts.instruct(f"open {address} on any device and enter the code {code} (within 15 minutes)")
 
     async def _session_opens(self, config: Config) -> bool:
         client: LocalClient | Client
@@ -142,7 +185,7 @@ class Interview:
             await client.close()
 
     def _credential(self, config: Config) -> Credential:
-        return Key(self.key) if self.key else credential_for(config.service, os.environ)
+        return Key(self.key) if self.key else credential_for(config.service, self._environment)
 
     async def _language(self) -> Answers:
         question = f"language ({', '.join(sorted(LOCALES))})"

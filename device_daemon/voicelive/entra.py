@@ -7,19 +7,23 @@ import importlib
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final, NamedTuple
+from functools import partial
+from typing import Any, Final, NamedTuple, TypeVar
 
 from device_daemon.config.settings import Service
 from device_daemon.errors import ServiceUnreachable, SpeakerError
 from device_daemon.system.background_task import Background
 from device_daemon.system.backoff import backoff, retry_delay_s
 from device_daemon.system.daemon_thread import in_daemon_thread
+from device_daemon.system.loop_bridge import post_to_loop
 
 TOKEN_DEADLINE_S: Final = 20.0
 AHEAD_S: Final = 240.0
 """So long before its expiry a token is renewed: azure-identity and msal give the old one until 300 s before it."""
 LEAST_LEFT_S: Final = 60.0
 """A token that expires sooner is not used any more: the handshake takes its time."""
+
+Result = TypeVar("Result")
 
 logger = logging.getLogger(__name__)
 
@@ -117,19 +121,51 @@ class Token:
         return AccessToken(found.token, now_s + lives_s, now_s + max(renew_s, lives_s / 2 if lives_s < 900 else 1.0))
 
     def _in_thread(self) -> Any:
-        entra_failures = None
-        try:
-            # 140 to 330 ms on a PC, a second on a Pi, and most speakers use a key.
-            entra_failures = importlib.import_module("device_daemon.voicelive.entra_failures")
+        def fetch(identity: Any) -> Any:
             if self._source is None:
-                identity = importlib.import_module("device_daemon.voicelive.entra_identity")
                 self._source = identity.token_source(self._service, self._environment)
             return self._source()
-        except Exception as error:
-            if entra_failures is None:
-                raise
-            # Not `from error`: azure-identity's exceptions hold requests, and in them secrets.
-            raise entra_failures.entra_failure(error, self._service.entra) from None
+
+        return _with_identity(fetch, self._service)
+
+
+async def sign_in_by_code(
+    service: Service, environment: Mapping[str, str], show: Callable[[str, str], None], **options: Any
+) -> str:
+    """Sign in as a person, who enters a code on another device (device code); returns the account's name.
+
+    Args:
+        service: The config's section.
+        environment: See `entra_identity.token_source`.
+        show: Called with the address to open and the code to enter there.
+        options: For tests: see `entra_identity.sign_in_by_code`.
+
+    Raises:
+        SpeakerError: By kind; nobody has entered the code in a quarter of an hour, too.
+    """
+    loop = asyncio.get_running_loop()
+
+    def shown(address: str, code: str) -> None:
+        post_to_loop(loop, partial(show, address, code))
+
+    def sign_in(identity: Any) -> str:
+        return str(identity.sign_in_by_code(service, environment, **options).sign_in(identity.SCOPE, shown))
+
+    return await in_daemon_thread(partial(_with_identity, sign_in, service), "sign-in")
+
+
+def _with_identity(work: Callable[[Any], Result], service: Service) -> Result:
+    """Call `work` with the module `entra_identity`; raises SpeakerError."""
+    entra_failures = None
+    try:
+        # 140 to 330 ms on a PC, a second on a Pi, and most speakers use a key.
+        entra_failures = importlib.import_module("device_daemon.voicelive.entra_failures")
+        return work(importlib.import_module("device_daemon.voicelive.entra_identity"))
+    except Exception as error:
+        if entra_failures is None:
+            raise
+        # Not `from error`: azure-identity's exceptions hold requests, and in them secrets.
+        raise entra_failures.entra_failure(error, service.entra) from None
 
 
 def _seen(fetching: asyncio.Future[AccessToken]) -> None:

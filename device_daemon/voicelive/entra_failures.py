@@ -19,6 +19,7 @@ from device_daemon.config.settings import Entra
 from device_daemon.errors import AuthRefused, ClockNotSet, ServiceBusy, ServiceUnreachable, SpeakerError
 from device_daemon.system import clock_sync
 from device_daemon.system.foreign_text import safe
+from device_daemon.voicelive.device_code import REMEDY
 
 SETTING: Final = "service.entra"
 _CODE: Final = re.compile(r"AADSTS(\d+)")
@@ -26,7 +27,7 @@ _CODE: Final = re.compile(r"AADSTS(\d+)")
 them: an unknown one is reported in Entra's own words. One that is a digit longer is a variant of the shorter: 530032 is
 one of 53003."""
 _OAUTH: Final = re.compile(
-    r"\b(invalid_client|invalid_grant|unauthorized_client|invalid_scope|access_denied|interaction_required|consent_required)\b"
+    r"\b(authorization_declined|invalid_client|invalid_grant|unauthorized_client|invalid_scope|access_denied|interaction_required|consent_required)\b"
 )
 _HTTP: Final = re.compile(r"HTTP Error: (5\d\d)")
 """In msal's words, which has dropped the answer's content."""
@@ -61,6 +62,13 @@ _KINDS: Final = {
     "7000218": ("the app wants a secret or a certificate", "allow public client flows for it, or give it a secret."),
     "65001": ("nobody has given this app consent", "ask an administrator of the tenant."),
     "53003": ("a Conditional Access policy of the tenant blocks it", "ask an administrator of the tenant."),
+    "700082": ("nobody has used its sign-in for too long", REMEDY),
+    "70008": ("its sign-in has expired", REMEDY),
+    "70043": ("its sign-in has expired, as a policy of the tenant wants it", REMEDY),
+    "50173": ("its sign-in was revoked, as by a new password", REMEDY),
+    "50076": ("the tenant wants a second factor", REMEDY),
+    "50078": ("the second factor has expired", REMEDY),
+    "50079": ("the tenant wants a second factor, which is not registered yet", REMEDY),
     "70021": ("no federated credential of the app fits this token", _FEDERATED),
     "700211": ("no federated credential of the app has this issuer", _FEDERATED),
     "700212": ("no federated credential of the app has this audience", _FEDERATED),

@@ -1,6 +1,6 @@
-"""The identity of this device at Microsoft Entra, by azure-identity: managed, a service principal, or federated.
+"""The identity of this device at Microsoft Entra: managed, a service principal, federated, or a person's sign-in.
 
-Imports azure-identity, msal and requests (140 to 330 ms on a PC, a second on a Pi): imported by `entra` in a thread, and
+By azure-identity, but for the last (`device_code`). Imports azure-identity, msal and requests (140 to 330 ms on a PC, a second on a Pi): imported by `entra` in a thread, and
 only where the config says `auth: entra`. Everything here blocks.
 """
 
@@ -20,7 +20,9 @@ from requests.adapters import HTTPAdapter
 
 from device_daemon.config.settings import Entra, Service
 from device_daemon.errors import KeyMissing, SettingUnusable
+from device_daemon.system.paths import folders
 from device_daemon.system.secret_file import one_line, read_bytes, read_secret, read_text, secret_places
+from device_daemon.voicelive.device_code import SignIn
 from device_daemon.voicelive.proxy import proxy_for
 from device_daemon.voicelive.tls import tls_context
 
@@ -30,21 +32,43 @@ SECRET_CREDENTIAL: Final = "entra-client-secret"  # noqa: S105 - the name of a s
 CERTIFICATE_CREDENTIAL: Final = "entra-certificate"
 
 
-def token_source(service: Service, environment: Mapping[str, str], **options: Any) -> Callable[[], AccessTokenInfo]:
+def token_source(
+    service: Service, environment: Mapping[str, str], session: requests.Session | None = None, **options: Any
+) -> Callable[[], AccessTokenInfo]:
     """Return what gives a token; azure-identity keeps the last one and renews it shortly before it expires.
 
     Args:
         service: The config's section.
-        environment: Where systemd names its credentials, and AZURE_AUTHORITY_HOST the cloud if not the public one.
+        environment: Where systemd names its credentials and the state folder, and AZURE_AUTHORITY_HOST the cloud if not
+            the public one.
+        session: For tests: the HTTP session.
         options: For tests: passed on to azure-identity.
 
     Raises:
-        KeyMissing: A secret or certificate is not there.
+        KeyMissing: A secret, a certificate or a person's sign-in is not there.
         SettingUnusable: One is there and cannot be used.
     """
     entra = service.entra
-    session = http_session(service, environment)
+    session = session or http_session(service, environment)
+    if entra.method == "device-code":
+        sign_in = sign_in_by_code(service, environment, session, **options)
+        sign_in.check()
+        return partial(sign_in.token, SCOPE)
     return partial(_credential(entra, environment, session, options).get_token_info, SCOPE)
+
+
+def sign_in_by_code(
+    service: Service,
+    environment: Mapping[str, str],
+    session: requests.Session | None = None,
+    *,
+    disable_instance_discovery: bool = False,
+) -> SignIn:
+    """Return the sign-in that is kept in the state folder, or will be. For the arguments see `token_source`."""
+    session = session or http_session(service, environment)
+    state = folders(environment).state
+    discovery = not disable_instance_discovery
+    return SignIn(service.entra, authority(environment), session, state, instance_discovery=discovery)
 
 
 def http_session(service: Service, environment: Mapping[str, str]) -> requests.Session:

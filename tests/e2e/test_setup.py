@@ -93,6 +93,7 @@ async def test_from_nothing_to_a_greeting_that_is_heard(room: Room) -> None:
     await person.answers("endpoint", "https://portal.azure.com/#home")
     await person.sees("a web page, not the service")
     await person.answers("endpoint", room.service.endpoint)
+    await person.answers("how does the speaker sign in?")
     await person.answers("API key", KEY)
     await person.sees("accepted the settings")
     await person.answers("language")

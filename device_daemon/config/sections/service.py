@@ -32,7 +32,7 @@ class Entra(Struct, frozen=True, forbid_unknown_fields=True):
 
     shorthand: ClassVar[str] = "method"
 
-    method: Literal["auto", "managed-identity", "service-principal", "workload-identity"] = "auto"
+    method: Literal["auto", "device-code", "managed-identity", "service-principal", "workload-identity"] = "auto"
     """How to get a token; auto tries what the environment, the machine and the Azure CLI offer."""
     tenant_id: (
         Annotated[

@@ -3,8 +3,10 @@ Entra, of a virtual machine's identity service (IMDS), and of the Azure Arc agen
 
 from __future__ import annotations
 
+import base64
 import datetime as dt
 import json
+import stat
 import sys
 import threading
 import time
@@ -17,7 +19,6 @@ from urllib.parse import parse_qs, urlsplit
 import msal.managed_identity
 import pytest
 import requests
-from azure.core.pipeline.transport import RequestsTransport
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -25,13 +26,46 @@ from requests.adapters import HTTPAdapter
 
 from device_daemon.config.settings import Entra, Service
 from device_daemon.errors import AuthRefused, KeyMissing, ServiceBusy, ServiceUnreachable, SettingUnusable, SpeakerError
-from device_daemon.voicelive.entra import Token
+from device_daemon.voicelive.device_code import FILE
+from device_daemon.voicelive.entra import Token, sign_in_by_code
 from device_daemon.voicelive.entra_identity import SECRET_CREDENTIAL, token_source
 
 ENTRA = "https://login.microsoftonline.com"
 SECRET = "abc8Q~s3cret"
 A_TOKEN = {"Authorization": "Bearer a-token"}
 PORTAL = (200, "<html>Welcome to the hotel. Please sign in.</html>")
+
+
+REFRESH_TOKEN = "0.r3fresh"
+CLIENT_INFO = base64.urlsafe_b64encode(b'{"uid": "u", "utid": "t"}').decode()
+DEVICE_CODE = {
+    "user_code": "ABCD-EFGH",
+    "device_code": "a-device-code",
+    "verification_uri": "https://microsoft.com/devicelogin",
+    "expires_in": 900,
+    "interval": 0,
+    "message": "open it",
+}
+
+
+def _jwt_part(value: dict[str, Any]) -> str:
+    return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
+
+
+def _id_token() -> str:
+    claims = {
+        "aud": "app",
+        "iss": f"{ENTRA}/contoso/v2.0",
+        "exp": int(time.time()) + 3600,
+        "iat": int(time.time()),
+        "sub": "s",
+        "oid": "u",
+        "preferred_username": "lisa@contoso.example",
+    }
+    return f"{_jwt_part({'alg': 'none'})}.{_jwt_part(claims)}.x"
+
+
+PERSON = {"client_info": CLIENT_INFO, "id_token": _id_token(), "scope": "https://ai.azure.com/.default"}
 
 
 def refused(description: str, status: int = 400, error: str = "invalid_request") -> tuple[int, dict[str, str]]:
@@ -64,6 +98,7 @@ class Handler(BaseHTTPRequestHandler):
                 "issuer": f"{tenant}/v2.0",
                 "authorization_endpoint": f"{tenant}/oauth2/v2.0/authorize",
                 "token_endpoint": f"{tenant}/oauth2/v2.0/token",
+                "device_authorization_endpoint": f"{tenant}/oauth2/v2.0/devicecode",
             }
             self._answer(*self.server.scripted.get("configuration", (200, usual)))
             return
@@ -84,7 +119,12 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         self.server.forms.append(parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode()))
+        if self.path.endswith("/devicecode"):
+            self._answer(*self.server.scripted.get("devicecode", (200, DEVICE_CODE)))
+            return
         usual = {"token_type": "Bearer", "expires_in": 3599, "access_token": "a-token"}
+        if "client_info" in self.server.forms[-1]:  # a person signs in
+            usual |= PERSON | {"refresh_token": f"{REFRESH_TOKEN}-{len(self.server.forms)}"}
         self._answer(*self.server.scripted.get("token", (200, usual)))
 
     def _answer(self, status: int, body: Any, headers: dict[str, str] | None = None) -> None:
@@ -121,12 +161,17 @@ def entra() -> Iterator[Server]:
     server.server_close()
 
 
-async def sign_in(server: Server, entra: Entra, environment: dict[str, str] | None = None, connections: int = 1) -> Any:
-    """Return the header that the sign-in gives, or raise what it raises."""
+def session_to(server: Server) -> requests.Session:
     session = requests.Session()
     session.trust_env = False
     session.mount(ENTRA, ToThisMachine(server.address))
-    options: dict[str, Any] = {"transport": RequestsTransport(session=session, session_owner=False)}
+    return session
+
+
+async def sign_in(server: Server, entra: Entra, environment: dict[str, str] | None = None, connections: int = 1) -> Any:
+    """Return the header that the sign-in gives, or raise what it raises."""
+    session = session_to(server)
+    options: dict[str, Any] = {"session": session}
     if entra.method != "managed-identity":
         options["disable_instance_discovery"] = True
     service = Service(auth="entra", entra=entra)
@@ -316,3 +361,131 @@ async def test_an_agent_of_azure_arc_that_is_offline_is_unreachable(arc: Server)
     arc.scripted["identity"] = (500, {"error": "cannot reach Entra"})
     with pytest.raises(ServiceUnreachable, match="azcmagent show"):
         await sign_in(arc, Entra(method="managed-identity"))
+
+
+PERSONS = Entra(method="device-code", tenant_id="contoso", client_id="app")
+
+
+async def enter_code(server: Server, state: Path) -> tuple[str, list[tuple[str, str]]]:
+    """Sign in as a person; returns the account, and what was shown."""
+    shown: list[tuple[str, str]] = []
+    account = await sign_in_by_code(
+        Service(auth="entra", entra=PERSONS),
+        {"STATE_DIRECTORY": str(state)},
+        lambda address, code: shown.append((address, code)),
+        session=session_to(server),
+        disable_instance_discovery=True,
+    )
+    return account, shown
+
+
+async def test_a_person_signs_the_device_in_with_a_code_and_the_daemon_renews_it(tmp_path: Path, entra: Server) -> None:
+    assert await enter_code(entra, tmp_path) == (
+        "lisa@contoso.example",
+        [("https://microsoft.com/devicelogin", "ABCD-EFGH")],
+    )
+    assert stat.S_IMODE((tmp_path / FILE).stat().st_mode) == 0o600
+    for _ in range(2):
+        kept = json.loads((tmp_path / FILE).read_text())["RefreshToken"]
+        assert await sign_in(entra, PERSONS, {"STATE_DIRECTORY": str(tmp_path)}) == A_TOKEN
+        assert entra.forms[-1]["grant_type"] == ["refresh_token"]
+        assert entra.forms[-1]["refresh_token"] == [token["secret"] for token in kept.values()]
+
+
+async def test_a_renewed_sign_in_that_cannot_be_stored_is_used_all_the_same(
+    tmp_path: Path, entra: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    await enter_code(entra, tmp_path)
+    (tmp_path / f"{FILE}.new").mkdir()  # the draft of the next one
+    assert await sign_in(entra, PERSONS, {"STATE_DIRECTORY": str(tmp_path)}) == A_TOKEN
+    assert "cannot be stored" in caplog.text
+    assert REFRESH_TOKEN not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("asked", "answer", "kind", "words"),
+    [
+        ("devicecode", refused("AADSTS700016: Application not found."), AuthRefused, "not in this tenant"),
+        ("devicecode", PORTAL, ServiceUnreachable, "captive portal"),
+        ("configuration", PORTAL, ServiceUnreachable, "captive portal"),
+        ("configuration", refused("AADSTS90002: Tenant 'x' not found."), AuthRefused, "there is no such tenant"),
+        (
+            "token",
+            (400, {"error": "expired_token", "error_description": "x"}),
+            AuthRefused,
+            "nobody has entered the code",
+        ),
+        ("token", (400, {"error": "authorization_declined", "error_description": "x"}), AuthRefused, "declined"),
+        ("token", (503, {"error": "temporarily_unavailable"}), ServiceBusy, "HTTP 503"),
+    ],
+)
+async def test_a_code_that_gives_no_sign_in_is_said_by_kind(
+    tmp_path: Path, entra: Server, asked: str, answer: tuple[int, Any], kind: type[SpeakerError], words: str
+) -> None:
+    entra.scripted[asked] = answer
+    with pytest.raises(kind, match=words) as caught:
+        await enter_code(entra, tmp_path)
+    assert type(caught.value) is kind
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "words"),
+    [
+        (
+            refused("AADSTS700082: The refresh token has expired due to inactivity.", error="invalid_grant"),
+            AuthRefused,
+            "too long.* setup",
+        ),
+        (
+            refused("AADSTS50173: The provided grant has expired.", error="invalid_grant"),
+            AuthRefused,
+            "revoked.* setup",
+        ),
+        (
+            refused("AADSTS50076: Due to a configuration change", error="interaction_required"),
+            AuthRefused,
+            "second factor.* setup",
+        ),
+        (refused("AADSTS90033: A transient error has occurred."), ServiceBusy, "busy"),
+        ((503, {"error": "x"}), ServiceBusy, "HTTP 503"),
+        (PORTAL, ServiceUnreachable, "captive portal"),
+    ],
+)
+async def test_a_sign_in_that_is_not_renewed_is_said_by_kind(
+    tmp_path: Path, entra: Server, answer: tuple[int, Any], kind: type[SpeakerError], words: str
+) -> None:
+    await enter_code(entra, tmp_path)
+    entra.scripted["token"] = answer
+    with pytest.raises(kind, match=words) as caught:
+        await sign_in(entra, PERSONS, {"STATE_DIRECTORY": str(tmp_path)})
+    assert type(caught.value) is kind
+    assert REFRESH_TOKEN not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (None, "nobody has signed this device in yet"),
+        (b"", "damaged"),
+        (b"[]", "damaged"),
+        (b'{"RefreshToken": 5}', "damaged"),
+        (b"\xff", "damaged"),
+        (b"{}", "the sign-in has ended"),
+    ],
+)
+async def test_without_a_sign_in_the_owner_is_sent_to_the_set_up(
+    tmp_path: Path, entra: Server, content: bytes | None, words: str
+) -> None:
+    if content is not None:
+        (tmp_path / FILE).write_bytes(content)
+    with pytest.raises(KeyMissing, match=f"{tmp_path / FILE}: .*{words}.*voicelive-speaker setup"):
+        await sign_in(entra, PERSONS, {"STATE_DIRECTORY": str(tmp_path)})
+    assert not entra.forms
+
+
+async def test_a_sign_in_of_another_app_is_not_taken(tmp_path: Path, entra: Server) -> None:
+    await enter_code(entra, tmp_path)
+    other = Entra(method="device-code", tenant_id="contoso", client_id="another")
+    with pytest.raises(KeyMissing, match=r"another app or tenant.*voicelive-speaker setup"):
+        await sign_in(entra, other, {"STATE_DIRECTORY": str(tmp_path)})

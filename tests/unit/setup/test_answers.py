@@ -36,6 +36,7 @@ texts = st.text(st.characters(codec="utf-8", exclude_categories=("C", "Zl", "Zp"
 answers = st.builds(
     Answers,
     endpoint=st.sampled_from([UNSET, None, "https://kitchen.services.ai.azure.com"]),
+    sign_in=st.sampled_from([UNSET, "api-key", "device-code"]),
     microphone=st.sampled_from([UNSET, "plughw:CARD=Device"]),
     speaker=st.sampled_from([UNSET, "default"]),
     echo=st.sampled_from([UNSET, "hardware"]),
@@ -61,6 +62,9 @@ def test_whatever_is_answered_the_config_says_it_and_is_valid(before: str, first
     both = second.over(first)
     if both.endpoint is not UNSET:
         assert (config.service.local, config.service.endpoint) == (both.endpoint is None, both.endpoint)
+    if both.sign_in is not UNSET:
+        device_code = (config.service.auth, config.service.entra.method) == ("entra", "device-code")
+        assert device_code == (both.sign_in == "device-code")
     if both.name is not UNSET:
         assert config.names.get("name") == both.name
     if both.greeting is not UNSET:

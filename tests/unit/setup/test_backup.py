@@ -11,6 +11,7 @@ import pytest
 
 from device_daemon.errors import ConfigError
 from device_daemon.setup.backup import LARGEST_BYTES, BackupError, make, restore
+from device_daemon.voicelive.device_code import FILE
 
 KEY = "3f9c2d7e8a1b4c5d6e7f80912a3b4c5d"
 CONFIG = """# The kitchen's.
@@ -91,6 +92,15 @@ def test_the_archive_holds_config_and_state_and_no_key(kitchen: Device, tmp_path
 def test_the_archive_names_the_credentials_that_have_to_be_set_again(kitchen: Device, tmp_path: Path) -> None:
     kitchen.backed_up(tmp_path / "kitchen.tar.gz")
     assert kitchen.manifest.credentials == ["api-key", f"service.api_key_file: {kitchen.etc / 'api-key'}"]
+
+
+def test_a_sign_in_is_in_no_archive(kitchen: Device, tmp_path: Path) -> None:
+    kitchen.config.write_text(
+        "service: {endpoint: 'https://x.services.ai.azure.com', auth: entra, entra: device-code}\n"
+    )
+    (kitchen.state / FILE).write_text(KEY)
+    assert KEY.encode() not in b"".join(contents(kitchen.backed_up(tmp_path / "kitchen.tar.gz")).values())
+    assert "service.entra: a person's sign-in, made anew by voicelive-speaker setup" in kitchen.manifest.credentials
 
 
 def test_another_device_becomes_the_one_of_the_archive(kitchen: Device, new: Device, tmp_path: Path) -> None:
