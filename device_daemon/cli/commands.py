@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import resource
 import shutil
 import sys
 from functools import partial
@@ -29,6 +30,8 @@ def run(args: argparse.Namespace) -> int:
 
     logs.set_up(verbose=args.verbose)
     sys.unraisablehook = logs.unraisable
+    # A core holds the key, and what was said; nor do the programs that this one starts leave one.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
     async def be_a_speaker() -> None:
         # Wake words that are not installed are no reason not to start: the button works, and the state shows the failure.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from collections.abc import Iterator
 from contextlib import suppress
 from ipaddress import IPv4Address, IPv6Address
@@ -68,6 +69,12 @@ async def test_the_local_service_listens_to_this_machine_alone(room: Room) -> No
         addresses = listens_at(device)
         assert addresses
         assert all(one.is_loopback for one in addresses), addresses
+
+
+async def test_a_crash_leaves_no_core_that_would_hold_the_key(room: Room) -> None:
+    async with room.speaker() as device:
+        for pid in family(device.process.pid):
+            assert resource.prlimit(pid, resource.RLIMIT_CORE) == (0, 0)
 
 
 async def test_the_key_is_on_no_command_line_and_in_no_status(room: Room) -> None:
