@@ -25,6 +25,7 @@ from device_daemon.system.apt import Versions
 from device_daemon.system.backoff import backoff
 from device_daemon.system.daemon_thread import in_daemon_thread
 from device_daemon.system.foreign_text import safe
+from device_daemon.system.pip_command import install_command
 from device_daemon.system.secret_file import read_secret
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-INSTALL: Final = "pip install 'voicelive-speaker[mqtt]'"
+REQUIREMENT: Final = "aiomqtt>=2.5,<3"
 DEADLINE_S: Final = 10.0
 """Of a connection attempt, and of everything that is published."""
 SPREAD_S: Final = 30.0
@@ -117,7 +118,7 @@ class MqttClient:
             # 90 ms on a PC, which only this needs: in a thread.
             mqtt = await asyncio.to_thread(_import_aiomqtt)
         except ImportError:
-            self._failed(SpeakerError(f"mqtt: aiomqtt is not installed; `{INSTALL}` installs it."))
+            self._failed(SpeakerError(f"mqtt: aiomqtt is not installed; `{install_command(REQUIREMENT)}` installs it."))
             return
         delays = self._delays()
         while not self._closing.is_set():

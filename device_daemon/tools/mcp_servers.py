@@ -24,6 +24,7 @@ from device_daemon.errors import SpeakerError
 from device_daemon.health import Health, Part
 from device_daemon.system.backoff import backoff
 from device_daemon.system.foreign_text import safe
+from device_daemon.system.pip_command import install_command
 from device_daemon.tools.tool import Tool, ToolError
 from device_daemon.tools.toolbox import Toolbox
 
@@ -35,9 +36,10 @@ STEADY_S: Final = 60.0
 _MOST_CHARACTERS: Final = 4_000
 _MOST_DESCRIPTION_CHARACTERS: Final = 1_000
 _MOST_SCHEMA_CHARACTERS: Final = 8_000
+REQUIREMENT: Final = "mcp>=2.3,<3"
 MISSING: Final = (
-    "tools.mcp with `local` needs the package mcp, which is not installed: install `voicelive-speaker[mcp]`, or remove the"
-    " server from the config."
+    "tools.mcp with `local` needs the package mcp, which is not installed: install it"
+    f" (`{install_command(REQUIREMENT)}`), or remove the server from the config."
 )
 
 logger = logging.getLogger(__name__)

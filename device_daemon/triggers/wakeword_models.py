@@ -23,15 +23,15 @@ from device_daemon.config.settings import STOP_WORD, WakeWordTrigger
 from device_daemon.config.wake_words import Installed, is_file, name_of
 from device_daemon.errors import WakeWordsUnusable, WakeWordUnknown
 from device_daemon.system.foreign_text import safe
+from device_daemon.system.pip_command import install_command
 
 Kind = Literal["microWakeWord", "openWakeWord"]
 
 REQUIREMENT: Final = "pymicro-wakeword>=2.5,<3"
 OPEN_REQUIREMENT: Final = "pyopen-wakeword>=1.1,<2"
-_PIP: Final = f"{'' if os.access(sys.prefix, os.W_OK) else 'sudo '}{sys.prefix}/bin/python3 -m pip install"
-INSTALL_COMMAND: Final = f"{_PIP} '{REQUIREMENT}'"
+INSTALL_COMMAND: Final = install_command(REQUIREMENT)
 """What an owner types where the engine is missing; both ways to install the speaker include it."""
-OPEN_INSTALL_COMMAND: Final = f"{_PIP} '{OPEN_REQUIREMENT}'"
+OPEN_INSTALL_COMMAND: Final = install_command(OPEN_REQUIREMENT)
 """The same for openWakeWord, which is optional."""
 PROBE_DEADLINE_S: Final = 60.0
 """Loading an engine takes 20 s on the slowest Pi."""

@@ -63,9 +63,11 @@ systemctl is-enabled voicelive-speaker
 ! systemctl is-active voicelive-speaker
 {CONFIGURE}
 key_of
+/opt/voicelive-speaker/current/bin/python3 -m pip install --no-index --find-links {WHEELS} pyopen-wakeword
 install good
 systemctl is-active voicelive-speaker
 voicelive-speaker status
+/opt/voicelive-speaker/current/bin/python3 -c "import pyopen_wakeword"
 printf 'service: {{local: true}}\ninclude: boards/button-led.yaml\n' >/tmp/config.yaml
 voicelive-speaker check-config --config /tmp/config.yaml
 running=$(systemctl show --value -p MainPID voicelive-speaker)

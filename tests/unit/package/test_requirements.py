@@ -12,6 +12,9 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from device_daemon.integrations import mqtt
+from device_daemon.tools import mcp_servers
+from device_daemon.triggers import wakeword_models
 from scripts import REPOSITORY
 
 FOLDER: Final = REPOSITORY / "scripts" / "requirements"
@@ -63,6 +66,20 @@ def test_what_pyproject_asks_for_is_pinned_to_a_version_that_it_takes(sets: list
     built_with = [Requirement(text) for text in PROJECT["build-system"]["requires"]]
     for requirement in [*built_with, *(asked_for(*extras) if extras else ())]:
         assert requirement.specifier.contains(versions[canonicalize_name(requirement.name)]), requirement
+
+
+@pytest.mark.parametrize(
+    ("named", "extra"),
+    [
+        (wakeword_models.REQUIREMENT, "wakeword"),
+        (wakeword_models.OPEN_REQUIREMENT, "openwakeword"),
+        (mcp_servers.REQUIREMENT, "mcp"),
+        (mqtt.REQUIREMENT, "mqtt"),
+    ],
+)
+def test_what_a_missing_package_is_called_is_what_pyproject_asks_for(named: str, extra: str) -> None:
+    (asked,) = PROJECT["project"]["optional-dependencies"][extra]
+    assert str(Requirement(asked)).partition(";")[0].strip() == str(Requirement(named))
 
 
 def test_no_script_has_pip_take_anything_from_the_index_unverified() -> None:
