@@ -16,6 +16,9 @@ import aiomqtt
 
 DEADLINE_S = 20.0
 USER, PASSWORD = "speaker", "a-password-for-tests"
+HOME = "home"
+"""The user of `Broker.client`, who may do everything."""
+ACL = "acl"
 
 
 class Broker:
@@ -30,6 +33,8 @@ class Broker:
 
     async def start(self) -> None:
         lines = [f"listener {self.port} 127.0.0.1", "allow_anonymous false", f"password_file {self.folder}/passwords"]
+        if (self.folder / ACL).exists():
+            lines.append(f"acl_file {self.folder / ACL}")
         if self._tls:
             lines += [f"certfile {self.certificate}", f"keyfile {self.folder}/key.pem"]
         config = self.folder / "mosquitto.conf"
@@ -78,7 +83,7 @@ class Broker:
     @asynccontextmanager
     async def client(self) -> AsyncIterator[Listener]:
         """Another client, as Home Assistant would be; plain connections only."""
-        async with aiomqtt.Client("127.0.0.1", self.port, username=USER, password=PASSWORD) as client:
+        async with aiomqtt.Client("127.0.0.1", self.port, username=HOME, password=PASSWORD) as client:
             await client.subscribe("#", qos=1)
             yield Listener(client)
 
@@ -105,11 +110,15 @@ class Listener:
 
 
 @asynccontextmanager
-async def broker(folder: Path, *, tls: bool = False) -> AsyncIterator[Broker]:
+async def broker(folder: Path, *, tls: bool = False, acl: str = "") -> AsyncIterator[Broker]:
+    """One that runs; with `acl`, that is what users may do, but for `HOME`."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     make_files(folder, tls=tls)
+    if acl:
+        (folder / ACL).write_text(f"{acl}\nuser {HOME}\ntopic readwrite #\n", encoding="utf-8")
+        (folder / ACL).chmod(0o600)
     mosquitto = Broker(folder, port, tls)
     await mosquitto.start()
     try:
@@ -120,7 +129,9 @@ async def broker(folder: Path, *, tls: bool = False) -> AsyncIterator[Broker]:
 
 def make_files(folder: Path, *, tls: bool) -> None:
     """A password file and, with `tls`, a certificate that signs itself."""
-    subprocess.run(["mosquitto_passwd", "-b", "-c", folder / "passwords", USER, PASSWORD], check=True)
+    (folder / "passwords").touch()
+    for user in (USER, HOME):
+        subprocess.run(["mosquitto_passwd", "-b", folder / "passwords", user, PASSWORD], check=True)
     (folder / "passwords").chmod(0o644)
     if tls:
         subprocess.run(

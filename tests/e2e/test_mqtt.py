@@ -3,31 +3,17 @@
 from __future__ import annotations
 
 import shutil
-from pathlib import Path
-from typing import Any
 
 import pytest
 
-from scripts.rig.broker import PASSWORD, USER, Broker, broker
+from scripts.rig.broker import broker
 from tests.e2e.room import GREETING, Room, voice
 
 pytestmark = pytest.mark.skipif(shutil.which("mosquitto") is None, reason="mosquitto is not installed")
 
 
-def mqtt(mosquitto: Broker, folder: Path) -> dict[str, Any]:
-    password = folder / "password"
-    password.write_text(PASSWORD, encoding="utf-8")
-    return {
-        "host": "127.0.0.1",
-        "port": mosquitto.port,
-        "username": USER,
-        "password_file": str(password),
-        "base_topic": "home",
-    }
-
-
 async def test_a_broker_that_is_killed_in_a_conversation_costs_nobody_a_word(room: Room) -> None:
-    async with broker(room.folder) as mosquitto, room.speaker(mqtt=mqtt(mosquitto, room.folder)) as device:
+    async with broker(room.folder) as mosquitto, room.speaker(mqtt=mosquitto.config()) as device:
         await device.wait_for_log("mqtt: connected to")
         pressed_s = await device.press()
         await room.sounds(pressed_s)

@@ -145,15 +145,12 @@ async def main(program: str) -> None:
     try:
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
-            password = folder / "password"
-            password.write_text(PASSWORD, encoding="utf-8")
             async with broker(folder) as mosquitto, home_assistant(program, folder / "home") as core:
                 await core.set_up()
                 await core.add_broker(mosquitto.port, USER, PASSWORD)
                 print(f"ok: Home Assistant {await core.version()} is set up, and connected to the broker")
                 room = Room(folder, SimulatedCard(folder / "card", history_s=120.0), service)
-                mqtt = {"host": "127.0.0.1", "port": mosquitto.port, "username": USER, "password_file": str(password)}
-                async with room.speaker(mqtt=mqtt, **SECTIONS) as device:
+                async with room.speaker(mqtt=mosquitto.config(), **SECTIONS) as device:
                     proof = Proof(core, device, room)
                     for step in (proof.discovery, proof.announcement, proof.gestures, proof.settings):
                         await step()

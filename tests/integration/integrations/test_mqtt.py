@@ -23,6 +23,7 @@ from device_daemon.integrations.mqtt_commands import Commands
 from device_daemon.system.apt import Versions
 from scripts.rig.broker import PASSWORD, USER, Broker, broker
 from tests.integration.integrations.waiting import DEADLINE_S, until
+from tests.unit.documents.markdown import DOCUMENTS
 
 pytestmark = pytest.mark.skipif(shutil.which("mosquitto") is None, reason="mosquitto is not installed")
 
@@ -224,6 +225,22 @@ async def test_a_description_that_is_not_ours_changes_nothing(tmp_path: Path, be
             await home.hears(description, "greet_welcome")
             await home.hears(f"{BASE}/state")
             assert client.health.ok
+
+
+async def test_a_user_who_may_do_what_the_docs_say_can_do_all_of_it(tmp_path: Path) -> None:
+    acl = next(block.text for block in DOCUMENTS["docs/home-assistant.md"].blocks() if "topic read" in block.text)
+    description = "homeassistant/device/voicelive-speaker-kitchen/config"
+    async with broker(tmp_path, acl=acl) as mosquitto, mosquitto.client() as home:
+        await home.sends(description, '{"components": {"greet_late": {"platform": "button"}}}', retain=True)
+        async with connected(mosquitto, tmp_path) as (speaker, _):
+            await home.hears(f"{BASE}/availability", "online")
+            await home.hears(f"{BASE}/state")
+            await home.sends(f"{BASE}/command/press", "PRESS")
+            await speaker.requests.until(lambda: speaker.requests.asked == ["press"])
+            speaker.events.publish(report.MuteChanged(muted=True))
+            await home.hears(f"{BASE}/event")
+        await home.hears(f"{BASE}/availability", "offline")
+    assert any(topic == description and '"greet_late":{"platform"' in payload for topic, payload in home.received)
 
 
 async def test_a_device_without_buttons_and_words_has_no_entities_for_them(tmp_path: Path) -> None:
