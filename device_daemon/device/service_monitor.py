@@ -104,7 +104,7 @@ class ServiceMonitor:
         """Go on with what a healthy or a broken service needs."""
         if isinstance(failure, ServiceUnreachable):
             self._reachability.begin()
-        elif self._reachability.failure or not self._reached:
+        elif self._reachability.failure or (failure and not self._reached):
             self._reachability.begin(0.0)
         elif failure is None:
             self._prefetch.begin()

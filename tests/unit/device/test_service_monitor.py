@@ -14,13 +14,15 @@ from device_daemon.system.backoff import BOOT_S
 
 
 class Client:
-    """Notes that it was asked for a connection."""
+    """Notes that it was asked for a connection, and to whom."""
 
     def __init__(self) -> None:
         self.asked = asyncio.Event()
+        self.assistants: list[str] = []
 
-    async def connect(self, _assistant: str = "") -> Any:
+    async def connect(self, assistant: str = "") -> Any:
         self.asked.set()
+        self.assistants.append(assistant)
         raise ServiceUnreachable("not here")
 
 
@@ -58,4 +60,26 @@ async def test_after_a_power_cut_the_service_with_a_quota_is_not_asked_by_all_at
         assert not client.asked.is_set()
     else:
         await asyncio.wait_for(client.asked.wait(), 5.0)
+    await monitor.close()
+
+
+async def test_after_a_conversation_a_session_is_kept_though_the_press_came_before_the_first_check() -> None:
+    client = Client()
+    service = Service(endpoint="https://example.services.ai.azure.com", standby="after-conversation")
+    monitor = ServiceMonitor(
+        Config(service=service),
+        cast("Any", client),
+        cast("Any", None),
+        cast("Any", Greetings()),
+        lambda: None,
+        since_boot_s=lambda: 20.0,
+    )
+    monitor.start()
+    monitor.conversation_begins()
+    with pytest.raises(ServiceUnreachable):
+        await monitor.client.connect("chef")
+    client.asked.clear()
+    monitor.conversation_ended(None)
+    await asyncio.wait_for(client.asked.wait(), 5.0)
+    assert client.assistants == ["chef", "chef"]
     await monitor.close()
