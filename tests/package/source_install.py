@@ -40,7 +40,7 @@ def checkouts(tmp_path: Path) -> Path:
     """A folder with this checkout, one that breaks before it is ready, and one that does not know the config."""
     folder = tmp_path / "checkouts"
     for name in ("good", "broken", "strange"):
-        for part in ("scripts", "requirements", "device_daemon", "config", "systemd"):
+        for part in ("scripts", "device_daemon", "config", "systemd"):
             shutil.copytree(REPOSITORY / part, folder / name / part, ignore=shutil.ignore_patterns("__pycache__"))
         for part in ("pyproject.toml", "README.md", "LICENSE"):
             shutil.copy(REPOSITORY / part, folder / name)
