@@ -1,9 +1,10 @@
 """The microphone is open only while a light says so, and what was said stays out of the log."""
 
+from itertools import pairwise
 from pathlib import Path
 
 from scripts.rig.device import KEY, LED_PIN, Device
-from tests.e2e.room import ANSWER, GREETING, Room
+from tests.e2e.room import ANSWER, GREETING, RATE_HZ, Room
 
 
 async def asked(room: Room, device: Device) -> None:
@@ -60,3 +61,23 @@ async def test_what_was_said_is_logged_only_where_the_owner_wants_it_and_the_key
 
 def left_behind(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_file()]
+
+
+async def test_no_sound_of_a_time_in_which_the_light_says_that_nobody_listens_is_sent(room: Room) -> None:
+    lit = dict.fromkeys(("connecting", "greeting", "listening", "thinking", "speaking"), "on")
+    lights = [{"type": "led", "pin": LED_PIN, "patterns": lit | {"muted": "off"}}]
+    async with room.speaker(lights=lights) as device:
+        since_s = room.card.time_of(room.card.now_frame())
+        room.hisses(30.0)
+        await asked(room, device)
+        await device.ask("mute on")
+        await device.enters("muted")
+        ((start_s, frames),) = room.traced(since_s)
+        await device.ask("say dinner is ready")
+        await device.enters("greeting")
+        await device.enters("muted")
+        changes = [change for change in device.changes_of(LED_PIN) if change.at_s > since_s]
+        listens, announces = [(on.at_s, off.at_s) for on, off in pairwise(changes) if on.level]
+        assert listens[0] <= start_s
+        assert start_s + frames / RATE_HZ <= listens[1] < announces[0]
+        assert room.session.received_frames == 0, "an announcement listens to nobody"
