@@ -6,7 +6,7 @@ import pytest
 
 from device_daemon.localservice.faults import Faults, Moment
 from scripts.rig.device import LED_PIN, Device
-from tests.e2e.room import ANSWER, FADE_S, GREETING, PERIOD_MS, Room, voice
+from tests.e2e.room import ANSWER, FADE_S, GREETING, PERIOD_MS, SPEECH, Room, voice
 
 HELLO = voice(GREETING)
 
@@ -42,11 +42,13 @@ async def test_when_nobody_speaks_it_ends_counted_from_the_last_sound_that_was_h
 
 
 async def test_the_longest_duration_ends_it_in_the_middle_of_a_word(room: Room) -> None:
-    async with room.speaker(conversation={"max_duration_s": 0.6}) as device:
+    greeting = f"{SPEECH} and {SPEECH}"
+    longest = {"max_duration_s": 2.0}
+    async with room.speaker(conversation=longest, greetings={"welcome": {"say": greeting}}) as device:
         pressed_s = await device.press()
         assert await ended(device) == "the longest duration was reached"
-        heard = room.heard(HELLO, pressed_s)
-        assert 0 < heard.frames < len(HELLO) // 2
+        heard = room.heard(voice(greeting), pressed_s)
+        assert 0 < heard.frames < len(voice(greeting)) // 2
         assert room.silent(heard.end_s + FADE_S)
 
 
