@@ -26,7 +26,10 @@ class Failed(Exception):
 
 def run(*command: str | Path, deadline_s: float = PATIENCE_S) -> str:
     """Run a command and return what it printed. Raises Failed with the end of it where the command fails."""
-    done = subprocess.run(command, capture_output=True, text=True, timeout=deadline_s, check=False)
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=deadline_s, check=False)
+    except subprocess.TimeoutExpired:
+        raise Failed(f"{command[0]} {command[1]}: no end within {deadline_s:g} s") from None
     said = (done.stdout + done.stderr).strip()
     if done.returncode:
         raise Failed(f"{command[0]} {command[1]}: exit code {done.returncode}: {said[-400:]}")
@@ -35,7 +38,7 @@ def run(*command: str | Path, deadline_s: float = PATIENCE_S) -> str:
 
 def systemctl(verb: str, *arguments: str) -> str:
     """Run `systemctl VERB` on the unit."""
-    return run("systemctl", verb, NAME, *arguments)
+    return run("systemctl", verb, NAME, *arguments, deadline_s=2 * PATIENCE_S)  # the unit gives itself 180 s to start
 
 
 def show(name: str) -> str:
