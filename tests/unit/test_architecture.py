@@ -71,6 +71,7 @@ PURE = (
     "language",
     "leds/level.py",
     "leds/patterns.py",
+    "device/resting_state.py",
     "timers/countdown.py",
     "timers/entries.py",
     "timers/schedule.py",
