@@ -35,6 +35,22 @@ class WatchedPin(MockPWMPin):  # type: ignore[misc]
     """Reports each change that the daemon makes, but not what becomes of the pin when it is given back."""
 
     closing = False
+    lifts_at_s: float | None = None
+
+    def tap(self) -> None:
+        """A finger that comes and goes after `TAP_S`, however late this process gets its turn: it is not part of it."""
+        self.drive_low()
+        self.lifts_at_s = time.monotonic() + TAP_S
+        time.sleep(TAP_S)
+        lifted_s, self.lifts_at_s = self.lifts_at_s, None
+        if self._change_state(True):
+            self._last_change = lifted_s
+            self._call_when_changed()
+
+    def _get_state(self) -> bool | float:
+        if self.lifts_at_s is not None and time.monotonic() >= self.lifts_at_s:
+            return True
+        return super()._get_state()  # type: ignore[no-any-return]
 
     def close(self) -> None:
         self.closing = True
@@ -86,13 +102,14 @@ def _obey(factory: Any) -> None:
             (_broken if gesture == "heal" else _busy).discard(pin)
             continue
         driven = factory.pin(f"GPIO{pin}")
-        if gesture in {"low", "tap"}:
+        if gesture == "low":
             driven.drive_low()
+            continue
         if gesture == "tap":
-            time.sleep(TAP_S)
-        if gesture in {"high", "tap"}:
+            driven.tap()
+        if gesture == "high":
             driven.drive_high()
-            time.sleep(TAP_S)  # no finger is back sooner
+        time.sleep(TAP_S)  # no finger is back sooner
 
 
 if __name__ == "__main__":

@@ -1,5 +1,8 @@
 """Mute: the microphone stays closed whoever asks, until a person opens it again; and the light says so."""
 
+import asyncio
+import signal
+
 from device_daemon.audio.sounds import earcon
 from scripts.rig.device import Device
 from tests.e2e.room import FADE_S, GREETING, Room, voice
@@ -58,6 +61,16 @@ async def test_mute_ends_a_conversation_by_command(room: Room) -> None:
         assert await device.ask("mute on") == "ok: muted"
         assert await device.ask("mute off") == "ok: not muted"
         await device.enters("idle")
+
+
+async def test_a_short_press_in_which_the_machine_stands_still_is_no_hold(room: Room) -> None:
+    async with room.speaker(triggers=[QUICK_HOLD]) as device:
+        await device.press()
+        device.process.send_signal(signal.SIGSTOP)
+        await asyncio.sleep(0.5)  # longer than a hold
+        device.process.send_signal(signal.SIGCONT)
+        await device.enters("listening")
+        assert "muted" not in {entered.state for entered in device.states}
 
 
 async def test_the_hardware_switch_wins_over_everything(room: Room) -> None:
