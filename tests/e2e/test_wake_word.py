@@ -102,7 +102,7 @@ async def test_before_the_word_nothing_leaves_the_device_and_its_light_says_that
         await waits_for_the_word(device)
         over_s = say(room, talk())
         await winks(device)
-        assert room.card.microphone_open
+        await room.until(lambda: room.card.microphone_open, "open microphone")
         await room.captured_until(over_s)
         assert (await device.status())["state"] == "wake-word"
 
