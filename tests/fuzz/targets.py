@@ -13,15 +13,17 @@ from pathlib import Path
 from typing import Final
 
 import pymicro_wakeword
+import requests
 
 from device_daemon.config.reader import load
-from device_daemon.config.settings import Config, Service
+from device_daemon.config.settings import Config, Entra, Service
 from device_daemon.device.control_protocol import Refused, execute
-from device_daemon.errors import ConfigError
+from device_daemon.errors import ConfigError, KeyMissing
 from device_daemon.greetings.cache import GreetingCache, rendition_for
 from device_daemon.system.foreign_text import safe
 from device_daemon.system.saved_state import decode as decode_state
 from device_daemon.triggers.wakeword_models import file_flaw
+from device_daemon.voicelive.device_code import FILE, SignIn
 from device_daemon.voicelive.wire import UndecodableMessage
 from device_daemon.voicelive.wire import decode as decode_event
 from tests.unit.device.recording_speaker import Speaker
@@ -108,6 +110,15 @@ def wake_word_model(data: bytes) -> None:
     assert file_flaw(str(path)).isprintable()
 
 
+def sign_in(data: bytes) -> None:
+    """A file with a person's sign-in holds one, or its owner is sent to sign in again."""
+    (_FOLDER / FILE).write_bytes(data)
+    try:
+        SignIn(Entra(method="device-code"), "https://login.example", requests.Session(), _FOLDER).check()
+    except KeyMissing as error:
+        assert error.message.isprintable(), error
+
+
 TARGETS: Final[Mapping[str, Callable[[bytes], None]]] = {
     "event": event,
     "config": config,
@@ -115,6 +126,7 @@ TARGETS: Final[Mapping[str, Callable[[bytes], None]]] = {
     "state": state,
     "greeting": greeting,
     "foreign": foreign,
+    "sign-in": sign_in,
     "wake word": wake_word,
     "wake word model": wake_word_model,
 }
@@ -136,6 +148,10 @@ SEEDS: Final[Mapping[str, tuple[bytes, ...]]] = {
     "request": (b"say --listen -- hello", b"volume +10", b"mute on", b"status --json"),
     "state": (
         b'{"last_templates": {"a": "b"}, "last_conversation_at": "2026-11-29T00:00:00Z", "muted": false, "volume": 50}',
+    ),
+    "sign-in": (
+        b'{"RefreshToken": {"a-b": {"credential_type": "RefreshToken", "secret": "0.a", "client_id": "b"}}}',
+        b"{}",
     ),
     "greeting": (b"VLGREET1" + hashlib.sha256(_SOUND).digest() + _SOUND, b""),
     "wake word": (
