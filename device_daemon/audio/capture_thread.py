@@ -69,7 +69,9 @@ class CaptureThread(PcmThread):
         super().__init__(
             loop, "capture", settings.device, settings.period_ms, settings.periods, channel=settings.channel
         )
-        self.bridge: LoopBridge[Period] = LoopBridge(loop, on_periods)
+        self.bridge: LoopBridge[Period] = LoopBridge(
+            loop, on_periods, round(BUFFER_S * 1000) * BYTES_PER_MS, lambda period: len(period.pcm)
+        )
         self._gain_db = settings.gain_db
         self._channel = settings.channel
         self._on_status = on_status
@@ -97,7 +99,6 @@ class CaptureThread(PcmThread):
 
     def serve(self, stream: Stream) -> None:
         """Capture from the open device until `stopping`."""
-        self.bridge.limit = math.ceil(BUFFER_S / stream.negotiated.period_s)
         while not self._capture(stream):
             self._overruns += 1
 

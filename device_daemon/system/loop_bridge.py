@@ -25,17 +25,25 @@ def post_to_loop(loop: asyncio.AbstractEventLoop, callback: Callable[[], None]) 
 class LoopBridge(Generic[T]):
     """A bounded queue from any thread to a callback in the loop's thread: in order, all that waits at once.
 
-    However many items come while the loop is busy, it is woken once. At most `limit` items wait; then the oldest is
-    dropped and counted, since of live sound the newest matters.
+    However many items come while the loop is busy, it is woken once. When more waits than `limit`, the oldest is dropped
+    and counted, since of live sound the newest matters.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, deliver: Callable[[list[T]], None], limit: int = 1000) -> None:
-        """Take the running loop, in its thread; `close` must follow."""
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        deliver: Callable[[list[T]], None],
+        limit: int,
+        size_of: Callable[[T], int] = lambda _item: 1,
+    ) -> None:
+        """Take the running loop, in its thread; `close` must follow. `size_of` says how much of the limit an item takes."""
         self._loop = loop
         self._deliver = deliver
-        self.limit = limit
+        self._limit = limit
+        self._size_of = size_of
         self._lock = threading.Lock()
         self._items: deque[T] = deque()
+        self._size = 0
         self._closed = False
         self.dropped = 0
         # Not call_soon_threadsafe: through its socket and its queue a wake-up costs both threads half as much again.
@@ -49,8 +57,9 @@ class LoopBridge(Generic[T]):
                 return
             nothing_waits = not self._items
             self._items.extend(items)
-            while len(self._items) > self.limit:
-                self._items.popleft()
+            self._size += sum(map(self._size_of, items))
+            while self._size > self._limit:
+                self._size -= self._size_of(self._items.popleft())
                 self.dropped += 1
             if nothing_waits:
                 os.eventfd_write(self._wake_fd, 1)
@@ -70,5 +79,6 @@ class LoopBridge(Generic[T]):
         with self._lock:
             items = list(self._items)
             self._items.clear()
+            self._size = 0
             os.eventfd_read(self._wake_fd)
         self._deliver(items)

@@ -91,6 +91,26 @@ async def test_a_busy_loop_loses_the_oldest_and_it_is_counted(receiver: Receiver
     assert receiver.bridge.dropped == 5
 
 
+@pytest.mark.parametrize("piece", [b"a", b"a" * 7, b"a" * 50])
+async def test_of_items_of_any_size_as_much_waits_however_they_are_cut(piece: bytes) -> None:
+    delivered: list[bytes] = []
+    came = asyncio.Event()
+
+    def deliver(pieces: list[bytes]) -> None:
+        delivered.extend(pieces)
+        came.set()
+
+    bridge = LoopBridge(asyncio.get_running_loop(), deliver, 100, len)
+    for _ in range(2):  # what was delivered takes no room any more
+        for _ in range(300):
+            bridge.put(piece)
+        await asyncio.wait_for(came.wait(), 5)
+        assert 100 - len(piece) < len(b"".join(delivered)) <= 100
+        delivered.clear()
+        came.clear()
+    bridge.close()
+
+
 async def test_after_close_nothing_is_delivered_any_more(receiver: Receiver) -> None:
     from_a_thread(receiver, 2)
     receiver.bridge.close()
