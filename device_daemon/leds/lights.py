@@ -80,9 +80,9 @@ def local_time() -> time:
 class Lights:
     """All lights of the device, showing its state.
 
-    A light that fails is skipped, with one warning that says what to do, and opened again at a later `show`; nothing
-    here raises because of a light. Timers: none while patterns stand still (one a minute if the light is dimmed at
-    night), at most 25 a second.
+    A light that fails is skipped, with one warning that says what to do, and tried again after 30 s; nothing here raises
+    because of a light. Timers: none while patterns stand still (one a minute if the light is dimmed at night, one in 30 s
+    if it fails), at most 25 a second.
 
     Args:
         lights: What is connected.
@@ -114,8 +114,6 @@ class Lights:
         if state is not self._state:
             self._state = state
             self._since_s = now_s
-        for light in self._lights:
-            light.open(now_s)
         self._paint()
 
     async def close(self) -> None:
@@ -139,14 +137,17 @@ class Lights:
         if self._state is None:
             return
         now_s = self._loop.time()
+        for light in self._lights:
+            light.open(now_s)
         next_s = self._paint_all(self._state, now_s)
-        if next_s < math.inf:
-            self._timer = self._loop.call_at(self._since_s + next_s, self._paint)
         failure = next((light.failure for light in self._lights if light.failure), None)
         if failure is None:
             self.health.recovered(now_s)
         else:
             self.health.failed(failure, now_s)
+            next_s = min(next_s, now_s - self._since_s + RETRY_S)
+        if next_s < math.inf:
+            self._timer = self._loop.call_at(self._since_s + next_s, self._paint)
 
     def _paint_all(self, state: State, now_s: float) -> float:
         """Write what each light shows now; return when, in seconds since the state began, the first one changes."""

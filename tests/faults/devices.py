@@ -163,7 +163,7 @@ DEVICES: Final[tuple[Row, ...]] = (
             f"light's pin {kind}",
             "light",
             f"The light's pin {what}.",
-            "The light stays dark; everything else works.",
+            "The light stays dark until the pin works; everything else works.",
             remedy,
             LightPin(kind),
             stages,

@@ -270,6 +270,20 @@ def test_a_light_is_not_tried_again_before_30_s_and_then_works(
     assert lights.health.ok
 
 
+def test_a_light_whose_pin_was_busy_shines_when_it_is_free_though_nothing_else_happens(
+    loop: Turntable, gpio: Any
+) -> None:
+    other = gpiozero.Button(6)
+    lights = lights_of([RGB], loop)
+    lights.show(State.LISTENING)
+    loop.turn(3 * RETRY_S)
+    assert not lights.health.ok
+    other.close()
+    loop.turn(RETRY_S)
+    assert gpio.pin(13).state == 1.0
+    assert lights.health.ok
+
+
 def test_a_light_that_fails_while_it_shines_is_left_out(
     loop: Turntable, gpio: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -300,7 +314,7 @@ async def test_a_light_that_failed_while_it_shone_is_dark_at_the_end_if_it_works
     assert not pin.state
 
 
-def test_a_machine_without_gpio_costs_a_warning_per_light_and_nothing_else(
+def test_a_machine_without_gpio_costs_a_warning_per_light_and_a_look_in_30_s(
     loop: Turntable, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(gpiozero.Device, "pin_factory", None)
@@ -309,7 +323,7 @@ def test_a_machine_without_gpio_costs_a_warning_per_light_and_nothing_else(
     lights.show(State.STARTING)
     lights.show(State.THINKING)
     loop.turn(60)
-    assert loop.wake_ups == 0
+    assert loop.wake_ups == 60 // RETRY_S
     assert len(caplog.messages) == 2
     assert all("GPIOZERO_PIN_FACTORY=mock" in message for message in caplog.messages)
 
