@@ -237,7 +237,7 @@ def _put(path: Path, data: bytes, *, readable: bool) -> bool:
         if readable:
             path.chmod(_CONFIG_MODE)
         owner = path.parent.stat()
-        os.chown(path, owner.st_uid, owner.st_gid)
+        os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
     except OSError as error:
         raise BackupError(f"{path}: cannot be written ({error.strerror or error}); run this with sudo") from error
     return True

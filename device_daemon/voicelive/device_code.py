@@ -131,7 +131,7 @@ class SignIn:
             write_atomically(self._path, cache.serialize().encode())
             if os.getuid() == 0:
                 owner = self._path.parent.stat()
-                os.chown(self._path, owner.st_uid, owner.st_gid)
+                os.chown(self._path, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
 
 def _token(answer: Mapping[str, Any]) -> AccessTokenInfo:
