@@ -69,13 +69,10 @@ class SignIn:
         """Return a new token, and keep the refresh token that comes with it. Raises KeyMissing."""
         cache = self._load()
         app = msal.PublicClientApplication(token_cache=cache, **self._settings)
+        accounts = app.get_accounts()
         # Not the access token of the file: the clock that its expiry is held against may not be set yet.
-        answers = (
-            app.acquire_token_silent_with_error([scope], account=account, force_refresh=True)
-            for account in app.get_accounts()
-        )
-        answer = next(answers, None)
-        if answer is None:
+        answer = accounts and app.acquire_token_silent_with_error([scope], account=accounts[0], force_refresh=True)
+        if not answer:
             raise KeyMissing(f"{self._path}: the sign-in is of another app or tenant than service.entra; {REMEDY}")
         try:
             self._save(cache)

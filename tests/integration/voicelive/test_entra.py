@@ -6,6 +6,7 @@ from __future__ import annotations
 import base64
 import datetime as dt
 import json
+import logging
 import stat
 import sys
 import threading
@@ -379,7 +380,10 @@ async def enter_code(server: Server, state: Path) -> tuple[str, list[tuple[str, 
     return account, shown
 
 
-async def test_a_person_signs_the_device_in_with_a_code_and_the_daemon_renews_it(tmp_path: Path, entra: Server) -> None:
+async def test_a_person_signs_the_device_in_with_a_code_and_the_daemon_renews_it(
+    tmp_path: Path, entra: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
     assert await enter_code(entra, tmp_path) == (
         "lisa@contoso.example",
         [("https://microsoft.com/devicelogin", "ABCD-EFGH")],
@@ -390,6 +394,8 @@ async def test_a_person_signs_the_device_in_with_a_code_and_the_daemon_renews_it
         assert await sign_in(entra, PERSONS, {"STATE_DIRECTORY": str(tmp_path)}) == A_TOKEN
         assert entra.forms[-1]["grant_type"] == ["refresh_token"]
         assert entra.forms[-1]["refresh_token"] == [token["secret"] for token in kept.values()]
+    for secret in (REFRESH_TOKEN, "a-token"):
+        assert secret not in caplog.text
 
 
 async def test_a_renewed_sign_in_that_cannot_be_stored_is_used_all_the_same(
