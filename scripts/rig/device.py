@@ -82,6 +82,7 @@ class Device:
 
     async def tap(self, pin: int = BUTTON_PIN) -> float:
         """Push the button and let it go at once, whatever comes of it; returns when it was pushed."""
+        self._pressed_s = time.monotonic()
         return await self._finger("tap", pin)
 
     async def press(self, pin: int = BUTTON_PIN) -> float:
@@ -91,7 +92,7 @@ class Device:
         """
         await asyncio.sleep(max(0.0, self._pressed_s + DOUBLE_PRESS_S + 0.05 - time.monotonic()))
         seen = self._presses()
-        at_s = self._pressed_s = await self._finger("tap", pin)
+        at_s = await self.tap(pin)
         await self.wait_until(lambda: self._presses() > seen, "a press in the log")
         return at_s
 
