@@ -29,6 +29,7 @@ from scripts.rig.device import KEY
 
 SAMPLE: Final = "basic_voice_assistant_async.py"
 _PACKAGE: Final = "azure-ai-voicelive"
+PINNED: Final = REPOSITORY / "scripts" / "requirements" / "speaker.txt"
 _STARTS_WITHIN_S: Final = 30.0
 
 
@@ -46,7 +47,7 @@ def fetch() -> Path:
             workshop.install("speaker", "quickstart")
             folder.mkdir(exist_ok=True)
             pinned = folder / "requirement.txt"
-            pinned.write_text(pinned_in((REPOSITORY / "requirements" / "speaker.txt").read_text(encoding="utf-8")))
+            pinned.write_text(pinned_in(PINNED.read_text(encoding="utf-8")))
             workshop.run(
                 *(str(workshop.PYTHON), "-m", "pip", "download", "--no-input", "--no-deps", "--no-build-isolation"),
                 *("--no-binary", _PACKAGE, "--dest", str(folder), "--require-hashes", "-r", str(pinned)),

@@ -16,7 +16,7 @@ from device_daemon.localservice.record import RecordEntry, SessionRecord
 from scripts.benchmark.command_line import CannotMeasure
 from scripts.benchmark.ours import NEW_PIN, config
 from scripts.benchmark.picture import peaks, service_events, spells
-from scripts.benchmark.quickstart import SAMPLE, sample_in
+from scripts.benchmark.quickstart import PINNED, SAMPLE, pinned_in, sample_in
 from scripts.benchmark.scene import far
 from scripts.rig.device import BUTTON_PIN
 
@@ -81,3 +81,9 @@ def test_a_source_without_the_sample_is_named(tmp_path: Path) -> None:
     archive = _archive(tmp_path / "sdk-2.0.tar.gz", **{"sdk-2.0__README.md": b""})
     with pytest.raises(CannotMeasure, match=r"sdk-2\.0\.tar\.gz holds no samples/basic_voice_assistant_async\.py"):
         sample_in(archive)
+
+
+def test_the_sdks_source_is_fetched_by_the_hashes_of_the_speakers_own_version() -> None:
+    entry = pinned_in(PINNED.read_text(encoding="utf-8"))
+    assert entry.startswith("azure-ai-voicelive==")
+    assert entry.count("--hash=sha256:") == 2
