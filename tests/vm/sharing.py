@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 from pathlib import Path
 
@@ -32,14 +33,14 @@ class Sharing:
         # Whoever hears at the other end decides on rate and channels, and dmix has its own.
         with self._speaker.room.left():
             try:
-                self._converse()
+                presses = self._converse()
                 _as_owner("aplay", str(question))
                 _as_owner("arecord", "--duration=1", "/dev/null")
                 # The other way round: what the programs share was made by the other one.
                 unit.systemctl("stop")
                 with subprocess.Popen(_owners("arecord", "/dev/null")) as other:
                     try:
-                        self._converse()
+                        presses += self._converse()
                         if (code := other.poll()) is not None:
                             raise Failed(f"arecord ended with {code} when the speaker started")
                     finally:
@@ -49,14 +50,20 @@ class Sharing:
                 CONFIG.write_text(text)
         return (
             f"user {OWNER} of the group audio plays and records through default in a conversation, whoever came first"
+            f" ({presses} presses for two conversations)"
         )
 
-    def _converse(self) -> None:
+    def _converse(self) -> int:
+        """Begin a conversation; return how many presses that took: an emulated card may stand still for seconds."""
         unit.systemctl("start")
         unit.wait_for("idle")
         unit.wait_for_line()
-        self._speaker.board.push()
-        unit.wait_for("listening")
+        for presses in (1, 2):
+            self._speaker.board.push()
+            with contextlib.suppress(Failed):
+                unit.wait_for("listening", deadline_s=30)
+                return presses
+        raise Failed(f"no conversation with the card shared; it is {unit.state() or 'not there'}")
 
 
 def _owners(*command: str) -> list[str]:
