@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import platform
 from collections.abc import Sequence
@@ -93,7 +92,7 @@ def gpio_chip_finding(chips: Sequence[gpio_chip.Chip]) -> Finding:
     labels = ", ".join(f"gpiochip{chip.number} is {chip.label}" for chip in chips)
     if number is None:
         return failed("gpio chip", f"none has the header's pins: {labels or 'none can be read'}", "gpiodetect")
-    if gpio_chip.lgpio_is_installed() and gpio_chip.is_dummy(importlib.import_module("lgpio")):
+    if gpio_chip.lgpio_is_dummy():
         return failed("gpio chip", gpio_chip.DUMMY_LGPIO, remedies.GET_LGPIO)
     return ok("gpio chip", f"gpiochip{number} has the header's pins ({labels})")
 

@@ -13,7 +13,6 @@ import logging
 import os
 import re
 import struct
-import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from types import ModuleType
@@ -73,10 +72,8 @@ def describe(owner: str, pins: Sequence[int]) -> str:
 
 
 def _gpiozero() -> ModuleType:
-    """Import gpiozero, its pin factory loaded; must run before anything else imports lgpio."""
-    # lgpio drops notification files (.lgd-nfy*) where it runs, which may well be a read-only folder.
-    runtime_dir = os.environ.get("RUNTIME_DIRECTORY", "").partition(":")[0] or os.environ.get("XDG_RUNTIME_DIR")
-    os.environ.setdefault("LG_WD", runtime_dir or tempfile.gettempdir())
+    """Import gpiozero, its pin factory loaded."""
+    gpio_chip.place_lgpio_files()
     if os.environ.get("GPIOZERO_PIN_FACTORY", "").lower() == "mock":
         # The plain mock pin cannot be dimmed: every config with a pwm-led would fail on a machine without GPIO.
         os.environ.setdefault("GPIOZERO_MOCK_PIN_CLASS", "mockpwmpin")
@@ -102,10 +99,6 @@ def _factory_on_header() -> Any:
         return None
 
 
-def _lgpio_is_dummy() -> bool:
-    return gpio_chip.lgpio_is_installed() and gpio_chip.is_dummy(importlib.import_module("lgpio"))
-
-
 def _reason(error: Exception, pins: Sequence[int], fallbacks: Sequence[str]) -> str:
     """Return why the pins cannot be opened and what to do, in one sentence."""
     kind = type(error).__name__
@@ -125,7 +118,7 @@ def _reason(error: Exception, pins: Sequence[int], fallbacks: Sequence[str]) -> 
     if kind == "PinPWMUnsupported":
         return f"{_factory_name()} cannot dim a light: `apt install python3-lgpio`, or use type: led"
     factory = os.environ.get("GPIOZERO_PIN_FACTORY")
-    if not _factory_name() and _lgpio_is_dummy():
+    if not _factory_name() and gpio_chip.lgpio_is_dummy():
         return f"no way to GPIO pins on this machine: {gpio_chip.DUMMY_LGPIO}"
     if _factory_name():
         return f"{_factory_name()} refused it ({error}): check the wiring and the pin number"

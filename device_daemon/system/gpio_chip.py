@@ -6,8 +6,11 @@ gpiozero opens /dev/gpiochip0, or 4 on a Pi 5. Kernels number the chips otherwis
 from __future__ import annotations
 
 import fcntl
+import importlib
+import os
 import re
 import struct
+import tempfile
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -63,6 +66,23 @@ def is_dummy(lgpio: Any) -> bool:
 def lgpio_is_installed() -> bool:
     """Whether there is any lgpio, without importing it."""
     return find_spec("lgpio") is not None
+
+
+def lgpio_is_dummy() -> bool:
+    """Whether the installed lgpio, which is imported, is that placeholder."""
+    if not lgpio_is_installed():
+        return False
+    place_lgpio_files()
+    return is_dummy(importlib.import_module("lgpio"))
+
+
+def place_lgpio_files() -> None:
+    """Give lgpio a folder for its notification files (.lgd-nfy*); must run before anything imports it.
+
+    It makes them where it runs, which may well be a read-only folder, or one of the owner's.
+    """
+    runtime_dir = os.environ.get("RUNTIME_DIRECTORY", "").partition(":")[0] or os.environ.get("XDG_RUNTIME_DIR")
+    os.environ.setdefault("LG_WD", runtime_dir or tempfile.gettempdir())
 
 
 def _read(paths: set[Path]) -> Iterator[Chip]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import struct
+import subprocess
 import sys
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -42,6 +45,19 @@ def test_a_label_is_read_from_what_the_kernel_answers() -> None:
 def test_the_placeholder_on_pypi_is_no_lgpio() -> None:
     assert is_dummy(ModuleType("lgpio"))
     assert not is_dummy(SimpleNamespace(gpiochip_open=lambda _chip: 0))
+
+
+def test_lgpio_leaves_its_files_in_a_folder_for_them_whoever_imports_it_first(tmp_path: Path) -> None:
+    (tmp_path / "lgpio.py").write_text("import os\nprint(os.environ['LG_WD'])\n")
+    program = "from device_daemon.system.gpio_chip import lgpio_is_dummy\nprint(lgpio_is_dummy())"
+    environment = {
+        **os.environ,
+        "PYTHONPATH": f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}",
+        "RUNTIME_DIRECTORY": "/run/x",
+    }
+    environment.pop("LG_WD", None)
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["/run/x", "True"]
 
 
 def test_a_placeholder_for_lgpio_is_named_with_its_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
