@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import deque
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -14,6 +15,8 @@ from scripts.rig.utterance import utterance
 
 CHUNK: Final = SAMPLE_RATE_HZ * 60 // 1000
 """The uplink's cadence, in frames."""
+_AHEAD_CHUNKS: Final = 2
+"""So far ahead of what sounds the listener knows it: a service sends faster than is heard, a player fills its card's buffer."""
 ECHO_LEVEL: Final = 2_000.0
 _SPOKEN_LEVEL: Final = 3_000.0
 _CLIP_AT: Final = 3.0
@@ -43,10 +46,10 @@ class Listener(Protocol):
     """Whoever needs to know what the loudspeaker plays."""
 
     def plays(self, sound: bytes, at_s: float) -> None:
-        """It plays a sound from a time on, behind the one before."""
+        """It will play a sound from a time on, behind the one before."""
 
     def stops(self, at_s: float) -> None:
-        """It falls silent."""
+        """It falls silent: nothing from then on was heard."""
 
 
 class Loudspeaker:
@@ -56,6 +59,7 @@ class Loudspeaker:
         self._listener = listener
         self._sentences = itertools.cycle([self._loud(utterance(text)) for text in SENTENCES])
         self._now = np.empty(0)
+        self._ahead: deque[Wave] = deque()
         self._silent_until = 0
         self._position = 0
         self.talking = False
@@ -71,11 +75,17 @@ class Loudspeaker:
         if start < self._silent_until:
             return np.zeros(CHUNK)
         self.talking = True
+        while len(self._ahead) <= _AHEAD_CHUNKS:
+            sound = self._next()
+            self._listener.plays(sound.astype(np.int16).tobytes(), (start + len(self._ahead) * CHUNK) / SAMPLE_RATE_HZ)
+            self._ahead.append(sound)
+        return self._ahead.popleft() * (ECHO_LEVEL / _SPOKEN_LEVEL)
+
+    def _next(self) -> Wave:
         while len(self._now) < CHUNK:
             self._now = np.concatenate([self._now, next(self._sentences)])
         sound, self._now = np.rint(self._now[:CHUNK]), self._now[CHUNK:]
-        self._listener.plays(sound.astype(np.int16).tobytes(), start / SAMPLE_RATE_HZ)
-        return sound * (ECHO_LEVEL / _SPOKEN_LEVEL)
+        return sound
 
     def stop(self, for_s: float) -> None:
         """Fall silent at once, and for a while."""
@@ -83,6 +93,7 @@ class Loudspeaker:
             self._listener.stops(self._position / SAMPLE_RATE_HZ)
         self.talking = False
         self._now = np.empty(0)
+        self._ahead.clear()
         self._silent_until = self._position + round(for_s * SAMPLE_RATE_HZ)
 
 
