@@ -85,7 +85,7 @@ class WithServerReference(Way):
         super().__init__()
         canceller = webrtc_canceller(SAMPLE_RATE_HZ)
         if canceller is None:
-            raise CannotMeasure("the service's canceller is not installed: pip install pywebrtc-audio")
+            raise CannotMeasure("the canceller of the service is not installed: scripts/setup")
         self._canceller = canceller
         self._playback = AssumedPlayback()
         self._on_its_way: deque[tuple[bytes, float]] = deque()
