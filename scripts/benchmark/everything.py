@@ -78,6 +78,7 @@ async def measure(rounds: int) -> Values:
 async def _round(values: Values, variant: str, speaker: Ours, service: LocalService) -> None:
     if variant == ON:
         await speaker.device.wait_for_log("mqtt: connected to")
+        await speaker.device.wait_for_state("wake-word")
     rest = await cost_at_rest(speaker)
     values[REST_CPU, variant].append(rest.cpu_ms_per_s)
     values[REST_WAKEUPS, variant].append(rest.wakeups_per_s)

@@ -20,6 +20,7 @@ from scripts.rig.card import SimulatedCard
 from scripts.rig.device import BUTTON_PIN, Device, config_for, running
 
 NEW_PIN: Final = 27
+_AT_REST: Final = {"idle", "wake-word"}
 _PRESSES_APART_S: Final = 0.5
 _GREETING_IS_OVER_MS: Final = 600.0
 _SETTLES_S: Final = 5.0
@@ -31,7 +32,6 @@ class Ours:
 
     def __init__(self, device: Device) -> None:
         self.device = device
-        self._at_rest = device.state
         self._free_s: dict[int, float] = {}
 
     @property
@@ -63,7 +63,9 @@ class Ours:
         """End the conversation, wait until it has ended, and forget its log: the next one is looked for in a short one."""
         states = len(self.device.states)
         await self.device.ask("stop")
-        await self.device.wait_for_state(self._at_rest, states)
+        await self.device.wait_until(
+            lambda: any(each.state in _AT_REST for each in self.device.states[states:]), "rest"
+        )
         self.device.log.clear()
         self.device.states.clear()
         self.device.pin_changes.clear()
