@@ -115,7 +115,11 @@ def test_a_running_speaker_is_restarted_by_the_packages_upgrade_and_keeps_its_ke
         f"""{PRELUDE}
 dpkg -i {old}
 ! systemctl is-active voicelive-speaker
+# As set-up leaves a person's sign-in before the first start: as root.
+install -d -m 700 /var/lib/voicelive-speaker
+install -m 600 /dev/null /var/lib/voicelive-speaker/entra-sign-in
 {CONFIGURE}
+stat -c 'signed in: %U' /var/lib/voicelive-speaker/entra-sign-in
 running=$(systemctl show --value -p MainPID voicelive-speaker)
 dpkg -i {new}
 systemctl is-active voicelive-speaker
@@ -129,6 +133,7 @@ echo "purged"
     )
     assert ran.code == 0, ran.said
     assert "\nactive\nsecret-key-of-the-owner voicelive-speaker\n" in ran.said
+    assert "\nsigned in: voicelive-speaker\n" in ran.said
     assert ran.said.endswith("purged\n")
 
 
