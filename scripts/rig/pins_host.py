@@ -43,7 +43,7 @@ class WatchedPin(MockPWMPin):  # type: ignore[misc]
         self.lifts_at_s = time.monotonic() + TAP_S
         time.sleep(TAP_S)
         lifted_s, self.lifts_at_s = self.lifts_at_s, None
-        if self._change_state(True):
+        if self._change_state(True) and self._when_changed is not None:  # as drive_high has it
             self._last_change = lifted_s
             self._call_when_changed()
 
