@@ -66,6 +66,7 @@ async def set_up(config: Path, environment: Mapping[str, str], *options: str) ->
     """Start the set-up in a terminal."""
     ours, theirs = pty.openpty()
     process = await asyncio.create_subprocess_exec(
+        *("env", "--default-signal=INT"),  # which programs in the background of a shell ignore, and so their children
         *(sys.executable, "-m", "device_daemon", "setup", "--config", str(config), *options),
         env={**os.environ, "GPIOZERO_PIN_FACTORY": "mock", **environment},
         stdin=theirs,

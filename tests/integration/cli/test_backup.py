@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,14 +15,19 @@ CONFIG = "service: {local: true}\n"
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A user's folders."""
+def home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A user's folders, with a name that is short enough for a socket's address."""
+    with tempfile.TemporaryDirectory(prefix="home-") as folder:
+        yield furnished(Path(folder), monkeypatch)
+
+
+def furnished(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for variable, name in (("XDG_CONFIG_HOME", "config"), ("XDG_STATE_HOME", "state"), ("XDG_RUNTIME_DIR", "run")):
-        (tmp_path / name / "voicelive-speaker").mkdir(parents=True)
-        monkeypatch.setenv(variable, str(tmp_path / name))
-    (tmp_path / "config/voicelive-speaker/config.yaml").write_text(CONFIG)
-    (tmp_path / "state/voicelive-speaker/memory.json").write_text('{"muted": false, "volume": 30}')
-    return tmp_path
+        (home / name / "voicelive-speaker").mkdir(parents=True)
+        monkeypatch.setenv(variable, str(home / name))
+    (home / "config/voicelive-speaker/config.yaml").write_text(CONFIG)
+    (home / "state/voicelive-speaker/memory.json").write_text('{"muted": false, "volume": 30}')
+    return home
 
 
 def test_a_backup_is_restored_by_two_commands(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
