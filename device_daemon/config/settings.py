@@ -20,11 +20,6 @@ from device_daemon.config.sections.audio import (
     SpeakerSettings,
     TimerSettings,
 )
-from device_daemon.config.sections.common import (
-    NO_GREETING,
-    SERVICE_ASSISTANT,
-    Text,
-)
 from device_daemon.config.sections.conversation import ConversationLimits, Greeting, Limits
 from device_daemon.config.sections.integrations import MetricsSettings, Mqtt, Privacy
 from device_daemon.config.sections.lights import (
@@ -58,6 +53,11 @@ from device_daemon.config.sections.triggers import (
     ScheduleTrigger,
     Trigger,
     WakeWordTrigger,
+)
+from device_daemon.config.sections.value_types import (
+    NO_GREETING,
+    SERVICE_ASSISTANT,
+    Text,
 )
 from device_daemon.language import locales
 

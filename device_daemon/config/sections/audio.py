@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from msgspec import Meta, Struct
 
-from device_daemon.config.sections.common import IN_MS, IN_SECONDS, Percent, Text
+from device_daemon.config.sections.value_types import IN_MS, IN_SECONDS, Percent, Text
 
 PeriodMs = Annotated[int, Meta(ge=2, le=100, extra=IN_MS)]
 Periods = Annotated[int, Meta(ge=2, le=32)]

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from device_daemon.config.sections.common import Text
+from device_daemon.config.sections.value_types import Text
 
 
 class MetricsSettings(Struct, frozen=True, forbid_unknown_fields=True):

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, get_args
 
 from msgspec import Meta, Struct, field
 
-from device_daemon.config.sections.common import Percent, Pin, Span
+from device_daemon.config.sections.value_types import Percent, Pin, Span
 from device_daemon.state import State
 
 PatternName = Literal[

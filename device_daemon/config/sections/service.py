@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from msgspec import Meta, Struct, field
 from msgspec.structs import replace
 
-from device_daemon.config.sections.common import IN_MS, Text
+from device_daemon.config.sections.value_types import IN_MS, Text
 from device_daemon.language import locales
 
 TurnDetection = Annotated[

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from msgspec import Meta, Struct, field
 
-from device_daemon.config.sections.common import IN_SECONDS, Text, ToolName
+from device_daemon.config.sections.value_types import IN_SECONDS, Text, ToolName
 
 BuiltinTool = Literal["time", "volume", "mute", "goodbye", "timers", "again", "remember", "status"]
 BUILTIN_TOOLS: tuple[BuiltinTool, ...] = get_args(BuiltinTool)

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from device_daemon.config.sections.common import (
+from device_daemon.config.sections.value_types import (
     IN_MS,
     IN_SECONDS,
     NO_GREETING,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from msgspec import Meta
@@ -22,34 +23,13 @@ IN_MS: dict[str, Any] = {"unit": "ms"}
 """Marks of durations, which may be written with a unit."""
 Seconds = Annotated[float, Meta(ge=0.1, le=86_400, extra=IN_SECONDS)]
 
-TimeOfDay = Annotated[
-    str,
-    Meta(
-        pattern=times.TIME_OF_DAY,
-        extra={"allowed": times.TIME_ALLOWED, "guess": times.guess_time},
-    ),
-]
 
-Span = Annotated[
-    str,
-    Meta(
-        pattern=times.SPAN,
-        extra={"allowed": times.SPAN_ALLOWED, "guess": times.guess_span},
-    ),
-]
+def _form(pattern: str, allowed: str, guess: Callable[[str], str | None]) -> Meta:
+    """Text of one form: what is said of another one, and what its writer probably meant."""
+    return Meta(pattern=pattern, extra={"allowed": allowed, "guess": guess})
 
-Weekdays = Annotated[
-    str,
-    Meta(
-        pattern=times.WEEKDAYS,
-        extra={"allowed": times.WEEKDAYS_ALLOWED, "guess": times.guess_weekdays},
-    ),
-]
 
-ToolName = Annotated[
-    str,
-    Meta(
-        pattern=TOOL_NAME,
-        extra={"allowed": "letters, digits, '_' and '-', at most 64", "guess": guess_tool_name},
-    ),
-]
+TimeOfDay = Annotated[str, _form(times.TIME_OF_DAY, times.TIME_ALLOWED, times.guess_time)]
+Span = Annotated[str, _form(times.SPAN, times.SPAN_ALLOWED, times.guess_span)]
+Weekdays = Annotated[str, _form(times.WEEKDAYS, times.WEEKDAYS_ALLOWED, times.guess_weekdays)]
+ToolName = Annotated[str, _form(TOOL_NAME, "letters, digits, '_' and '-', at most 64", guess_tool_name)]
