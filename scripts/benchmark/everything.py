@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import shutil
 import tempfile
-from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from device_daemon.localservice.server import LocalService
-from scripts.benchmark import workshop
-from scripts.benchmark.command_line import Parser, count, progress
-from scripts.benchmark.figures import Row, table
+from scripts.benchmark.command_line import Parser, progress
 from scripts.benchmark.ours import Ours, config, cost_at_rest, ours
 from scripts.benchmark.rounds import cost_of_conversation
 from scripts.benchmark.scene import STEADY, local_service
+from scripts.benchmark.variants import Values, compare
 from scripts.rig.broker import broker
 
 OFF: Final = "nothing"
@@ -36,8 +33,6 @@ Everything: a wake word and the stop word, all built-in tools, audio.echo: local
 metrics.textfile, on_event (a program that ends at once; its own time does not count) and limits. Nothing: none of these, with
 audio.echo: service. Both have two buttons and a light. Each runs alone, in turn.
 """
-
-Values = defaultdict[tuple[str, str], list[float]]
 
 
 def sections(variant: str, endpoint: str, folder: Path, mqtt: dict[str, Any]) -> dict[str, Any]:
@@ -93,12 +88,6 @@ async def _round(values: Values, variant: str, speaker: Ours, service: LocalServ
 def main(argv: Sequence[str]) -> int:
     """`scripts/bench everything`."""
     parser = Parser("everything", "What everything that can be switched on costs, at rest and in a conversation.")
-    parser.add_argument("--rounds", type=count, default=2, metavar="N", help="of each, a minute and a half long (2)")
-    options = parser.parse_args(argv)
-    workshop.need("mosquitto")
-    values = asyncio.run(measure(options.rounds))
-    progress("done")
-    rows = [Row(f"{name[:-1]}, {variant})", values[name, variant]) for name in ROWS for variant in (OFF, ON)]
-    print(table(f"{options.rounds} rounds of each, in turn", rows))
+    compare(parser, argv, measure, ROWS, (OFF, ON), rounds=2, needs="mosquitto")
     print(_WHAT, end="")
     return 0

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 import tempfile
-from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from device_daemon.localservice.server import LocalService
-from scripts.benchmark import workshop
-from scripts.benchmark.command_line import Parser, count, progress
-from scripts.benchmark.figures import Row, table
+from scripts.benchmark.command_line import Parser, progress
 from scripts.benchmark.ours import Ours, cost_at_rest, ours
 from scripts.benchmark.rounds import cost_of_conversation
 from scripts.benchmark.scene import local_service
+from scripts.benchmark.variants import Values, compare
 from scripts.rig.broker import broker
 
 ON: Final = "mqtt on"
@@ -27,8 +24,6 @@ WAKE_UPS: Final = "wake-ups at rest (1/s)"
 TALK_MEMORY: Final = "memory in conversation, private (MiB)"
 TALK_CPU: Final = "processor time in conversation (ms/s)"
 ROWS: Final = (REST_MEMORY, REST_CPU, WAKE_UPS, TALK_MEMORY, TALK_CPU)
-
-Values = defaultdict[tuple[str, str], list[float]]
 
 
 async def measure(rounds: int) -> Values:
@@ -67,11 +62,5 @@ async def _round(values: Values, variant: str, speaker: Ours, service: LocalServ
 def main(argv: Sequence[str]) -> int:
     """Return the exit code."""
     parser = Parser("mqtt", "What MQTT costs, at rest and in a conversation.")
-    parser.add_argument("--rounds", type=count, default=5, metavar="N", help="conversations of each kind (5)")
-    options = parser.parse_args(argv)
-    workshop.need("mosquitto")
-    values = asyncio.run(measure(options.rounds))
-    progress("done")
-    rows = [Row(f"{name}, {variant}", values[name, variant]) for name in ROWS for variant in (ON, OFF)]
-    print(table(f"{options.rounds} rounds of each, in turn", rows))
+    compare(parser, argv, measure, ROWS, (ON, OFF), rounds=5, needs="mosquitto")
     return 0

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import random
 import tempfile
 import time
-from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from device_daemon.localservice.record import SessionRecord
 from device_daemon.localservice.server import LocalService
-from scripts.benchmark.command_line import Parser, count, progress
-from scripts.benchmark.figures import Row, table
+from scripts.benchmark.command_line import Parser, progress
 from scripts.benchmark.ours import Ours, ours
 from scripts.benchmark.rounds import Phases, one_round
 from scripts.benchmark.scene import local_service
+from scripts.benchmark.variants import Values, compare
 
 ALL: Final = "all tools"
 NONE: Final = "no tools"
@@ -31,8 +29,6 @@ ROWS: Final = (SET_UP, GREETING, SILENCE, CLICK_TO_WIRE, UPDATE)
 
 AUDIO: Final = {"echo": "hardware"}
 """The scene's voices are noise, which a canceller takes away."""
-
-Values = defaultdict[tuple[str, str], list[float]]
 
 
 async def measure(rounds: int) -> Values:
@@ -74,10 +70,5 @@ def _set_up_ms(session: SessionRecord) -> float:
 def main(argv: Sequence[str]) -> int:
     """Return the exit code."""
     parser = Parser("tools", "What the built-in tools cost a conversation that uses none.")
-    parser.add_argument("--rounds", type=count, default=20, metavar="N", help="conversations of each kind (20)")
-    options = parser.parse_args(argv)
-    values = asyncio.run(measure(options.rounds))
-    progress("done")
-    rows = [Row(f"{name[:-1]}, {variant})", values[name, variant]) for name in ROWS for variant in (ALL, NONE)]
-    print(table(f"{options.rounds} rounds of each, in turn", rows))
+    compare(parser, argv, measure, ROWS, (ALL, NONE), rounds=20)
     return 0
